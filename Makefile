@@ -1,0 +1,53 @@
+# Everything on a machine with python3, make and a package index:  make demo   make test
+PYTHON ?= python3
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN = $(VENV)/bin
+PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+JOBS ?= auto
+
+.PHONY: help demo test lint unit test-backends bench-smoke clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.ready  ## train on 8x8 images of four levels, store 8 bytes each, decode them in a fresh process
+	$(BIN)/codeword demo
+
+test: lint unit  ## format, types, imports, all tests on JAX
+
+lint: $(VENV)/.ready  ## the quick half of test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.ready  ## all tests on JAX
+	$(BIN)/python -m pytest -n $(JOBS)
+
+test-backends: .venv-torch/.ready .venv-tensorflow/.ready  ## the contract tests on PyTorch and TensorFlow
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n $(JOBS) tests/contracts
+	KERAS_BACKEND=tensorflow .venv-tensorflow/bin/python -m pytest -n $(JOBS) tests/contracts
+
+bench-smoke: $(VENV)/.ready  ## every benchmark for a few seconds, to see that it runs
+	for program in benchmarks/*.py; do $(BIN)/python $$program --smoke || exit 1; done
+
+clean:  ## remove the environments and what the tools left behind
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "codeword needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --editable ".[jax,dev]"
+	@touch $@
+
+.venv-torch/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python $(PIP) torch==2.13.0
+	.venv-torch/bin/python $(PIP) --editable ".[test]"
+	@touch $@
+
+.venv-tensorflow/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-tensorflow
+	.venv-tensorflow/bin/python $(PIP) tensorflow-cpu --editable ".[test]"
+	@touch $@

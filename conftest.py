@@ -1,0 +1,15 @@
+"""Names that every docstring's example may use."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codeword
+
+
+@pytest.fixture(autouse=True)
+def names_in_examples(doctest_namespace: dict[str, Any]) -> None:
+    doctest_namespace["np"] = np
+    for name in ("Bits", "Choices", "Floats", "Levels", "Scalars"):
+        doctest_namespace[name] = getattr(codeword, name)

@@ -1,0 +1,55 @@
+"""Neural networks with discrete parts, and what they produce: stored, searched and decoded codes.
+
+Public names load on first use, so that `import codeword` is quick and whoever only works with codes never loads Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from codeword.backend import choose_backend
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from codeword import activations as activations
+    from codeword import datasets as datasets
+    from codeword import layers as layers
+    from codeword import losses as losses
+    from codeword import metrics as metrics
+    from codeword import packing as packing
+    from codeword.code_kinds import Bits as Bits
+    from codeword.code_kinds import Choices as Choices
+    from codeword.code_kinds import Floats as Floats
+    from codeword.code_kinds import Scalars as Scalars
+    from codeword.data_kinds import Binary as Binary
+    from codeword.data_kinds import Levels as Levels
+    from codeword.data_kinds import Real as Real
+    from codeword.data_kinds import UnitInterval as UnitInterval
+    from codeword.data_kinds import infer_data_kind as infer_data_kind
+    from codeword.estimators.autoencoder import Autoencoder as Autoencoder
+    from codeword.estimators.loading import load as load
+
+_MODULE_OF = {
+    **dict.fromkeys(("Binary", "Levels", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
+    **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
+    "Autoencoder": "codeword.estimators.autoencoder",
+    "load": "codeword.estimators.loading",
+}
+_SUBMODULES = ("activations", "datasets", "errors", "layers", "losses", "metrics", "packing")
+
+__all__ = sorted([*_MODULE_OF, *_SUBMODULES, "__version__"])  # noqa: PLE0605 - the table above is the list
+
+# Before anyone imports Keras: where only JAX or PyTorch is installed, a bare `import keras` would fail.
+choose_backend()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"codeword.{name}")
+    raise AttributeError(f"module 'codeword' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

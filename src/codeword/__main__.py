@@ -1,0 +1,5 @@
+"""`python -m codeword` is `codeword`."""
+
+from codeword.cli import main
+
+main()

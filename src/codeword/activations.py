@@ -1,0 +1,227 @@
+"""Hard activations for any Keras layer: exact values forward, a surrogate slope backward.
+
+    keras.layers.Dense(3, activation=activations.hardmax)
+    keras.layers.Dense(64, activation=activations.staircase([0, .25, .5, .75]))
+
+Every function keeps shape and dtype, compares in float32 or wider, gives NaN for NaN, and saturates at infinity.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from codeword import surrogates
+from codeword.backend import keras
+from codeword.data_kinds import checked_levels, level_edges
+from codeword.errors import ParameterError
+
+ops = keras.ops
+register = keras.saving.register_keras_serializable(package="codeword")
+
+
+@register
+def sign(x: Any, slope: str = "window", width: float = 1.0) -> Any:
+    """Turns every number into its sign, -1 or +1; zero counts as positive, so that each is exactly one bit.
+
+    Gradient:
+        `surrogates.slope_of(|x|, slope, width)`.
+
+    Args:
+        x: Float tensor of any shape.
+        slope: "straight_through", "window", "tanh" or "sigmoid".
+        width: Positive float, in units of `x`: how far from zero an input may lie and still learn.
+
+    Returns:
+        Tensor like `x`; every value is -1 or +1.
+
+    Example:
+        >>> sign(np.array([-0.2, 0.0, 3.0], "float32")).tolist()
+        [-1.0, 1.0, 1.0]
+    """
+    return _stairs(x, np.array([-1.0, 1.0]), np.array([0.0]), slope, width)
+
+
+@register
+def step(x: Any, threshold: float = 0.0, slope: str = "window", width: float = 1.0) -> Any:
+    """Gives 1 where `x` is above the threshold, else 0.
+
+    Gradient:
+        `surrogates.slope_of(|x - threshold|, slope, width)`.
+
+    Args:
+        x: Float tensor of any shape.
+        threshold: Float, in units of `x`.
+        slope: "straight_through", "window", "tanh" or "sigmoid".
+        width: Positive float, in units of `x`.
+
+    Returns:
+        Tensor like `x`; every value is 0 or 1.
+
+    Example:
+        >>> step(np.array([-0.2, 0.0, 3.0], "float32")).tolist()
+        [0.0, 0.0, 1.0]
+    """
+    return _stairs(x, np.array([0.0, 1.0]), np.array([threshold], np.float64), slope, width, upper_on_edge=False)
+
+
+@register
+def hardmax(x: Any, axis: int = -1, slope: str = "softmax", temperature: float = 1.0) -> Any:
+    """Gives the one-hot of the maximum; among equals the first wins.
+
+    Gradient:
+        "softmax": that of `softmax(x / temperature)` along `axis`. "straight_through": 1.
+
+    Args:
+        x: Float tensor of any rank above 0: scores, any range.
+        axis: Axis of the choice.
+        slope: "softmax" or "straight_through".
+        temperature: Positive float, in units of `x`, for the softmax.
+
+    Returns:
+        Tensor like `x`: along `axis` one 1, the rest 0.
+
+    Example:
+        >>> hardmax(np.array([[0.1, 0.7, 0.7]], "float32")).tolist()
+        [[0.0, 1.0, 0.0]]
+
+    Source:
+        Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2, without the noise.
+    """
+    check_hardmax(slope, temperature)
+    x = _as_float_tensor(x)
+    wide = ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x)
+    wide = _widen(wide)
+    hard = ops.one_hot(ops.argmax(wide, axis=axis), x.shape[axis], axis=axis, dtype=wide.dtype)
+    if slope == "straight_through":
+        return ops.cast(surrogates.straight_through(hard, wide), x.dtype)
+    # Taking the maximum off before dividing keeps small temperatures from overflowing.
+    shifted = wide - ops.stop_gradient(ops.max(wide, axis=axis, keepdims=True))
+    soft = ops.softmax(shifted / temperature, axis=axis)
+    return ops.cast(surrogates.straight_through(hard, soft), x.dtype)
+
+
+def staircase(
+    levels: int | Sequence[float],
+    edges: str | Sequence[float] = "midpoint",
+    slope: str = "straight_through",
+    width: float = 1.0,
+) -> "StaircaseActivation":
+    """Makes an activation that puts every number on a level.
+
+    Args:
+        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
+        edges: "midpoint" (the nearest level wins), "floor", or the edges themselves; see `Levels`.
+        slope: "straight_through", "window", "tanh" or "sigmoid".
+        width: Positive float, in units of the input: how far outside the edges an input may lie and still learn.
+
+    Returns:
+        A callable that Keras can save, for `activation=` of any layer.
+
+    Raises:
+        ParameterError: If the levels, edges, slope or width cannot work.
+
+    Example:
+        >>> staircase([0, .25, .5, .75], edges="floor")(np.array([-1, .2, .5, 9], "float32")).tolist()
+        [0.0, 0.0, 0.5, 0.75]
+    """
+    return StaircaseActivation(levels, edges, slope, width)
+
+
+@register
+class StaircaseActivation:
+    """What `staircase` makes: `levels`, `edges`, `slope` and `width`, and a call.
+
+    Gradient:
+        1 from the first edge to the last; outside `surrogates.slope_of(distance, slope, width)`.
+    """
+
+    def __init__(
+        self,
+        levels: int | Sequence[float],
+        edges: str | Sequence[float] = "midpoint",
+        slope: str = "straight_through",
+        width: float = 1.0,
+    ) -> None:
+        self.levels = checked_levels(levels)
+        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
+        self.slope = slope
+        self.width = width
+        level_edges(self.levels, self.edges)
+        surrogates.check_slope(slope, width)
+
+    @property
+    def __name__(self) -> str:
+        return "staircase"
+
+    def __call__(self, x: Any) -> Any:
+        return _stairs(x, np.array(self.levels), level_edges(self.levels, self.edges), self.slope, self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
+        return {"levels": list(self.levels), "edges": edges, "slope": self.slope, "width": self.width}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "StaircaseActivation":
+        return cls(**config)
+
+
+def check_hardmax(slope: str, temperature: float) -> None:
+    """Refuses a slope that `hardmax` does not have, and a temperature that is not positive."""
+    if slope not in ("softmax", "straight_through"):
+        raise ParameterError(f"`slope` of hardmax must be softmax or straight_through. Received: {slope!r}.")
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < np.inf:
+        raise ParameterError(f"`temperature` must be a positive number. Received: {temperature!r}.")
+
+
+def bin_index(x: Any, edges: np.ndarray) -> Any:
+    """Counts the edges at or below each value: the number of its bin, int32, from 0 to `len(edges)`."""
+    x = _widen(_as_float_tensor(x))
+    above = x[..., None] >= ops.convert_to_tensor(edges, x.dtype)
+    return ops.sum(ops.cast(above, "int32"), axis=-1)
+
+
+def representable(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Rounds values to the nearest that `dtype` has.
+
+    Raises:
+        ParameterError: If two of them then are the same number, or one is infinite.
+    """
+    rounded = np.asarray(values, np.float64).astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+    if len(np.unique(rounded.astype(np.float64))) < len(np.unique(values)) or not np.isfinite(rounded).all():
+        raise ParameterError(
+            f"Different values must stay different in {dtype}. Received: {len(np.unique(values))} values of which "
+            f'{len(np.unique(rounded.astype(np.float64)))} remain. Give this layer dtype="float32", or fewer values.'
+        )
+    return rounded
+
+
+def _stairs(
+    x: Any, levels: np.ndarray, edges: np.ndarray, slope: str, width: float, *, upper_on_edge: bool = True
+) -> Any:
+    surrogates.check_slope(slope, width)
+    x = _as_float_tensor(x)
+    wide = _widen(x)
+    table = ops.convert_to_tensor(representable(levels, keras.backend.standardize_dtype(x.dtype)), x.dtype)
+    thresholds = ops.convert_to_tensor(edges, wide.dtype)
+    above = wide[..., None] >= thresholds if upper_on_edge else wide[..., None] > thresholds
+    # Levels are gathered, never computed: a formula is one ulp off between eager and compiled TensorFlow.
+    hard = ops.take(table, ops.sum(ops.cast(above, "int32"), axis=-1))
+    distance = ops.maximum(ops.maximum(edges[0] - wide, wide - edges[-1]), 0)
+    return surrogates.with_slope(hard, x, ops.cast(surrogates.slope_of(distance, slope, width), x.dtype))
+
+
+def _as_float_tensor(x: Any) -> Any:
+    x = ops.convert_to_tensor(x)
+    return x if keras.backend.is_float_dtype(x.dtype) else ops.cast(x, keras.config.floatx())
+
+
+def _widen(x: Any) -> Any:
+    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
+    return ops.cast(x, "float32") if half else x
+
+
+def _finite_limit(dtype: Any) -> float:
+    name = keras.backend.standardize_dtype(dtype)
+    return float(ml_dtypes.finfo(getattr(ml_dtypes, name, name)).max)

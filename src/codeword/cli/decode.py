@@ -1,0 +1,41 @@
+"""`codeword decode`: turn codes into rows."""
+
+from pathlib import Path
+
+import click
+
+from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  codeword decode digits.codeword codes.npy images.npy
+  codeword decode digits.codeword codes.parquet images.csv --json"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("codes", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@json_option
+@errors_in_words
+def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -> None:
+    """Decode the rows of CODES with MODEL and write them to OUTPUT.
+
+    A .npy file keeps the shape of the rows; .csv and .parquet files get one column a number. Codes that another model
+    made are refused.
+    """
+    from codeword.output_file import check_writable
+    from codeword.tables import check_suffix, read_codes, write_array
+
+    check_suffix(output)
+    check_writable(output)
+
+    from codeword.estimators.loading import load
+
+    autoencoder = load(model)
+    autoencoder.verbose = progress_level(quiet, as_json)
+    packed, _ = read_codes(codes, fingerprint=autoencoder.fingerprint_)
+    rows = autoencoder.decode(packed)
+    write_array(output, rows)
+    report({"rows": len(rows), "shape": list(rows.shape), "written_to": str(output)}, as_json=as_json)

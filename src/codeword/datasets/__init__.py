@@ -1,0 +1,6 @@
+"""Loaders of well-known data sets; never the data."""
+
+from codeword.datasets.four_level_images import four_level_digits as four_level_digits
+from codeword.datasets.four_level_images import four_level_mnist as four_level_mnist
+from codeword.datasets.mnist import load_fashion_mnist as load_fashion_mnist
+from codeword.datasets.mnist import load_mnist as load_mnist

@@ -1,0 +1,381 @@
+"""The autoencoder: values -> encoder -> code -> symbols -> bytes, and back."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from codeword import packing
+from codeword.backend import keras
+from codeword.code_kinds import Bits, CodeKind, code_kind_from_config
+from codeword.data_kinds import DataKind, data_kind_from_config, infer_data_kind
+from codeword.errors import ParameterError
+from codeword.estimators import input_checks
+from codeword.model_file import fingerprint, write_model_file
+from codeword.networks.assembly import build_autoencoder, closing_model
+from codeword.networks.heads import loss_of, metrics_of
+from codeword.tables import as_array
+from codeword.training import fitting
+from codeword.training.fixed_batches import in_fixed_batches
+
+GAP_ROWS = 2_048
+NETWORKS = ("model_", "encoder_", "decoder_", "_symbolizer")
+SAVED_PARAMETERS = (
+    "noise",
+    "epochs",
+    "closing_epochs",
+    "batch_size",
+    "learning_rate",
+    "patience",
+    "seed",
+    "verbose",
+)
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learns a code for every row, and to give the row back from its code.
+
+    The code is discrete in the training itself, so `decode(encode(x))` after storage is what was trained: it equals
+    `reconstruct(x)`, the whole network in one piece.
+
+    Args:
+        data: Data kind: `Levels`, `Binary`, `UnitInterval` or `Real`. None: told from the data, `infer_data_kind`.
+        code: Code kind: `Bits`, `Scalars`, `Choices` or `Floats`. None: `Bits(64)`.
+        hidden: Units of the dense layers before the code; the decoder has the same in reverse.
+        encoder, decoder: Own functional or Sequential Keras models instead of the dense body; they are copied with
+            their weights, not changed. The encoder takes a row as it enters the network (levels as one-hot on a last
+            axis), the decoder a code of shape `(num_symbols,)`, for `Choices` `(num_choices * size,)`.
+        noise: Standard deviation of Gaussian noise before the code's thresholds in training, in units of the values'
+            spread. It drives the values away from the thresholds. None: the measured default of the code kind.
+        epochs: Most passes over the data.
+        closing_epochs: Passes at the end in which the encoder is frozen and the decoder learns on the stored codes.
+        batch_size: Rows a step.
+        learning_rate: Adam's rate at the start; it falls to 0.
+        patience: Epochs without a better validation loss before training stops; None: all epochs. The best weights
+            are kept in either case. Without validation data nothing stops early.
+        seed: Same seed, machine and backend: same codes.
+        verbose: 0 silent, 1 progress bars, 2 a line an epoch.
+
+    Attributes:
+        model_, encoder_, decoder_: Open Keras models: row to head's output, row to code, code to head's output.
+        data_, code_: The kinds in use.
+        input_shape_: Shape of one row.
+        history_: Loss and metrics by name, one number an epoch.
+        training_gap_: The data kind's metrics on up to 2,048 training rows, in "training" mode and in "inference".
+
+    Example:
+        >>> x = np.random.default_rng(0).integers(0, 4, size=(64, 8, 8)) / 4
+        >>> ae = Autoencoder(data=Levels([0, .25, .5, .75]), code=Scalars(8), hidden=(16,), epochs=1, verbose=0).fit(x)
+        >>> codes = ae.encode(x)
+        >>> codes.shape, codes.dtype.name, ae.decode(codes).shape
+        ((64, 8), 'uint8', (64, 8, 8))
+    """
+
+    def __init__(
+        self,
+        *,
+        data: DataKind | None = None,
+        code: CodeKind | None = None,
+        hidden: Sequence[int] = (512, 512),
+        encoder: Any = None,
+        decoder: Any = None,
+        noise: float | None = None,
+        epochs: int = 40,
+        closing_epochs: int = 0,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        patience: int | None = None,
+        seed: int = 0,
+        verbose: int = 1,
+    ) -> None:
+        self.data = data
+        self.code = code
+        self.hidden = hidden
+        self.encoder = encoder
+        self.decoder = decoder
+        self.noise = noise
+        self.epochs = epochs
+        self.closing_epochs = closing_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.seed = seed
+        self.verbose = verbose
+
+    def fit(self, x: Any, y: Any = None, *, validation_data: Any = None, callbacks: Sequence[Any] = ()) -> Self:
+        """Learns from rows.
+
+        Args:
+            x: Array or frame of shape `(n, ...)`, values of the data kind.
+            y: Ignored; there for scikit-learn.
+            validation_data: Array like `x`, held out: the best weights by its loss are kept.
+            callbacks: Keras callbacks.
+
+        Raises:
+            DataError, DataTypeError: If a value is not allowed, before anything is trained.
+            ParameterError: If a setting cannot work.
+        """
+        input_checks.check_settings(self)
+        values = as_array(x)
+        kind = self.data if self.data is not None else infer_data_kind(input_checks.check_rows(values))
+        values = kind.check(input_checks.check_rows(values))
+        validate_data(self, x, skip_check_array=True)
+        validation = None
+        if validation_data is not None:
+            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+            validation = kind.check(input_checks.check_rows(as_array(held_out), values.shape[1:], "validation_data"))
+
+        self.data_ = kind
+        self.code_ = self.code if self.code is not None else Bits(64)
+        self.input_shape_ = values.shape[1:]
+        self.statistics_ = kind.learn(values)
+        rows = kind.to_network(values, self.statistics_)
+        held_out_rows = None if validation is None else kind.to_network(validation, self.statistics_)
+        with fitting.seeded(self.seed):
+            self._build()
+            self.history_ = self._train(rows, held_out_rows, callbacks)
+            self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows[:GAP_ROWS])
+        return self
+
+    def encode(self, x: Any, *, return_margin: bool = False) -> Any:
+        """Gives each row's code as packed bytes.
+
+        Args:
+            x: Rows like those of `fit`.
+            return_margin: Whether to return also how near each symbol lies to another one.
+
+        Returns:
+            C-contiguous uint8 array of shape `(n, code_.num_bytes)`. With `return_margin` a pair: codes, and float32
+            of shape `(n, code_.num_symbols)`, the distance to the nearest threshold in units of the value's spread
+            before the threshold. Below 5e-5 another backend may give another symbol.
+        """
+        symbols, margin = self._symbols_and_margin(x)
+        codes = packing.pack(symbols, self.code_)
+        return (codes, margin) if return_margin else codes
+
+    def decode(self, codes: Any) -> NDArray[Any]:
+        """Gives rows back from their codes.
+
+        Args:
+            codes: uint8 of shape `(n, code_.num_bytes)`, from `encode`.
+
+        Returns:
+            Array of shape `(n, *input_shape_)`; only values of the data kind.
+
+        Raises:
+            CodeError: If the codes cannot be this model's.
+        """
+        check_is_fitted(self)
+        return self.inverse_transform(packing.unpack(codes, self.code_))
+
+    def decode_proba(self, codes: Any) -> NDArray[np.float32]:
+        """Gives each level's probability from codes: shape `(n, *input_shape_, num_levels)`."""
+        check_is_fitted(self)
+        probabilities = getattr(self.data_, "probabilities", None)
+        if probabilities is None:
+            raise ParameterError(f"Only Levels have probabilities of levels. Received: {self.data_}.")
+        return self._decoded(packing.unpack(codes, self.code_), probabilities)
+
+    def transform(self, x: Any) -> NDArray[Any]:
+        """Gives each row's symbols: integers of shape `(n, code_.num_symbols)`; float32 for `Floats`."""
+        return self._symbols_and_margin(x)[0]
+
+    def inverse_transform(self, symbols: Any) -> NDArray[Any]:
+        """Gives rows back from their symbols."""
+        check_is_fitted(self)
+        symbols = packing.unpack(packing.pack(symbols, self.code_), self.code_)
+        return self._decoded(symbols, lambda output: self.data_.from_network(output, self.statistics_))
+
+    def reconstruct(self, x: Any) -> NDArray[Any]:
+        """Passes rows through the whole network `model_` in one piece, in inference mode.
+
+        Returns:
+            Values of the data kind, shape of `x`.
+        """
+        rows = self._rows(x)
+        parts = in_fixed_batches(self.model_, rows, description="reconstruct", verbose=self.verbose)
+        return _collected(parts, len(rows), lambda output: self.data_.from_network(output, self.statistics_))
+
+    def score(self, x: Any, y: Any = None) -> float:
+        """Gives the share of exact cells after coding and decoding; for real numbers the negative MSE."""
+        metrics = self.evaluate(x)
+        return metrics["cells_exact"] if "cells_exact" in metrics else -metrics["mse"]
+
+    def evaluate(self, x: Any) -> dict[str, float]:
+        """Compares rows with what comes back from their codes: "cells_exact" and "rows_exact", or "mse"."""
+        decoded = self.decode(self.encode(x))
+        return self.data_.metrics(self._values(x), decoded, self.statistics_)
+
+    def save(self, path: str | Path) -> str:
+        """Writes the model to one `.codeword` file, whole or not at all.
+
+        Own `encoder` and `decoder` models are saved by their weights; pass the models to `codeword.load` again.
+
+        Returns:
+            The model's fingerprint.
+        """
+        check_is_fitted(self)
+        return write_model_file(path, *self._to_parts())
+
+    @property
+    def fingerprint_(self) -> str:
+        """64 hexadecimal digits that tell this model from any other."""
+        check_is_fitted(self)
+        return fingerprint(*self._to_parts())
+
+    def _build(self) -> None:
+        networks = build_autoencoder(
+            self.data_,
+            self.code_,
+            self.input_shape_,
+            hidden=self.hidden,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            noise=self.noise,
+        )
+        self.model_, self.encoder_, self.decoder_, self._symbolizer = networks
+
+    def _train(self, rows: NDArray[Any], held_out: NDArray[Any] | None, callbacks: Sequence[Any]) -> dict[str, Any]:
+        settings: dict[str, Any] = {
+            "loss": loss_of(self.data_),
+            "validation_data": None if held_out is None else (held_out, held_out),
+            "batch_size": self.batch_size,
+            "callbacks": callbacks,
+            "verbose": self.verbose,
+        }
+        history = fitting.fit(
+            self.model_,
+            rows,
+            rows,
+            metrics=metrics_of(self.data_),
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            patience=self.patience,
+            **settings,
+        )
+        if self.closing_epochs:
+            closing = closing_model(self.encoder_, self.decoder_)
+            more = fitting.fit(
+                closing,
+                rows,
+                rows,
+                metrics=metrics_of(self.data_),
+                epochs=self.closing_epochs,
+                learning_rate=self.learning_rate / 4,
+                **settings,
+            )
+            history = {name: values + more.get(name, []) for name, values in history.items()}
+        return history
+
+    def _measure_gap(self, values: NDArray[Any], rows: NDArray[Any]) -> dict[str, dict[str, float]]:
+        """Measures what noise and batch statistics make of the rows in training, beside inference."""
+        gap = {}
+        for mode in ("training", "inference"):
+            output = keras.ops.convert_to_numpy(self.model_(rows, training=mode == "training"))
+            restored = self.data_.from_network(output, self.statistics_)
+            gap[mode] = self.data_.metrics(values, restored, self.statistics_)
+        if self.verbose:
+            print(f"Training against inference on {len(rows)} rows: {gap['training']} against {gap['inference']}")
+        return gap
+
+    def _values(self, x: Any) -> NDArray[Any]:
+        """Returns rows as values of the data kind, or refuses them."""
+        check_is_fitted(self)
+        values = input_checks.check_rows(as_array(x), self.input_shape_, estimator=type(self).__name__)
+        validate_data(self, x, reset=False, skip_check_array=True)
+        return self.data_.check(values)
+
+    def _rows(self, x: Any) -> NDArray[np.float32]:
+        values = self._values(x)
+        return self.data_.to_network(values, self.statistics_)
+
+    def _symbols_and_margin(self, x: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        rows = self._rows(x)
+        symbols: NDArray[Any] = np.empty((len(rows), self.code_.num_symbols), self.code_.symbol_dtype)
+        margin = np.empty(symbols.shape, np.float32)
+        for part, outputs in in_fixed_batches(self._symbolizer, rows, description="encode", verbose=self.verbose):
+            symbols[part], margin[part] = outputs
+        return symbols, margin
+
+    def _decoded(self, symbols: NDArray[Any], finish: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        parts = in_fixed_batches(
+            self.decoder_, symbols, prepare=self.code_.to_network, description="decode", verbose=self.verbose
+        )
+        return _collected(parts, len(symbols), finish)
+
+    def _to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Gives all that is needed to make this fitted model again: plain values, and arrays."""
+        plain = {name: getattr(self, name) for name in SAVED_PARAMETERS}
+        config = {
+            "estimator": type(self).__name__,
+            "parameters": {**plain, "hidden": [int(units) for units in self.hidden]},
+            "own_encoder": self.encoder is not None,
+            "own_decoder": self.decoder is not None,
+            "data": self.data_.to_config(),
+            "code": self.code_.to_config(),
+            "input_shape": list(self.input_shape_),
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
+        }
+        arrays = {f"statistics/{name}": array for name, array in self.statistics_.items()}
+        for part, network in (("encoder", self.encoder_), ("decoder", self.decoder_)):
+            for number, variable in enumerate(network.weights):
+                arrays[f"{part}/{number:03d}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)
+        return config, arrays
+
+    @classmethod
+    def _from_parts(
+        cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]], *, encoder: Any = None, decoder: Any = None
+    ) -> Self:
+        """Makes the model that `_to_parts` described; `config` and `arrays` are checked."""
+        data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
+        parameters = {**config["parameters"], "hidden": tuple(config["parameters"]["hidden"])}
+        model = cls(data=data, code=code, encoder=encoder, decoder=decoder, **parameters)
+        model.data_, model.code_ = data, code
+        model.input_shape_ = tuple(config["input_shape"])
+        if len(model.input_shape_) == 1:
+            model.n_features_in_ = model.input_shape_[0]
+        if config["feature_names"]:
+            model.feature_names_in_ = np.array(config["feature_names"], object)
+        parts: dict[str, list[NDArray[Any]]] = {"statistics": [], "encoder": [], "decoder": []}
+        for name in sorted(arrays):
+            parts[name.partition("/")[0]].append(arrays[name])
+        names = [name.partition("/")[2] for name in sorted(arrays) if name.startswith("statistics/")]
+        model.statistics_ = dict(zip(names, parts["statistics"], strict=True))
+        with fitting.seeded(model.seed):
+            model._build()
+        model.encoder_.set_weights(parts["encoder"])
+        model.decoder_.set_weights(parts["decoder"])
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Pickled as parameters and arrays: Keras models only pickle together with their registered classes.
+        fitted = hasattr(self, "model_")
+        state = {name: value for name, value in super().__getstate__().items() if name not in NETWORKS}
+        return {**state, "_weights": [n.get_weights() for n in (self.encoder_, self.decoder_)] if fitted else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            with fitting.seeded(self.seed):
+                self._build()
+            self.encoder_.set_weights(weights[0])
+            self.decoder_.set_weights(weights[1])
+
+
+def _collected(
+    parts: Iterable[tuple[slice, Any]], num_rows: int, finish: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Fills one array with `finish` of every batch's output."""
+    values: NDArray[Any] | None = None
+    for rows, output in parts:
+        finished = finish(output)
+        if values is None:
+            values = np.empty((num_rows, *finished.shape[1:]), finished.dtype)
+        values[rows] = finished
+    assert values is not None, "in_fixed_batches runs at least once"
+    return values

@@ -1,0 +1,75 @@
+"""Checks at the public border of estimators: settings and the shape of rows."""
+
+from numbers import Integral, Real
+from typing import Any
+
+from numpy.typing import NDArray
+
+from codeword.code_kinds import CodeKind
+from codeword.data_kinds import DataKind, as_finite_numbers
+from codeword.errors import DataError, ParameterError
+
+
+def check_rows(
+    x: Any, row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
+) -> NDArray[Any]:
+    """Returns `x` as finite numbers of shape `(n, *row_shape)`, or refuses it.
+
+    Raises:
+        DataTypeError: If it is no array of numbers.
+        DataError: If it has no rows, no cells or another shape, or is not finite.
+    """
+    x = as_finite_numbers(x)
+    if x.ndim < 2:
+        raise DataError(
+            f"`{name}` must have shape (n, ...), one row a sample. Received: shape {x.shape}. Reshape your data: "
+            "x.reshape(-1, 1) if it has one column, x.reshape(1, -1) if it is one row. Expected 2D array or more."
+        )
+    if row_shape is None and 0 in x.shape[1:]:
+        raise DataError(f"`{name}`: 0 feature(s) (shape={x.shape}) while a minimum of 1 is required. Give columns.")
+    if row_shape is not None and x.shape[1:] != tuple(row_shape):
+        if x.ndim == 2 and len(row_shape) == 1:
+            raise DataError(
+                f"X has {x.shape[1]} features, but {estimator} is expecting {row_shape[0]} features as input: "
+                f"`{name}` must have the columns of the training data. Received: shape {x.shape}. Select them."
+            )
+        raise DataError(
+            f"`{name}` must have rows of shape {tuple(row_shape)}, as in training. Received: shape {x.shape}. "
+            "Reshape or select columns."
+        )
+    if len(x) == 0:
+        raise DataError(f"`{name}` must have at least one row. Received: shape {x.shape}, 0 sample(s). Give data.")
+    return x
+
+
+def check_settings(model: Any) -> None:
+    """Refuses settings of an `Autoencoder` that cannot work.
+
+    Raises:
+        ParameterError: With the setting's name and what came.
+    """
+    for name, kind in (("data", DataKind), ("code", CodeKind)):
+        value = getattr(model, name)
+        if value is not None and not isinstance(value, kind):
+            raise ParameterError(
+                f"`{name}` must be a {kind.__name__} or None. Received: {value!r}. "
+                f"Write {'Levels([0, 1, 2])' if name == 'data' else 'Bits(64)'}, say."
+            )
+    for name, least in (("epochs", 1), ("closing_epochs", 0), ("batch_size", 1), ("seed", 0), ("verbose", 0)):
+        _check(name, getattr(model, name), Integral, least)
+    hidden = model.hidden
+    if isinstance(hidden, str | int) or not hasattr(hidden, "__len__"):
+        raise ParameterError(f"`hidden` must be a sequence of layer sizes. Received: {hidden!r}. Write ({hidden!r},).")
+    for units in hidden:
+        _check("hidden", units, Integral, 1)
+    if model.patience is not None:
+        _check("patience", model.patience, Integral, 1)
+    if model.noise is not None:
+        _check("noise", model.noise, Real, 0)
+    _check("learning_rate", model.learning_rate, Real, 0)
+
+
+def _check(name: str, value: Any, kind: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < float("inf"):
+        noun = "an integer" if kind is Integral else "a number"
+        raise ParameterError(f"`{name}` must be {noun} of at least {least}. Received: {value!r}.")

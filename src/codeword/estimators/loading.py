@@ -1,0 +1,118 @@
+"""Loads any saved model: `codeword.load`."""
+
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.code_kinds import Choices, CodeKind, code_kind_from_config
+from codeword.data_kinds import DataKind, Levels, data_kind_from_config
+from codeword.errors import CodewordError, ModelFileError, ParameterError
+from codeword.estimators.autoencoder import SAVED_PARAMETERS, Autoencoder
+from codeword.estimators.input_checks import check_settings
+from codeword.model_file import read_model_file
+
+_TYPES = {
+    "estimator": str,
+    "parameters": dict,
+    "own_encoder": bool,
+    "own_decoder": bool,
+    "data": dict,
+    "code": dict,
+    "input_shape": list,
+    "feature_names": list,
+}
+
+
+def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoencoder:
+    """Loads a model that `save` wrote. Runs no code of the file.
+
+    Args:
+        path: A `.codeword` file.
+        encoder, decoder: The own Keras models that the model was fitted with, if any; their weights are taken from
+            the file.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ModelFileError: If the file is damaged, foreign, hostile or of a newer format.
+        ParameterError: If own models are missing or do not fit.
+    """
+    config, arrays = read_model_file(path)
+    _check_config(path, config)
+    for name, model in (("encoder", encoder), ("decoder", decoder)):
+        if config[f"own_{name}"] != (model is not None):
+            given = "has an own" if config[f"own_{name}"] else "has no own"
+            raise ParameterError(
+                f"{path} {given} {name}. Received: {name}={model!r}. "
+                f"Call load(path{f', {name}=your_{name}_model' if config[f'own_{name}'] else ''})."
+            )
+    try:
+        data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
+        parameters = config["parameters"]
+        check_settings(Autoencoder(data=data, code=code, **parameters))
+        _check_sizes(config, data, code, arrays)
+    except (ParameterError, TypeError) as error:
+        raise _refused(path, str(error)) from error
+    try:
+        return Autoencoder._from_parts(config, arrays, encoder=encoder, decoder=decoder)
+    except CodewordError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise _refused(path, f"the weights do not fit the network ({error})") from error
+
+
+def _check_config(path: str | Path, config: dict[str, Any]) -> None:
+    wrong = [name for name, kind in _TYPES.items() if not isinstance(config.get(name), kind)]
+    if wrong or set(config) != set(_TYPES):
+        raise _refused(path, f"the configuration lacks or adds entries: {sorted(set(config) ^ set(_TYPES)) or wrong}")
+    if config["estimator"] != "Autoencoder":
+        raise _refused(path, f"no model of this library is called {config['estimator']!r}")
+    if set(config["parameters"]) != {*SAVED_PARAMETERS, "hidden"}:
+        raise _refused(path, "the configuration does not have the parameters of an Autoencoder")
+    shape = config["input_shape"]
+    if not shape or not all(type(size) is int and size > 0 for size in shape):
+        raise _refused(path, f"`input_shape` is {shape}")
+    if not all(isinstance(name, str) for name in config["feature_names"]):
+        raise _refused(path, "`feature_names` are no strings")
+
+
+def _check_sizes(config: dict[str, Any], data: DataKind, code: CodeKind, arrays: dict[str, NDArray[Any]]) -> None:
+    """Refuses a configuration whose network is not exactly as large as its weights, before any memory is taken."""
+    for name, array in arrays.items():
+        if name.partition("/")[0] not in ("encoder", "decoder", "statistics") or array.dtype.kind != "f":
+            raise ParameterError(f"`{name}`, {array.dtype}, is no array of this model")
+        if not np.isfinite(array).all():
+            raise ParameterError(f"`{name}` holds NaN or infinity")
+    cells = prod(config["input_shape"])
+    statistics = {name: array.shape for name, array in arrays.items() if name.startswith("statistics/")}
+    expected = {f"statistics/{name}": tuple(config["input_shape"]) for name in data.statistic_names}
+    if statistics != expected:
+        raise ParameterError(f"the statistics {statistics} do not fit; {expected} would")
+    width = code.num_choices * code.size if isinstance(code, Choices) else code.num_symbols
+    hidden = config["parameters"]["hidden"]
+    outputs = cells * (data.num_outputs if isinstance(data, Levels) else 1)
+    sizes = {
+        # the code's projection has no bias; its normalization keeps two numbers a value
+        "encoder": _dense([cells * data.num_channels, *hidden])
+        + (hidden or [cells * data.num_channels])[-1] * width
+        + 2 * width,
+        "decoder": _dense([width, *reversed(hidden), outputs]),
+    }
+    for part, expected_size in sizes.items():
+        size = sum(array.size for name, array in arrays.items() if name.startswith(f"{part}/"))
+        if not config[f"own_{part}"] and size != expected_size:
+            raise ParameterError(f"the {part} needs {expected_size} weights; the file has {size}")
+
+
+def _dense(sizes: list[int]) -> int:
+    return sum((before + 1) * after for before, after in pairwise(sizes))
+
+
+def _refused(path: str | Path, why: str) -> ModelFileError:
+    return ModelFileError(f"{path}: {why}. It was damaged or not written by codeword. Restore it from a copy.")

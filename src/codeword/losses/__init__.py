@@ -1,0 +1,6 @@
+"""Losses for outputs of few values."""
+
+from codeword.losses.bin_insensitive import BinInsensitive as BinInsensitive
+from codeword.losses.level_loss import LevelCrossentropy as LevelCrossentropy
+from codeword.losses.level_loss import LevelSquaredError as LevelSquaredError
+from codeword.losses.level_loss import OrdinalCrossentropy as OrdinalCrossentropy

@@ -1,0 +1,3 @@
+"""Metrics for outputs of few values."""
+
+from codeword.metrics.exact_match import ExactMatch as ExactMatch

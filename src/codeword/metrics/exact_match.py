@@ -1,0 +1,93 @@
+"""Share of cells or rows that come back exactly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from codeword.activations import bin_index
+from codeword.backend import keras
+from codeword.data_kinds import checked_levels, level_edges
+from codeword.errors import ParameterError
+
+ops = keras.ops
+
+OUTPUTS = ("values", "logits", "ordinal_logits", "binary_logits")
+
+
+@keras.saving.register_keras_serializable(package="codeword")
+class ExactMatch(keras.metrics.Mean):
+    """Share of cells, or of whole rows, in which the prediction is exactly right.
+
+    Without `levels` prediction and truth must be the same numbers. With `levels` the prediction may also be what a
+    head gives, and is put on its level first.
+
+    Args:
+        by: "cell", or "row": a row counts if all its cells are right.
+        levels: Strictly ascending numbers, or their count for 0, 1, 2, …; None for any numbers.
+        edges: Where a real output changes level: "midpoint", "floor" or the edges themselves.
+        outputs: What the network gives: "values", "logits" (one a level), "ordinal_logits" (one an edge) or
+            "binary_logits" (one for two levels, no axis more).
+
+    Call arguments:
+        y_true: Values, shape `(batch, ...)`.
+        y_pred: Values of the same shape, or logits with one more axis.
+
+    Example:
+        >>> metric = ExactMatch(by="row")
+        >>> float(metric(np.array([[0, 1], [1, 1]]), np.array([[0, 1], [1, 0]])))
+        0.5
+    """
+
+    def __init__(
+        self,
+        *,
+        by: str = "cell",
+        levels: int | Sequence[float] | None = None,
+        edges: str | Sequence[float] = "midpoint",
+        outputs: str = "values",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if by not in ("cell", "row"):
+            raise ParameterError(f'`by` must be "cell" or "row". Received: {by!r}.')
+        if outputs not in OUTPUTS or (outputs != "values" and levels is None):
+            raise ParameterError(
+                f"`outputs` must be one of {', '.join(OUTPUTS)}, and logits need `levels`. "
+                f"Received: outputs={outputs!r}, levels={levels!r}."
+            )
+        super().__init__(name=name or f"{by}s_exact", **kwargs)
+        self.by = by
+        self.levels = None if levels is None else checked_levels(levels)
+        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
+        self.outputs = outputs
+        if self.levels is not None:
+            level_edges(self.levels, self.edges)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        if self.levels is None:
+            right = ops.equal(y_true, ops.cast(y_pred, y_true.dtype))
+        else:
+            true_class = bin_index(y_true, level_edges(self.levels, "midpoint"))
+            right = ops.equal(true_class, self._predicted_class(y_pred, self.levels))
+        right = ops.cast(right, self.dtype)
+        if self.by == "row":
+            right = ops.min(ops.reshape(right, (ops.shape(right)[0], -1)), axis=-1)
+        super().update_state(right, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "by": self.by,
+            "levels": None if self.levels is None else list(self.levels),
+            "edges": self.edges if isinstance(self.edges, str) else list(self.edges),
+            "outputs": self.outputs,
+        }
+
+    def _predicted_class(self, y_pred: Any, levels: tuple[float, ...]) -> Any:
+        if self.outputs == "logits":
+            return ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        if self.outputs == "binary_logits":
+            return ops.cast(y_pred >= 0, "int32")
+        if self.outputs == "ordinal_logits":
+            return ops.sum(ops.cast(y_pred >= 0, "int32"), axis=-1)
+        return bin_index(y_pred, level_edges(levels, self.edges))

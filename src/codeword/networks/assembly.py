@@ -1,0 +1,95 @@
+"""Puts an autoencoder together: body, code path, code layer, body, head."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from codeword.backend import keras
+from codeword.code_kinds import Choices, CodeKind
+from codeword.data_kinds import DataKind
+from codeword.errors import ParameterError
+from codeword.networks.code_path import before_code, code_layer, default_noise
+from codeword.networks.dense_body import dense_body
+from codeword.networks.heads import enter_network, head
+
+
+class Networks(NamedTuple):
+    """One autoencoder, seen as four Keras models that share all weights."""
+
+    model: Any  # row -> head's output
+    encoder: Any  # row -> code values
+    decoder: Any  # code values -> head's output
+    symbolizer: Any  # row -> [symbols, margin]
+
+
+def build_autoencoder(
+    data: DataKind,
+    code: CodeKind,
+    shape: tuple[int, ...],
+    *,
+    hidden: Sequence[int],
+    encoder: Any = None,
+    decoder: Any = None,
+    noise: float | None = None,
+) -> Networks:
+    """Builds the networks of an autoencoder with fresh weights (own models keep copies of theirs).
+
+    Args:
+        data, code: The kinds.
+        shape: Shape of one row.
+        hidden: Units of the dense layers before the code, in reverse behind it.
+        encoder, decoder: Own Keras models instead.
+        noise: Standard deviation before the code's thresholds in training; None: the code kind's default.
+
+    Raises:
+        ParameterError: If an own model does not fit.
+    """
+    rows = keras.Input(shape, name="row")
+    entered = enter_network(rows, data)
+    features = dense_body(entered, hidden, name="encoder") if encoder is None else _own(encoder, "encoder", entered)
+    if len(features.shape) != 2:
+        features = keras.layers.Flatten(name="features")(features)
+    scores = before_code(features, code, noise=default_noise(code) if noise is None else noise)
+    layer = code_layer(code)
+    encoder_model = keras.Model(rows, layer(scores), name="encoder")
+
+    code_shape = (code.num_choices, code.size) if isinstance(code, Choices) else (code.num_symbols,)
+    codes = keras.Input(code_shape, name="code_values")
+    if decoder is None:
+        body = dense_body(codes, tuple(reversed(hidden)), name="decoder")
+    else:
+        body = _own(decoder, "decoder", keras.layers.Flatten(name="code_values_flat")(codes))
+    decoder_model = keras.Model(codes, head(body, data, shape), name="decoder")
+
+    return Networks(
+        keras.Model(rows, decoder_model(encoder_model(rows)), name="autoencoder"),
+        encoder_model,
+        decoder_model,
+        keras.Model(rows, [layer.symbols(scores), layer.margin(scores)], name="symbolizer"),
+    )
+
+
+def closing_model(encoder: Any, decoder: Any) -> Any:
+    """Joins encoder and decoder so that only the decoder learns, on the codes as they are stored."""
+    encoder.trainable = False
+    rows = keras.Input(encoder.input_shape[1:], name="row")
+    return keras.Model(rows, decoder(encoder(rows, training=False)), name="closing")
+
+
+def _own(model: Any, name: str, inputs: Any) -> Any:
+    """Copies a user's model and applies it."""
+    if not isinstance(model, keras.Model) or not model.built or len(model.inputs or []) != 1:
+        raise ParameterError(
+            f"`{name}` must be a built functional or Sequential Keras model with one input. Received: {model!r}. "
+            "Begin it with keras.Input(shape)."
+        )
+    expected, received = tuple(inputs.shape[1:]), tuple(model.inputs[0].shape[1:])
+    if received == (*expected, 1):
+        inputs = keras.layers.Reshape(received, name=f"{name}_channel")(inputs)
+    elif received != expected:
+        raise ParameterError(
+            f"`{name}` must take rows of shape {expected}. Received: a model that takes {received}. "
+            f"Begin it with keras.Input({expected})."
+        )
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy(inputs)

@@ -1,0 +1,70 @@
+"""The output head, loss and metric that a data kind asks for."""
+
+from typing import Any
+
+from codeword.activations import staircase
+from codeword.backend import keras
+from codeword.data_kinds import Binary, DataKind, Levels, UnitInterval
+from codeword.layers import LevelOneHot
+from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, OrdinalCrossentropy
+from codeword.metrics import ExactMatch
+
+
+def enter_network(inputs: Any, kind: DataKind) -> Any:
+    """Turns `kind.to_network` values into the body's input: levels become one-hot, one axis more; others stay."""
+    return LevelOneHot(kind.values, name="one_hot")(inputs) if isinstance(kind, Levels) else inputs
+
+
+def head(features: Any, kind: DataKind, shape: tuple[int, ...]) -> Any:
+    """Projects features to the head's output, float32 also under mixed precision.
+
+    Args:
+        features: Keras tensor: `(batch, features)`, or already of the output's shape.
+        kind: The data kind.
+        shape: Shape of one row.
+
+    Returns:
+        Keras tensor of shape `(batch, *shape)`, with one more axis where the head gives several numbers a cell.
+    """
+    several = isinstance(kind, Levels) and kind.loss in ("crossentropy", "ordinal")
+    output_shape = (*shape, kind.num_outputs) if several else shape
+    if tuple(features.shape[1:]) != output_shape:
+        num_outputs = 1
+        for size in output_shape:
+            num_outputs *= size
+        flat = keras.layers.Flatten(name="head_flatten")(features)
+        flat = keras.layers.Dense(num_outputs, dtype="float32", name="head")(flat)
+        features = keras.layers.Reshape(output_shape, dtype="float32", name="head_shape")(flat)
+    return keras.layers.Activation(_activation(kind), dtype="float32", name="output")(features)
+
+
+def loss_of(kind: DataKind) -> Any:
+    """Makes the Keras loss between `kind.to_network` values and the head's output."""
+    if isinstance(kind, Levels):
+        return {
+            "crossentropy": lambda: LevelCrossentropy(kind.values),
+            "ordinal": lambda: OrdinalCrossentropy(kind.values),
+            "bin_insensitive": lambda: BinInsensitive(kind.values, kind.edges),
+            "mse": lambda: LevelSquaredError(kind.values, kind.edges),
+            "staircase": keras.losses.MeanSquaredError,
+        }[kind.loss]()
+    if kind.loss == "binary_crossentropy":
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+    return {"mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError}[kind.loss]()
+
+
+def metrics_of(kind: DataKind) -> list[Any]:
+    """Makes the metrics that `fit` shows beside the loss: share of exact cells and rows, where values are few."""
+    if isinstance(kind, Levels):
+        outputs = {"crossentropy": "logits", "ordinal": "ordinal_logits"}.get(kind.loss, "values")
+        edges = "midpoint" if kind.loss == "staircase" else kind.edges
+        return [ExactMatch(by=by, levels=kind.values, edges=edges, outputs=outputs) for by in ("cell", "row")]
+    if isinstance(kind, Binary):
+        return [ExactMatch(by=by, levels=2, outputs="binary_logits") for by in ("cell", "row")]
+    return []
+
+
+def _activation(kind: DataKind) -> Any:
+    if isinstance(kind, Levels) and kind.loss == "staircase":
+        return staircase(kind.values, kind.edges)
+    return "sigmoid" if isinstance(kind, UnitInterval) and kind.loss == "mse" else "linear"

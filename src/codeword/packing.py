@@ -1,0 +1,144 @@
+"""Symbols to bytes and back, the same on every machine (NumPy only).
+
+A row's symbols are written one after the other, each with as many bits as its size needs, most significant bit
+first; the last byte is filled up with zero bits. So `Bits(10)` takes two bytes, `Scalars(8)` eight. `docs/formats.md`
+says every bit.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.code_kinds import Bits, CodeKind, Floats
+from codeword.errors import CodeError
+
+
+def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
+    """Packs symbols into bytes.
+
+    Args:
+        symbols: Integers of shape `(n, kind.num_symbols)`, each from 0 to below its size; float32 for `Floats`.
+        kind: The code kind.
+
+    Returns:
+        C-contiguous uint8 array of shape `(n, kind.num_bytes)`.
+
+    Raises:
+        CodeError: If shape, dtype or range do not fit.
+
+    Example:
+        >>> pack([[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]], Bits(10)).tolist()
+        [[160, 64]]
+    """
+    symbols = _checked_symbols(np.asarray(symbols), kind)
+    if isinstance(kind, Floats):
+        little_endian = np.ascontiguousarray(symbols, dtype="<f4")
+        return little_endian.view(np.uint8).reshape(len(symbols), kind.num_bytes)
+    widths = kind.symbol_widths
+    if set(widths) == {8}:
+        return np.ascontiguousarray(symbols, dtype=np.uint8)
+    if set(widths) == {1}:
+        return np.packbits(symbols.astype(bool), axis=1)
+    bits = np.empty((len(symbols), sum(widths)), np.uint8)
+    start = 0
+    for column, width in enumerate(widths):
+        shifts = np.arange(width - 1, -1, -1)
+        bits[:, start : start + width] = (symbols[:, column, None].astype(np.int64) >> shifts) & 1
+        start += width
+    return np.packbits(bits, axis=1)
+
+
+def unpack(codes: Any, kind: CodeKind) -> NDArray[Any]:
+    """Unpacks bytes into symbols: the inverse of `pack`.
+
+    Args:
+        codes: uint8 of shape `(n, kind.num_bytes)`.
+        kind: The code kind that packed them.
+
+    Returns:
+        Array of shape `(n, kind.num_symbols)`, dtype `kind.symbol_dtype`.
+
+    Raises:
+        CodeError: If shape or dtype do not fit, or the bytes hold a symbol or padding that `kind` never writes.
+
+    Example:
+        >>> unpack(np.array([[160, 64]], np.uint8), Bits(10)).tolist()
+        [[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]]
+    """
+    codes = check_codes(codes, kind)
+    if isinstance(kind, Floats):
+        floats = np.ascontiguousarray(codes).view("<f4").astype(np.float32)
+        if not np.isfinite(floats).all():
+            raise CodeError(f"`codes` of {kind} must hold finite numbers. Received: NaN or infinity. {_ORIGIN}")
+        return floats.reshape(len(codes), kind.num_symbols)
+    widths = kind.symbol_widths
+    if set(widths) == {8}:
+        symbols = np.array(codes, dtype=np.uint8)
+    else:
+        bits = np.unpackbits(codes, axis=1)
+        if bits[:, sum(widths) :].any():
+            raise CodeError(
+                f"`codes` of {kind} end in {8 * kind.num_bytes - sum(widths)} padding bits, which must be 0. "
+                f"Received: a row where they are not. {_ORIGIN}"
+            )
+        symbols = np.empty((len(codes), len(widths)), kind.symbol_dtype)
+        start = 0
+        for column, width in enumerate(widths):
+            weights = 1 << np.arange(width - 1, -1, -1)
+            symbols[:, column] = bits[:, start : start + width] @ weights
+            start += width
+    return _in_range(symbols, kind, name="codes")
+
+
+def pack_bits(bits: Any) -> NDArray[np.uint8]:
+    """Packs 0 and 1 (or False and True) of shape `(n, num_bits)`; `pack` with `Bits(num_bits)`."""
+    bits = np.asarray(bits)
+    if bits.ndim != 2 or bits.shape[1] == 0:
+        raise CodeError(f"`bits` must have shape (n, num_bits). Received: shape {bits.shape}. Reshape them.")
+    return pack(bits, Bits(bits.shape[1]))
+
+
+def unpack_bits(codes: Any, num_bits: int) -> NDArray[np.uint8]:
+    """Unpacks codes of `Bits(num_bits)` into 0 and 1, shape `(n, num_bits)`."""
+    return unpack(codes, Bits(num_bits))
+
+
+def check_codes(codes: Any, kind: CodeKind) -> NDArray[np.uint8]:
+    """Refuses codes that do not have the shape and dtype of `kind`'s; returns them as an array."""
+    codes = np.asarray(codes)
+    if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] == kind.num_bytes:
+        return codes
+    hint = "Take what `encode` returned."
+    if isinstance(kind, Bits) and codes.ndim == 2 and codes.shape[1] == kind.num_symbols:
+        hint = "Pack them first: packing.pack_bits."
+    raise CodeError(
+        f"`codes` must be uint8 with {kind.num_bytes} columns, the bytes of {kind}, this model's code. "
+        f"Received: shape {codes.shape}, dtype {codes.dtype}. {hint}"
+    )
+
+
+_ORIGIN = "They were damaged or made by another model; encode the data again."
+
+
+def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:
+    floats = isinstance(kind, Floats)
+    allowed = symbols.dtype.kind in ("f" if floats else "iub")
+    if symbols.ndim != 2 or symbols.shape[1] != kind.num_symbols or not allowed:
+        raise CodeError(
+            f"`symbols` must be {'floats' if floats else 'integers'} of shape (n, {kind.num_symbols}), one a column of "
+            f"{kind}. Received: shape {symbols.shape}, dtype {symbols.dtype}. Take what `transform` returned."
+        )
+    return symbols if floats else _in_range(symbols, kind, name="symbols")
+
+
+def _in_range(symbols: NDArray[Any], kind: CodeKind, *, name: str) -> NDArray[Any]:
+    sizes = np.array(kind.symbol_sizes)
+    outside = (symbols < 0) | (symbols >= sizes)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise CodeError(
+            f"`{name}` of {kind} must be from 0 to {sizes[column] - 1} in column {column}. "
+            f"Received: {symbols[row, column]} in row {row}. {_ORIGIN}"
+        )
+    return symbols

@@ -1,0 +1,209 @@
+"""Frames and files in and out: .npy, .csv and .parquet (no Keras).
+
+Codes carry the fingerprint and code kind of their model with them: in the metadata of a Parquet file, and beside a
+.npy or .csv file in a small `.json` file of the same name.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.code_kinds import CodeKind, code_kind_from_config
+from codeword.errors import CodeError, DataError, TableFileError
+from codeword.output_file import replaced_whole
+
+SUFFIXES = (".npy", ".csv", ".parquet")
+METADATA_KEY = "codeword"
+
+
+def as_array(x: Any) -> Any:
+    """Turns a data frame (pandas, Polars, Arrow) into an array; gives anything else back as it is."""
+    if isinstance(x, np.ndarray) or not (hasattr(x, "columns") or hasattr(x, "column_names")):
+        return x
+    return nw.from_native(x, eager_only=True).to_numpy()
+
+
+def read_array(path: str | Path) -> NDArray[Any]:
+    """Reads numbers from a file.
+
+    Args:
+        path: `.npy` of any shape; `.csv` with or without a header, or `.parquet`: one column a number.
+
+    Returns:
+        The array; for tables of shape `(rows, columns)`. A `.npy` file is memory-mapped, read-only.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TableFileError: If the file is damaged, or no file of these kinds.
+        DataError: If a column holds no numbers, or a cell is empty.
+    """
+    path = _existing(path)
+    if path.suffix == ".npy":
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise TableFileError(
+                f"{path} must be a .npy file of numbers. Received: one that NumPy refuses ({error}). "
+                "Save it with np.save, without objects."
+            ) from error
+    columns = _read_columns(path)
+    for name, values in columns.items():
+        if np.ma.is_masked(values):
+            row = int(np.argmax(np.ma.getmaskarray(values)))
+            raise DataError(f"{path} must have no empty cell. Received: one in column {name!r}, row {row}. Fill it in.")
+        if values.dtype.kind not in "fiub":
+            raise DataError(f"{path} must hold numbers only. Received: text in column {name!r}. Drop the column.")
+    return np.column_stack([np.asarray(values) for values in columns.values()])
+
+
+def write_array(path: str | Path, array: NDArray[Any]) -> None:
+    """Writes numbers to a file, whole or not at all; tables get one column a number, named c0, c1, ….
+
+    Raises:
+        TableFileError: If the suffix is unknown.
+        OutputPathError: If the place cannot be written to.
+    """
+    _write(Path(path), array, metadata=None)
+
+
+def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
+    """Reads codes, and refuses those of another model.
+
+    Args:
+        path: What `write_codes` wrote; or bare codes, whose origin nobody can tell.
+        fingerprint: The model that shall decode them; None to accept any.
+
+    Returns:
+        Codes, uint8 of shape `(n, num_bytes)`, and their code kind; None where the file does not say it.
+
+    Raises:
+        CodeError: If another model made them, or they are not bytes.
+        FileNotFoundError, TableFileError: If the file cannot be read.
+    """
+    path = _existing(path)
+    codes = read_array(path)
+    if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
+        codes = codes.astype(np.uint8)  # text has no dtype
+    if codes.dtype != np.uint8 or codes.ndim != 2:
+        raise CodeError(
+            f"{path} must hold codes: uint8, one row a sample. Received: shape {codes.shape}, dtype {codes.dtype}. "
+            "Write it with `codeword encode`."
+        )
+    origin = _read_origin(path)
+    if origin is None:
+        return codes, None
+    if fingerprint is not None and origin["model"] != fingerprint:
+        raise CodeError(
+            f"{path} must hold codes of this model, {fingerprint[:12]}. Received: codes of model "
+            f"{str(origin['model'])[:12]}. Decode them with the model that made them."
+        )
+    return codes, code_kind_from_config(origin["code"])
+
+
+def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
+    """Writes codes with the fingerprint and kind of their model, whole or not at all.
+
+    Raises:
+        TableFileError: If the suffix is unknown.
+        OutputPathError: If the place cannot be written to.
+    """
+    _write(Path(path), codes, metadata={"model": fingerprint, "code": kind.to_config()})
+
+
+def check_suffix(path: str | Path) -> None:
+    """Refuses a file name that is neither .npy, .csv nor .parquet."""
+    if Path(path).suffix not in SUFFIXES:
+        raise TableFileError(f"{path} must end in {', '.join(SUFFIXES)}. Received: {Path(path).suffix!r}.")
+
+
+def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) -> None:
+    check_suffix(path)
+    if path.suffix == ".npy":
+        with replaced_whole(path) as file:
+            np.save(file, array, allow_pickle=False)
+    else:
+        flat = array.reshape(len(array), -1)
+        with replaced_whole(path) as file:
+            _copy_table(flat, file.name, path.suffix, metadata)
+    if metadata is not None and path.suffix != ".parquet":
+        with replaced_whole(_sidecar(path)) as file:
+            file.write(json.dumps(metadata, indent=1).encode())
+
+
+def _copy_table(array: NDArray[Any], target: str, suffix: str, metadata: dict[str, Any] | None) -> None:
+    options = "HEADER"
+    if suffix == ".parquet":
+        text = json.dumps(metadata).replace("'", "''")
+        options = "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
+    columns = {f"c{number}": np.ascontiguousarray(array[:, number]) for number in range(array.shape[1])}
+    with duckdb.connect() as connection:
+        connection.register("columns", columns)
+        # Straight into the file that `replaced_whole` syncs and renames.
+        connection.execute(f"COPY columns TO '{_quoted(target)}' ({options}, USE_TMP_FILE false)")
+
+
+def _read_columns(path: Path) -> dict[str, Any]:
+    options = ""
+    if path.suffix == ".csv":
+        options = f", header={'false' if _first_line_is_numbers(path) else 'true'}, null_padding=false"
+    reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
+    try:
+        with duckdb.connect() as connection:
+            return connection.execute(f"SELECT * FROM {reader}('{_quoted(path)}'{options})").fetchnumpy()
+    except duckdb.Error as error:
+        raise TableFileError(
+            f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "
+            f"({str(error).splitlines()[0]}). Restore it from a copy or write it again."
+        ) from error
+
+
+def _read_origin(path: Path) -> dict[str, Any] | None:
+    """Gives what the file says of its codes' model; None if it says nothing."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as connection:
+            query = f"SELECT value FROM parquet_kv_metadata('{_quoted(path)}') WHERE key = '{METADATA_KEY}'"
+            found = connection.execute(query).fetchone()
+        text = found[0] if found else None
+    else:
+        text = _sidecar(path).read_bytes() if _sidecar(path).is_file() else None
+    if text is None:
+        return None
+    try:
+        origin = json.loads(text)
+        return {"model": str(origin["model"]), "code": dict(origin["code"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise TableFileError(
+            f"{path} must say which model made its codes. Received: a note that cannot be read ({error!r}). "
+            "Encode the data again."
+        ) from error
+
+
+def _first_line_is_numbers(path: Path) -> bool:
+    with path.open(newline="") as file:
+        fields = next(csv.reader(file), [])
+    try:
+        return bool([float(field) for field in fields if field.strip()])
+    except ValueError:
+        return False
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    check_suffix(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} must be a data file. Received: no such file. Check the path.")
+    return path
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def _quoted(path: str | Path) -> str:
+    return str(path).replace("'", "''")
