@@ -91,14 +91,16 @@ def hardmax(x: Any, axis: int = -1, slope: str = "softmax", temperature: float =
     """
     check_hardmax(slope, temperature)
     x = _as_float_tensor(x)
-    wide = ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x)
-    wide = _widen(wide)
-    hard = ops.one_hot(ops.argmax(wide, axis=axis), x.shape[axis], axis=axis, dtype=wide.dtype)
+    wide = widened(ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x))
+    # Of the negative axes `one_hot` takes only -1 on PyTorch and TensorFlow.
+    axis = axis + len(x.shape) if axis < 0 else axis
+    hard = ops.one_hot(index_of_maximum(x, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
     if slope == "straight_through":
         return ops.cast(surrogates.straight_through(hard, wide), x.dtype)
-    # Taking the maximum off before dividing keeps small temperatures from overflowing.
-    shifted = wide - ops.stop_gradient(ops.max(wide, axis=axis, keepdims=True))
-    soft = ops.softmax(shifted / temperature, axis=axis)
+    # Taking the maximum off before dividing keeps small temperatures from overflowing. A sum, because Keras' own `max`
+    # refuses an empty batch.
+    maximum = ops.stop_gradient(ops.sum(hard * wide, axis=axis, keepdims=True))
+    soft = ops.softmax((wide - maximum) / temperature, axis=axis)
     return ops.cast(surrogates.straight_through(hard, soft), x.dtype)
 
 
@@ -177,9 +179,23 @@ def check_hardmax(slope: str, temperature: float) -> None:
 
 def bin_index(x: Any, edges: np.ndarray) -> Any:
     """Counts the edges at or below each value: the number of its bin, int32, from 0 to `len(edges)`."""
-    x = _widen(_as_float_tensor(x))
+    x = widened(x)
     above = x[..., None] >= ops.convert_to_tensor(edges, x.dtype)
     return ops.sum(ops.cast(above, "int32"), axis=-1)
+
+
+def index_of_maximum(x: Any, axis: int) -> Any:
+    """Gives the index of the maximum along an axis, int32; among equals the first wins."""
+    x = widened(x)
+    # Keras' `argmax` puts -0 below 0 on JAX and TensorFlow.
+    return ops.cast(ops.argmax(ops.where(ops.equal(x, 0), ops.zeros_like(x), x), axis=axis), "int32")
+
+
+def widened(x: Any) -> Any:
+    """Gives numbers as a float tensor of at least float32, the dtype in which thresholds are compared."""
+    x = _as_float_tensor(x)
+    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
+    return ops.cast(x, "float32") if half else x
 
 
 def representable(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -188,7 +204,8 @@ def representable(values: np.ndarray, dtype: str) -> np.ndarray:
     Raises:
         ParameterError: If two of them then are the same number, or one is infinite.
     """
-    rounded = np.asarray(values, np.float64).astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        rounded = np.asarray(values, np.float64).astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
     if len(np.unique(rounded.astype(np.float64))) < len(np.unique(values)) or not np.isfinite(rounded).all():
         raise ParameterError(
             f"Different values must stay different in {dtype}. Received: {len(np.unique(values))} values of which "
@@ -202,7 +219,7 @@ def _stairs(
 ) -> Any:
     surrogates.check_slope(slope, width)
     x = _as_float_tensor(x)
-    wide = _widen(x)
+    wide = widened(x)
     table = ops.convert_to_tensor(representable(levels, keras.backend.standardize_dtype(x.dtype)), x.dtype)
     thresholds = ops.convert_to_tensor(edges, wide.dtype)
     above = wide[..., None] >= thresholds if upper_on_edge else wide[..., None] > thresholds
@@ -213,13 +230,8 @@ def _stairs(
 
 
 def _as_float_tensor(x: Any) -> Any:
-    x = ops.convert_to_tensor(x)
+    x = x if keras.backend.is_keras_tensor(x) else ops.convert_to_tensor(x)
     return x if keras.backend.is_float_dtype(x.dtype) else ops.cast(x, keras.config.floatx())
-
-
-def _widen(x: Any) -> Any:
-    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
-    return ops.cast(x, "float32") if half else x
 
 
 def _finite_limit(dtype: Any) -> float:

@@ -22,18 +22,24 @@ PREFERENCE = ("jax", "torch", "tensorflow")
 def choose_backend() -> str | None:
     """Names the first installed backend in `KERAS_BACKEND`, unless the user has chosen.
 
-    Does nothing where the variable is set or Keras is already imported. `keras.json` is not asked: Keras writes
-    "tensorflow" into it by itself, so it does not show what the user wants.
+    Does nothing where the variable is set (empty counts as not set, as for Keras) or Keras is already imported.
+    `keras.json` is not asked: Keras writes "tensorflow" into it by itself, so it does not show what the user wants.
 
     Returns:
         The backend that Keras has or will take; None if none is installed.
     """
-    if "KERAS_BACKEND" not in os.environ and "keras" not in sys.modules:
-        installed = next((name for name in PREFERENCE if importlib.util.find_spec(name)), None)
+    if not os.environ.get("KERAS_BACKEND") and "keras" not in sys.modules:
+        installed = next((name for name in PREFERENCE if _is_installed(name)), None)
         if installed is None:
             return None
         os.environ["KERAS_BACKEND"] = installed
     return os.environ.get("KERAS_BACKEND") or sys.modules["keras"].backend.backend()
+
+
+def _is_installed(name: str) -> bool:
+    # A bare folder of that name, as uninstalling leaves it behind, is found too: it has no origin.
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None
 
 
 def __getattr__(name: str) -> Any:

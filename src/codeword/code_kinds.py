@@ -55,7 +55,9 @@ class CodeKind(ABC):
 
     def to_config(self) -> dict[str, Any]:
         """Gives plain values from which `code_kind_from_config` makes an equal object."""
-        return {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+        settings = {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+        # JSON has no NumPy integers, such as Bits(x.shape[1] // np.int64(2)) holds.
+        return {name: int(value) if isinstance(value, np.integer) else value for name, value in settings.items()}
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,17 @@ class Scalars(CodeKind):
 
     def __post_init__(self) -> None:
         _check_count("Scalars", "num_scalars", self.num_scalars)
-        if isinstance(self.steps, Sequence | np.ndarray):
-            object.__setattr__(self, "steps", tuple(int(step) for step in self.steps))
+        several = isinstance(self.steps, Sequence | np.ndarray) and not isinstance(self.steps, str)
+        sizes: Any = self.steps if several else (self.steps,)
+        for size in sizes:
+            _check_size("Scalars", "steps", size)
+        if several:
+            object.__setattr__(self, "steps", tuple(int(size) for size in sizes))
             if len(self.symbol_sizes) != self.num_scalars:
                 raise ParameterError(
                     f"`steps` of Scalars must be one number or one a scalar. Received: {len(self.symbol_sizes)} for "
                     f"{self.num_scalars} scalars. Give as many steps as scalars."
                 )
-        for size in set(self.symbol_sizes):
-            _check_size("Scalars", "steps", size)
 
     @property
     def num_symbols(self) -> int:
@@ -212,7 +216,7 @@ def code_kind_from_config(config: dict[str, Any]) -> CodeKind:
     classes = {cls.__name__: cls for cls in (Bits, Scalars, Choices, Floats)}
     settings = dict(config)
     name = settings.pop("kind", None)
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise ParameterError(f"A code kind must be one of {sorted(classes)}. Received: {name!r}.")
     try:
         return classes[name](**settings)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from codeword.errors import DataError, DataTypeError, ParameterError
 
 MAX_INFERRED_LEVELS = 16
+MAX_LEVELS = 65_536
 Statistics = dict[str, NDArray[np.float64]]
 
 
@@ -166,9 +167,10 @@ class Real(DataKind):
     def learn(self, x: NDArray[Any]) -> Statistics:
         wide = x.astype(np.float64)
         scale = wide.std(axis=0)
-        # A constant column has spread 0 up to rounding: leave it as it is, it then stands at 0.
-        constant = scale <= 1e-12 * np.abs(wide).max(axis=0)
-        return {"mean": wide.mean(axis=0), "scale": np.where(constant, 1.0, scale)}
+        # A constant column has spread 0 up to rounding, which for vast values is far above 1: it stands at 0 in units
+        # of that rounding, others in units of 1.
+        rounding = 1e-12 * np.abs(wide).max(axis=0)
+        return {"mean": wide.mean(axis=0), "scale": np.where(scale <= rounding, np.maximum(rounding, 1.0), scale)}
 
     def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
         # In float64, so that 1,700,000,000 ± 1 keeps its spread.
@@ -215,10 +217,10 @@ class Levels(DataKind):
         self, values: int | Sequence[float], *, edges: str | Sequence[float] = "midpoint", loss: str = "crossentropy"
     ) -> None:
         object.__setattr__(self, "values", checked_levels(values))
-        object.__setattr__(self, "edges", edges if isinstance(edges, str) else tuple(float(edge) for edge in edges))
         object.__setattr__(self, "loss", loss)
         self._check_loss()
-        level_edges(self.values, self.edges)
+        checked = level_edges(self.values, edges)
+        object.__setattr__(self, "edges", edges if isinstance(edges, str) else tuple(checked.tolist()))
 
     @property
     def num_channels(self) -> int:
@@ -319,15 +321,19 @@ def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
     """Returns levels as a tuple of floats, or refuses them.
 
     Args:
-        values: Strictly ascending finite numbers, at least two; or their count, which stands for 0, 1, 2, ….
+        values: Strictly ascending finite numbers, at least two; or their count, up to 65,536, for 0, 1, 2, ….
 
     Raises:
-        ParameterError: If there are fewer than two, or they are repeated, unsorted or not finite.
+        ParameterError: If they are too few or too many, repeated, unsorted, not finite or no numbers.
     """
     counted = isinstance(values, int | np.integer) and not isinstance(values, bool)
+    if counted and values > MAX_LEVELS:  # type: ignore[operator]
+        raise ParameterError(f"`levels` must be at most {MAX_LEVELS}. Received: {values}. Take UnitInterval or Real.")
     try:
+        if isinstance(values, str | bytes):  # of digits it would pass for a sequence of numbers
+            raise TypeError("text")
         levels = tuple(float(value) for value in (range(int(values)) if counted else values))  # type: ignore[arg-type, union-attr]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"`levels` must be numbers or their count. Received: {values!r}.") from error
     if len(levels) < 2 or not np.isfinite(levels).all() or (np.diff(levels) <= 0).any():
         raise ParameterError(
@@ -357,11 +363,14 @@ def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArra
         if edges not in ("midpoint", "floor"):
             raise ParameterError(f'`edges` must be "midpoint", "floor" or an array. Received: {edges!r}.')
         return upper if edges == "floor" else lower + (upper - lower) / 2
-    own = np.array(edges, np.float64)
+    try:
+        own = np.array(edges, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(f'`edges` must be "midpoint", "floor" or numbers. Received: {edges!r}.') from error
     if own.shape != lower.shape or not ((lower < own) & (own <= upper)).all():
         raise ParameterError(
             f"`edges` must be {len(lower)} numbers, each above its level and at most the next of {list(levels)}. "
-            f"Received: {list(edges)}."
+            f"Received: {own.tolist()}."
         )
     return own
 
@@ -405,7 +414,7 @@ def data_kind_from_config(config: dict[str, Any]) -> DataKind:
     classes: dict[Any, Any] = {"Binary": Binary, "Levels": Levels, "UnitInterval": UnitInterval, "Real": Real}
     settings = dict(config)
     name = settings.pop("kind", None)
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise ParameterError(f"A data kind must be one of {sorted(classes)}. Received: {name!r}.")
     try:
         return classes[name](**settings)
@@ -427,7 +436,7 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
         >>> parse_data_kind("levels:0,.5,1").values
         (0.0, 0.5, 1.0)
     """
-    simple = {"binary": Binary, "unit": UnitInterval, "real": Real}
+    simple: dict[str, Any] = {"binary": Binary, "unit": UnitInterval, "real": Real}
     name, _, numbers = text.strip().lower().partition(":")
     if name in simple and not numbers:
         return simple[name]()
@@ -446,16 +455,27 @@ def as_finite_numbers(x: Any) -> NDArray[Any]:
     """Returns `x` as an array in native byte order, or refuses what is not numbers, and NaN and infinity.
 
     Raises:
-        DataTypeError: If `x` is sparse, text, dates or objects that are no numbers.
-        DataError: If `x` is complex, or holds NaN or infinity.
+        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
+        DataError: If `x` is complex, or holds NaN, infinity or masked entries.
     """
     if hasattr(x, "toarray"):
         raise DataTypeError(f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray().")
-    array = np.asarray(x)
+    if np.ma.is_masked(x):
+        raise DataError(
+            f"`x` must have no masked entry. Received: {int(np.ma.getmaskarray(x).sum())} of them. Fill them in."
+        )
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise DataTypeError(
+            f"`x` must be an array of numbers. Received: {type(x).__name__} of uneven rows. Give all rows one shape."
+        ) from error
     if array.dtype.kind == "O":
         try:
+            if any(isinstance(value, str | bytes) for value in array.flat):
+                raise TypeError("some are text")
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataTypeError(
                 f"`x` must hold numbers; each argument must be a string-free real number. Received: objects, {error}. "
                 "Encode categories as numbers first."

@@ -25,7 +25,7 @@ MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
 
 
-def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     """Writes a model whole or not at all.
 
     Args:
@@ -33,15 +33,12 @@ def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str,
         config: Plain values: dictionaries, lists, strings, finite numbers, booleans, None.
         arrays: Arrays by name.
 
-    Returns:
-        The model's fingerprint.
-
     Raises:
         OutputPathError: If the place cannot be written to.
     """
     members = {
         CONFIG: json.dumps(config, indent=1, sort_keys=True, allow_nan=False).encode(),
-        WEIGHTS: safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()}),
+        WEIGHTS: safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()}),
     }
     manifest = {
         "format": "codeword",
@@ -54,7 +51,6 @@ def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str,
         for name, content in members.items():
             # A fixed date, so that the same model is the same file.
             archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-    return fingerprint(config, arrays)
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -92,7 +88,7 @@ def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     """Gives 64 hexadecimal digits that tell a model from any other: SHA-256 of its configuration and weights."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, allow_nan=False).encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name])
         little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(json.dumps([name, little_endian.dtype.str, array.shape]).encode())
         digest.update(little_endian.tobytes())

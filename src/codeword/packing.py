@@ -25,7 +25,7 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
         C-contiguous uint8 array of shape `(n, kind.num_bytes)`.
 
     Raises:
-        CodeError: If shape, dtype or range do not fit.
+        CodeError: If shape, dtype or range do not fit, or a float is not finite in float32.
 
     Example:
         >>> pack([[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]], Bits(10)).tolist()
@@ -33,13 +33,18 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
     """
     symbols = _checked_symbols(np.asarray(symbols), kind)
     if isinstance(kind, Floats):
-        little_endian = np.ascontiguousarray(symbols, dtype="<f4")
+        with np.errstate(over="ignore"):
+            little_endian = np.array(symbols, dtype="<f4", order="C")
+        if not np.isfinite(little_endian).all():
+            raise CodeError(
+                f"`symbols` of {kind} must be finite in float32. Received: NaN, infinity or more. {_ORIGIN}"
+            )
         return little_endian.view(np.uint8).reshape(len(symbols), kind.num_bytes)
     widths = kind.symbol_widths
     if set(widths) == {8}:
-        return np.ascontiguousarray(symbols, dtype=np.uint8)
+        return np.array(symbols, dtype=np.uint8, order="C")
     if set(widths) == {1}:
-        return np.packbits(symbols.astype(bool), axis=1)
+        return np.packbits(symbols.astype(bool, order="C"), axis=1)
     bits = np.empty((len(symbols), sum(widths)), np.uint8)
     start = 0
     for column, width in enumerate(widths):

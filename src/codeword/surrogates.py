@@ -33,8 +33,10 @@ def with_slope(hard: Any, x: Any, slope: Any) -> Any:
     Returns:
         Tensor that equals `hard` bit for bit.
     """
+    # Said outright: XLA turns 0 * NaN of the window slope into 0.
+    exact = ops.where(ops.isnan(x), x, hard)
     finite = ops.where(ops.isinf(x), ops.zeros_like(x), x)
-    return ops.stop_gradient(hard) + ops.stop_gradient(slope) * (finite - ops.stop_gradient(finite))
+    return ops.stop_gradient(exact) + ops.stop_gradient(slope) * (finite - ops.stop_gradient(finite))
 
 
 def straight_through(hard: Any, soft: Any) -> Any:

@@ -4,8 +4,8 @@ Codes carry the fingerprint and code kind of their model with them: in the metad
 .npy or .csv file in a small `.json` file of the same name.
 """
 
-import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,8 @@ METADATA_KEY = "codeword"
 
 def as_array(x: Any) -> Any:
     """Turns a data frame (pandas, Polars, Arrow) into an array; gives anything else back as it is."""
-    if isinstance(x, np.ndarray) or not (hasattr(x, "columns") or hasattr(x, "column_names")):
-        return x
-    return nw.from_native(x, eager_only=True).to_numpy()
+    frame = nw.from_native(x, eager_only=True, pass_through=True)
+    return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
 
 
 def read_array(path: str | Path) -> NDArray[Any]:
@@ -41,19 +40,24 @@ def read_array(path: str | Path) -> NDArray[Any]:
     Raises:
         FileNotFoundError: If there is no such file.
         TableFileError: If the file is damaged, or no file of these kinds.
-        DataError: If a column holds no numbers, or a cell is empty.
+        DataError: If a column holds no numbers, a cell is empty, or there is no row.
     """
     path = _existing(path)
     if path.suffix == ".npy":
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+                raise ValueError(f"it holds {getattr(array, 'dtype', 'several arrays')}")
+            return array
         except (ValueError, EOFError, OSError) as error:
             raise TableFileError(
-                f"{path} must be a .npy file of numbers. Received: one that NumPy refuses ({error}). "
+                f"{path} must be a .npy file of numbers. Received: one that is not ({error}). "
                 "Save it with np.save, without objects."
             ) from error
     columns = _read_columns(path)
     for name, values in columns.items():
+        if len(values) == 0:
+            raise DataError(f"{path} must have at least one row of numbers. Received: none. Write the file again.")
         if np.ma.is_masked(values):
             row = int(np.argmax(np.ma.getmaskarray(values)))
             raise DataError(f"{path} must have no empty cell. Received: one in column {name!r}, row {row}. Fill it in.")
@@ -103,7 +107,7 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
             f"{path} must hold codes of this model, {fingerprint[:12]}. Received: codes of model "
             f"{str(origin['model'])[:12]}. Decode them with the model that made them."
         )
-    return codes, code_kind_from_config(origin["code"])
+    return codes, origin["code"]
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
@@ -141,7 +145,8 @@ def _copy_table(array: NDArray[Any], target: str, suffix: str, metadata: dict[st
     if suffix == ".parquet":
         text = json.dumps(metadata).replace("'", "''")
         options = "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
-    columns = {f"c{number}": np.ascontiguousarray(array[:, number]) for number in range(array.shape[1])}
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    columns = {f"c{number}": np.ascontiguousarray(native[:, number]) for number in range(array.shape[1])}
     with duckdb.connect() as connection:
         connection.register("columns", columns)
         # Straight into the file that `replaced_whole` syncs and renames.
@@ -149,13 +154,15 @@ def _copy_table(array: NDArray[Any], target: str, suffix: str, metadata: dict[st
 
 
 def _read_columns(path: Path) -> dict[str, Any]:
-    options = ""
+    options = ", hive_partitioning=false"
     if path.suffix == ".csv":
-        options = f", header={'false' if _first_line_is_numbers(path) else 'true'}, null_padding=false"
+        # Left alone, DuckDB tells the types from the first rows and rounds later ones, and skips lines that look odd.
+        header = "false" if _first_line_is_numbers(path) else "true"
+        options += f", header={header}, sample_size=-1, skip=0, comment='', null_padding=false"
     reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
     try:
         with duckdb.connect() as connection:
-            return connection.execute(f"SELECT * FROM {reader}('{_quoted(path)}'{options})").fetchnumpy()
+            return connection.execute(f"SELECT * FROM {reader}('{_pattern(path)}'{options})").fetchnumpy()
     except duckdb.Error as error:
         raise TableFileError(
             f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "
@@ -167,7 +174,7 @@ def _read_origin(path: Path) -> dict[str, Any] | None:
     """Gives what the file says of its codes' model; None if it says nothing."""
     if path.suffix == ".parquet":
         with duckdb.connect() as connection:
-            query = f"SELECT value FROM parquet_kv_metadata('{_quoted(path)}') WHERE key = '{METADATA_KEY}'"
+            query = f"SELECT value FROM parquet_kv_metadata('{_pattern(path)}') WHERE key = '{METADATA_KEY}'"
             found = connection.execute(query).fetchone()
         text = found[0] if found else None
     else:
@@ -176,8 +183,8 @@ def _read_origin(path: Path) -> dict[str, Any] | None:
         return None
     try:
         origin = json.loads(text)
-        return {"model": str(origin["model"]), "code": dict(origin["code"])}
-    except (ValueError, KeyError, TypeError) as error:
+        return {"model": str(origin["model"]), "code": code_kind_from_config(origin["code"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TableFileError(
             f"{path} must say which model made its codes. Received: a note that cannot be read ({error!r}). "
             "Encode the data again."
@@ -185,12 +192,14 @@ def _read_origin(path: Path) -> dict[str, Any] | None:
 
 
 def _first_line_is_numbers(path: Path) -> bool:
-    with path.open(newline="") as file:
-        fields = next(csv.reader(file), [])
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        fields = [field.strip(' "\r\n') for field in re.split("[,;|\t]", file.readline())]
     try:
-        return bool([float(field) for field in fields if field.strip()])
+        for field in fields:
+            float({"": "0", "true": "1", "false": "0"}.get(field.lower(), field))
     except ValueError:
         return False
+    return any(fields)
 
 
 def _existing(path: str | Path) -> Path:
@@ -207,3 +216,8 @@ def _sidecar(path: Path) -> Path:
 
 def _quoted(path: str | Path) -> str:
     return str(path).replace("'", "''")
+
+
+def _pattern(path: Path) -> str:
+    """Quotes a path that DuckDB reads as a pattern, so that it means this file alone."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", _quoted(path))

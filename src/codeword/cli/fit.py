@@ -63,8 +63,8 @@ def fit(
     try:
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
         code = parse_code_kind(code_text)
-        sizes = None if hidden is None else tuple(int(units) for units in hidden.split(",") if units.strip())
-    except (ParameterError, ValueError) as error:
+        sizes = None if hidden is None else _layer_sizes(hidden)
+    except ParameterError as error:
         raise click.UsageError(str(error)) from error
     check_writable(output)
     x = read_array(input)
@@ -92,3 +92,12 @@ def fit(
         },
         as_json=as_json,
     )
+
+
+def _layer_sizes(text: str) -> tuple[int, ...]:
+    from codeword.errors import ParameterError
+
+    try:
+        return tuple(int(units) for units in text.split(",") if units.strip())
+    except ValueError as error:
+        raise ParameterError(f"`--hidden` must be written as 512,512. Received: {text!r}.") from error

@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,9 +87,9 @@ def _read_idx(folder: Path, name: str, magic: int) -> NDArray[np.uint8]:
         )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found, *shape = struct.unpack_from(">ii" if magic == _LABELS else ">iiii", content)
+        found, *shape = struct.unpack_from(">II" if magic == _LABELS else ">IIII", content)
         data = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
-    except (OSError, EOFError, struct.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
         raise TableFileError(f"{path} must be an idx file. Received: {error}. Restore it from a copy.") from error
     if found != magic:
         raise TableFileError(f"{path} must begin with the number {magic}. Received: {found}. Restore it from a copy.")

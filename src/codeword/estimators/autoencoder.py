@@ -16,24 +16,33 @@ from codeword.data_kinds import DataKind, data_kind_from_config, infer_data_kind
 from codeword.errors import ParameterError
 from codeword.estimators import input_checks
 from codeword.model_file import fingerprint, write_model_file
-from codeword.networks.assembly import build_autoencoder, closing_model
+from codeword.networks.assembly import build_autoencoder
+from codeword.networks.code_path import default_swap
 from codeword.networks.heads import loss_of, metrics_of
 from codeword.tables import as_array
 from codeword.training import fitting
 from codeword.training.fixed_batches import in_fixed_batches
+from codeword.training.swapped_rows import SwappedRows
 
 GAP_ROWS = 2_048
 NETWORKS = ("model_", "encoder_", "decoder_", "_symbolizer")
 SAVED_PARAMETERS = (
     "noise",
+    "swap",
     "epochs",
-    "closing_epochs",
     "batch_size",
     "learning_rate",
+    "weight_decay",
     "patience",
     "seed",
-    "verbose",
 )
+# What decides codes and decoded values, beside the weights; how those were learned does not.
+IDENTITY = ("estimator", "data", "code", "input_shape")
+
+
+def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    """Gives the fingerprint of a model from what its file holds."""
+    return fingerprint({name: config[name] for name in IDENTITY}, arrays)
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -51,10 +60,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             axis), the decoder a code of shape `(num_symbols,)`, for `Choices` `(num_choices * size,)`.
         noise: Standard deviation of Gaussian noise before the code's thresholds in training, in units of the values'
             spread. It drives the values away from the thresholds. None: the measured default of the code kind.
+        swap: Share of the cells that training exchanges, in input and target, for the same cell of another row, so
+            that it cannot learn the rows by heart; 0 to 1. None: the measured default of the code kind.
         epochs: Most passes over the data.
-        closing_epochs: Passes at the end in which the encoder is frozen and the decoder learns on the stored codes.
         batch_size: Rows a step.
-        learning_rate: Adam's rate at the start; it falls to 0.
+        learning_rate: AdamW's highest rate; it falls to 0 along a half cosine.
+        weight_decay: AdamW's; more of it helps where rows are few.
         patience: Epochs without a better validation loss before training stops; None: all epochs. The best weights
             are kept in either case. Without validation data nothing stops early.
         seed: Same seed, machine and backend: same codes.
@@ -84,10 +95,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         encoder: Any = None,
         decoder: Any = None,
         noise: float | None = None,
+        swap: float | None = None,
         epochs: int = 40,
-        closing_epochs: int = 0,
         batch_size: int = 128,
         learning_rate: float = 2e-3,
+        weight_decay: float = 0.1,
         patience: int | None = None,
         seed: int = 0,
         verbose: int = 1,
@@ -98,10 +110,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.encoder = encoder
         self.decoder = decoder
         self.noise = noise
+        self.swap = swap
         self.epochs = epochs
-        self.closing_epochs = closing_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
         self.patience = patience
         self.seed = seed
         self.verbose = verbose
@@ -135,7 +148,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.statistics_ = kind.learn(values)
         rows = kind.to_network(values, self.statistics_)
         held_out_rows = None if validation is None else kind.to_network(validation, self.statistics_)
-        with fitting.seeded(self.seed):
+        with fitting.seeded(int(self.seed)):
             self._build()
             self.history_ = self._train(rows, held_out_rows, callbacks)
             self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows[:GAP_ROWS])
@@ -219,13 +232,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             The model's fingerprint.
         """
         check_is_fitted(self)
-        return write_model_file(path, *self._to_parts())
+        write_model_file(path, *self._to_parts())
+        return self.fingerprint_
 
     @property
     def fingerprint_(self) -> str:
         """64 hexadecimal digits that tell this model from any other."""
         check_is_fitted(self)
-        return fingerprint(*self._to_parts())
+        return model_fingerprint(*self._to_parts())
 
     def _build(self) -> None:
         networks = build_autoencoder(
@@ -240,36 +254,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.model_, self.encoder_, self.decoder_, self._symbolizer = networks
 
     def _train(self, rows: NDArray[Any], held_out: NDArray[Any] | None, callbacks: Sequence[Any]) -> dict[str, Any]:
-        settings: dict[str, Any] = {
-            "loss": loss_of(self.data_),
-            "validation_data": None if held_out is None else (held_out, held_out),
-            "batch_size": self.batch_size,
-            "callbacks": callbacks,
-            "verbose": self.verbose,
-        }
-        history = fitting.fit(
+        swap = default_swap(self.code_) if self.swap is None else self.swap
+        return fitting.fit(
             self.model_,
-            rows,
-            rows,
+            SwappedRows(rows, batch_size=self.batch_size, share=swap, seed=self.seed),
+            loss=loss_of(self.data_),
             metrics=metrics_of(self.data_),
+            validation_data=None if held_out is None else (held_out, held_out),
             epochs=self.epochs,
             learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
             patience=self.patience,
-            **settings,
+            callbacks=callbacks,
+            verbose=self.verbose,
         )
-        if self.closing_epochs:
-            closing = closing_model(self.encoder_, self.decoder_)
-            more = fitting.fit(
-                closing,
-                rows,
-                rows,
-                metrics=metrics_of(self.data_),
-                epochs=self.closing_epochs,
-                learning_rate=self.learning_rate / 4,
-                **settings,
-            )
-            history = {name: values + more.get(name, []) for name, values in history.items()}
-        return history
 
     def _measure_gap(self, values: NDArray[Any], rows: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Measures what noise and batch statistics make of the rows in training, beside inference."""
@@ -309,7 +307,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Gives all that is needed to make this fitted model again: plain values, and arrays."""
-        plain = {name: getattr(self, name) for name in SAVED_PARAMETERS}
+        values = {name: getattr(self, name) for name in SAVED_PARAMETERS}
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
         config = {
             "estimator": type(self).__name__,
             "parameters": {**plain, "hidden": [int(units) for units in self.hidden]},
@@ -340,16 +339,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             model.n_features_in_ = model.input_shape_[0]
         if config["feature_names"]:
             model.feature_names_in_ = np.array(config["feature_names"], object)
-        parts: dict[str, list[NDArray[Any]]] = {"statistics": [], "encoder": [], "decoder": []}
-        for name in sorted(arrays):
-            parts[name.partition("/")[0]].append(arrays[name])
-        names = [name.partition("/")[2] for name in sorted(arrays) if name.startswith("statistics/")]
-        model.statistics_ = dict(zip(names, parts["statistics"], strict=True))
+        model.statistics_ = {name: arrays[f"statistics/{name}"] for name in data.statistic_names}
         with fitting.seeded(model.seed):
             model._build()
-        model.encoder_.set_weights(parts["encoder"])
-        model.decoder_.set_weights(parts["decoder"])
+        model.encoder_.set_weights(_in_order(arrays, "encoder"))
+        model.decoder_.set_weights(_in_order(arrays, "decoder"))
         return model
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.code_.num_symbols
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # symbols are integers, whatever the rows are
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         # Pickled as parameters and arrays: Keras models only pickle together with their registered classes.
@@ -365,6 +369,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 self._build()
             self.encoder_.set_weights(weights[0])
             self.decoder_.set_weights(weights[1])
+
+
+def _in_order(arrays: dict[str, NDArray[Any]], part: str) -> list[NDArray[Any]]:
+    """Gives a part's weights in the order of the numbers in their names."""
+    names = [name for name in arrays if name.startswith(f"{part}/")]
+    return [arrays[name] for name in sorted(names, key=lambda name: int(name.split("/")[1]))]
 
 
 def _collected(

@@ -55,8 +55,9 @@ def check_settings(model: Any) -> None:
                 f"`{name}` must be a {kind.__name__} or None. Received: {value!r}. "
                 f"Write {'Levels([0, 1, 2])' if name == 'data' else 'Bits(64)'}, say."
             )
-    for name, least in (("epochs", 1), ("closing_epochs", 0), ("batch_size", 1), ("seed", 0), ("verbose", 0)):
+    for name, least in (("epochs", 1), ("batch_size", 1), ("verbose", 0)):
         _check(name, getattr(model, name), Integral, least)
+    _check("seed", model.seed, Integral, 0, most=2**32 - 1)
     hidden = model.hidden
     if isinstance(hidden, str | int) or not hasattr(hidden, "__len__"):
         raise ParameterError(f"`hidden` must be a sequence of layer sizes. Received: {hidden!r}. Write ({hidden!r},).")
@@ -65,11 +66,14 @@ def check_settings(model: Any) -> None:
     if model.patience is not None:
         _check("patience", model.patience, Integral, 1)
     if model.noise is not None:
-        _check("noise", model.noise, Real, 0)
+        _check("noise", model.noise, Real, 0, most=1)
     _check("learning_rate", model.learning_rate, Real, 0)
+    if model.swap is not None:
+        _check("swap", model.swap, Real, 0, most=1)
+    _check("weight_decay", model.weight_decay, Real, 0)
 
 
-def _check(name: str, value: Any, kind: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < float("inf"):
+def _check(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
         noun = "an integer" if kind is Integral else "a number"
-        raise ParameterError(f"`{name}` must be {noun} of at least {least}. Received: {value!r}.")
+        raise ParameterError(f"`{name}` must be {noun} from {least} to {most:g}. Received: {value!r}.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codeword.code_kinds import Choices, CodeKind, code_kind_from_config
 from codeword.data_kinds import DataKind, Levels, data_kind_from_config
 from codeword.errors import CodewordError, ModelFileError, ParameterError
-from codeword.estimators.autoencoder import SAVED_PARAMETERS, Autoencoder
+from codeword.estimators.autoencoder import SAVED_PARAMETERS, Autoencoder, model_fingerprint
 from codeword.estimators.input_checks import check_settings
 from codeword.model_file import read_model_file
 
@@ -60,11 +60,15 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoe
     except (ParameterError, TypeError) as error:
         raise _refused(path, str(error)) from error
     try:
-        return Autoencoder._from_parts(config, arrays, encoder=encoder, decoder=decoder)
+        model = Autoencoder._from_parts(config, arrays, encoder=encoder, decoder=decoder)
     except CodewordError:
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise _refused(path, f"the weights do not fit the network ({error})") from error
+    # Renamed, swapped or cast arrays may still fit; own models name theirs as they like.
+    if encoder is decoder is None and model.fingerprint_ != model_fingerprint(config, arrays):
+        raise _refused(path, "the arrays do not have the names, order and dtypes that `save` gives them")
+    return model
 
 
 def _check_config(path: str | Path, config: dict[str, Any]) -> None:
@@ -73,8 +77,9 @@ def _check_config(path: str | Path, config: dict[str, Any]) -> None:
         raise _refused(path, f"the configuration lacks or adds entries: {sorted(set(config) ^ set(_TYPES)) or wrong}")
     if config["estimator"] != "Autoencoder":
         raise _refused(path, f"no model of this library is called {config['estimator']!r}")
-    if set(config["parameters"]) != {*SAVED_PARAMETERS, "hidden"}:
-        raise _refused(path, "the configuration does not have the parameters of an Autoencoder")
+    # An older file may lack a parameter of today, which then has its default; an unknown one is refused.
+    if not {"hidden"} <= set(config["parameters"]) <= {*SAVED_PARAMETERS, "hidden"}:
+        raise _refused(path, f"the configuration has other parameters than an Autoencoder: {set(config['parameters'])}")
     shape = config["input_shape"]
     if not shape or not all(type(size) is int and size > 0 for size in shape):
         raise _refused(path, f"`input_shape` is {shape}")

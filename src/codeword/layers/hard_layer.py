@@ -5,6 +5,8 @@ from typing import Any
 
 from codeword.backend import keras
 
+ops = keras.ops
+
 
 class HardLayer(keras.layers.Layer):
     """A layer whose outputs are symbols of a code.
@@ -25,6 +27,10 @@ class HardLayer(keras.layers.Layer):
     @abstractmethod
     def margin(self, inputs: Any) -> Any:
         """Gives each symbol's distance to the nearest threshold, in units of the input, >= 0."""
+
+    def as_called(self, inputs: Any) -> Any:
+        """Gives inputs in the layer's dtype, as outputs are made from, so that symbols fit them bit for bit."""
+        return ops.cast(inputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -47,15 +47,20 @@ class Hardmax(HardLayer):
         self.temperature = temperature
 
     def call(self, inputs: Any) -> Any:
-        return activations.hardmax(inputs, self.axis, self.slope, self.temperature)
+        return activations.hardmax(self.as_called(inputs), self.axis, self.slope, self.temperature)
 
     def symbols(self, inputs: Any) -> Any:
-        return ops.argmax(inputs, axis=self.axis)
+        return activations.index_of_maximum(self.as_called(inputs), self.axis)
 
     def margin(self, inputs: Any) -> Any:
-        """Gives how far the best score lies before the second best."""
-        best_two = ops.top_k(ops.moveaxis(inputs, self.axis, -1), 2)[0]
-        return best_two[..., 0] - best_two[..., 1]
+        """Gives how far the best score lies before the second best; infinite where there is no second."""
+        scores = ops.moveaxis(activations.widened(self.as_called(inputs)), self.axis, -1)
+        if scores.shape[-1] == 1:
+            return ops.full_like(scores[..., 0], float("inf"))
+        best_two = ops.top_k(scores, 2)[0]
+        best, second = best_two[..., 0], best_two[..., 1]
+        # Two infinite scores are a tie; their difference would be NaN.
+        return ops.where(ops.equal(best, second), 0.0, best - second)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis, "slope": self.slope, "temperature": self.temperature}

@@ -36,7 +36,7 @@ class ScalarQuantizer(HardLayer):
         k, taken from one table of float32 numbers.
 
     Raises:
-        ParameterError: If a setting cannot work, or two steps are the same number in the layer's dtype (256 steps
+        ParameterError: If a setting cannot work, or two steps are the same number in the layer's dtype (300 steps
             from 0 to 1 are in bfloat16).
 
     Example:
@@ -77,6 +77,7 @@ class ScalarQuantizer(HardLayer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
+        inputs = self.as_called(inputs)
         table = scalar_values(self._counts(), self.minimum, self.maximum)
         index = self.symbols(inputs)
         if isinstance(self.steps, tuple):
@@ -90,7 +91,7 @@ class ScalarQuantizer(HardLayer):
 
     def margin(self, inputs: Any) -> Any:
         last = self._last_step()
-        position = (ops.cast(inputs, "float32") - self.minimum) * (last / (self.maximum - self.minimum))
+        position = (self._wide(inputs) - self.minimum) * (last / (self.maximum - self.minimum))
         nearest_edge = ops.clip(ops.floor(position), 0, last - 1) + 0.5
         return ops.abs(position - nearest_edge) / last * (self.maximum - self.minimum)
 
@@ -107,8 +108,11 @@ class ScalarQuantizer(HardLayer):
     def _position(self, inputs: Any) -> Any:
         """Gives where each input lies on the steps, 0 to steps - 1; NaN counts as the minimum."""
         last = self._last_step()
-        position = (ops.cast(inputs, "float32") - self.minimum) * (last / (self.maximum - self.minimum))
+        position = (self._wide(inputs) - self.minimum) * (last / (self.maximum - self.minimum))
         return ops.clip(ops.where(ops.isnan(position), 0.0, position), 0, last)
+
+    def _wide(self, inputs: Any) -> Any:
+        return ops.cast(self.as_called(inputs), "float32")
 
     def _last_step(self) -> Any:
         return ops.convert_to_tensor(np.array(self._counts(), np.float32) - 1)

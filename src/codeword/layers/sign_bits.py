@@ -48,13 +48,13 @@ class SignBits(HardLayer):
         self.width = width
 
     def call(self, inputs: Any) -> Any:
-        return activations.sign(inputs, self.slope, self.width)
+        return activations.sign(self.as_called(inputs), self.slope, self.width)
 
     def symbols(self, inputs: Any) -> Any:
-        return ops.cast(inputs >= 0, "int32")
+        return ops.cast(self.as_called(inputs) >= 0, "int32")
 
     def margin(self, inputs: Any) -> Any:
-        return ops.abs(inputs)
+        return ops.abs(activations.widened(self.as_called(inputs)))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "slope": self.slope, "width": self.width}

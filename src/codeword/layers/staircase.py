@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from codeword.activations import StaircaseActivation, bin_index
+from codeword.activations import StaircaseActivation, bin_index, widened
 from codeword.backend import keras
 from codeword.data_kinds import level_edges
 from codeword.layers.hard_layer import HardLayer
@@ -57,14 +57,18 @@ class Staircase(HardLayer):
         self.activation = StaircaseActivation(levels, edges, slope, width)
 
     def call(self, inputs: Any) -> Any:
-        return self.activation(inputs)
+        return self.activation(self.as_called(inputs))
 
     def symbols(self, inputs: Any) -> Any:
-        return bin_index(inputs, self._edges())
+        return bin_index(self.as_called(inputs), self._edges())
 
     def margin(self, inputs: Any) -> Any:
-        edges = ops.convert_to_tensor(self._edges(), inputs.dtype)
-        return ops.min(ops.abs(inputs[..., None] - edges), axis=-1)
+        x = widened(self.as_called(inputs))
+        edges = ops.convert_to_tensor(self._edges(), x.dtype)
+        index = bin_index(x, self._edges())
+        below = ops.take(edges, ops.maximum(index - 1, 0))
+        above = ops.take(edges, ops.minimum(index, len(self._edges()) - 1))
+        return ops.minimum(ops.abs(x - below), ops.abs(x - above))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.activation.get_config()}

@@ -8,6 +8,7 @@ import numpy as np
 from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds import checked_levels, level_edges
+from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
 
@@ -24,8 +25,9 @@ def bin_distance(y_true: Any, y_pred: Any, levels: Sequence[float], edges: str |
     upper = ops.convert_to_tensor(np.concatenate([thresholds, [np.inf]]), y_pred.dtype)
     true_bin = bin_index(y_true, level_edges(levels, "midpoint"))
     outside = ops.maximum(ops.take(lower, true_bin) - y_pred, y_pred - ops.take(upper, true_bin))
-    # `where`, not `maximum`: on the edge itself maximum would share the gradient between its two arguments.
-    return ops.where(outside > 0, outside, ops.zeros_like(outside))
+    # `where`, not `maximum`: on the edge itself maximum would share the gradient between its two arguments. And `<= 0`,
+    # not `> 0`, so that NaN stays NaN: a network that broke must not look perfect.
+    return ops.where(outside <= 0, ops.zeros_like(outside), outside)
 
 
 @keras.saving.register_keras_serializable(package="codeword")
@@ -72,6 +74,7 @@ class BinInsensitive(keras.losses.Loss):
         level_edges(self.levels, self.edges)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_true = with_target_shape(y_true, y_pred.shape)
         return ops.mean(bin_distance(y_true, y_pred, self.levels, self.edges), axis=-1)
 
     def get_config(self) -> dict[str, Any]:

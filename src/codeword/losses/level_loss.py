@@ -8,6 +8,8 @@ import numpy as np
 from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds import checked_levels, level_edges
+from codeword.errors import DataError
+from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
 
@@ -47,9 +49,17 @@ class LevelLoss(keras.losses.Loss):
         super().__init__(**kwargs)
         self.levels = checked_levels(levels)
 
-    def true_class(self, y_true: Any) -> Any:
-        """Gives the class number of each true level, int32."""
-        return bin_index(y_true, level_edges(self.levels, "midpoint"))
+    def true_class(self, y_true: Any, shape: Sequence[int | None]) -> Any:
+        """Gives the class number of each true level, int32, in the shape of the predicted cells."""
+        return bin_index(with_target_shape(y_true, shape), level_edges(self.levels, "midpoint"))
+
+    def check_logits(self, logits: Any, count: int) -> None:
+        """Refuses any other number of logits a cell: Keras would quietly drop the classes that are too many."""
+        if logits.shape[-1] not in (None, count):
+            raise DataError(
+                f"`y_pred` must have a last axis of {count} logits for {len(self.levels)} levels. "
+                f"Received: shape {tuple(logits.shape)}. Let the last layer give {count} numbers a cell."
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "levels": list(self.levels)}
@@ -79,7 +89,8 @@ class LevelCrossentropy(LevelLoss):
         super().__init__(levels, name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return level_crossentropy(self.true_class(y_true), y_pred)
+        self.check_logits(y_pred, len(self.levels))
+        return level_crossentropy(self.true_class(y_true, y_pred.shape[:-1]), y_pred)
 
 
 @keras.saving.register_keras_serializable(package="codeword")
@@ -109,7 +120,8 @@ class OrdinalCrossentropy(LevelLoss):
         super().__init__(levels, name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return ordinal_crossentropy(self.true_class(y_true), y_pred)
+        self.check_logits(y_pred, len(self.levels) - 1)
+        return ordinal_crossentropy(self.true_class(y_true, y_pred.shape[:-1]), y_pred)
 
 
 @keras.saving.register_keras_serializable(package="codeword")
@@ -146,7 +158,8 @@ class LevelSquaredError(LevelLoss):
         level_edges(self.levels, self.edges)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        aim = ops.take(ops.convert_to_tensor(aims(self.levels, self.edges), y_pred.dtype), self.true_class(y_true))
+        table = ops.convert_to_tensor(aims(self.levels, self.edges), y_pred.dtype)
+        aim = ops.take(table, self.true_class(y_true, y_pred.shape))
         return ops.mean(ops.square(y_pred - aim), axis=-1)
 
     def get_config(self) -> dict[str, Any]:

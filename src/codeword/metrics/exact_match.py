@@ -7,6 +7,7 @@ from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds import checked_levels, level_edges
 from codeword.errors import ParameterError
+from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
 
@@ -64,15 +65,19 @@ class ExactMatch(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        one_axis_more = self.outputs in ("logits", "ordinal_logits")
+        y_true = with_target_shape(y_true, y_pred.shape[:-1] if one_axis_more else y_pred.shape)
         if self.levels is None:
-            right = ops.equal(y_true, ops.cast(y_pred, y_true.dtype))
+            right = ops.equal(y_true, y_pred)
         else:
             true_class = bin_index(y_true, level_edges(self.levels, "midpoint"))
             right = ops.equal(true_class, self._predicted_class(y_pred, self.levels))
-        right = ops.cast(right, self.dtype)
-        if self.by == "row":
-            right = ops.min(ops.reshape(right, (ops.shape(right)[0], -1)), axis=-1)
-        super().update_state(right, sample_weight)
+            # NaN is on no level, whatever `argmax` and comparisons make of it.
+            broken = ops.any(ops.isnan(y_pred), axis=-1) if one_axis_more else ops.isnan(y_pred)
+            right = ops.logical_and(right, ops.logical_not(broken))
+        if self.by == "row" and len(right.shape) > 1:
+            right = ops.all(right, axis=tuple(range(1, len(right.shape))))
+        super().update_state(ops.cast(right, self.dtype), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {

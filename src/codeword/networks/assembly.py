@@ -7,7 +7,7 @@ from codeword.backend import keras
 from codeword.code_kinds import Choices, CodeKind
 from codeword.data_kinds import DataKind
 from codeword.errors import ParameterError
-from codeword.networks.code_path import before_code, code_layer, default_noise
+from codeword.networks.code_path import before_code, code_layer, default_noise, spread_before
 from codeword.networks.dense_body import dense_body
 from codeword.networks.heads import enter_network, head
 
@@ -18,7 +18,7 @@ class Networks(NamedTuple):
     model: Any  # row -> head's output
     encoder: Any  # row -> code values
     decoder: Any  # code values -> head's output
-    symbolizer: Any  # row -> [symbols, margin]
+    symbolizer: Any  # row -> [symbols, margin in units of the spread before the thresholds]
 
 
 def build_autoencoder(
@@ -64,15 +64,8 @@ def build_autoencoder(
         keras.Model(rows, decoder_model(encoder_model(rows)), name="autoencoder"),
         encoder_model,
         decoder_model,
-        keras.Model(rows, [layer.symbols(scores), layer.margin(scores)], name="symbolizer"),
+        keras.Model(rows, [layer.symbols(scores), layer.margin(scores) / spread_before(code)], name="symbolizer"),
     )
-
-
-def closing_model(encoder: Any, decoder: Any) -> Any:
-    """Joins encoder and decoder so that only the decoder learns, on the codes as they are stored."""
-    encoder.trainable = False
-    rows = keras.Input(encoder.input_shape[1:], name="row")
-    return keras.Model(rows, decoder(encoder(rows, training=False)), name="closing")
 
 
 def _own(model: Any, name: str, inputs: Any) -> Any:

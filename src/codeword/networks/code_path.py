@@ -44,19 +44,33 @@ def before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
     """
     width = kind.num_choices * kind.size if isinstance(kind, Choices) else kind.num_symbols
     x = keras.layers.Dense(width, use_bias=False, dtype="float32", name="code_projection")(features)
-    x = keras.layers.BatchNormalization(center=False, scale=False, dtype="float32", name="code_normalization")(x)
+    # Momentum .9, not Keras' .99: the averages that inference uses then follow a network that still learns fast, and
+    # validation in the first epochs is not far too bad (.53 of the rows exact instead of .34 after two).
+    x = keras.layers.BatchNormalization(
+        momentum=0.9, center=False, scale=False, dtype="float32", name="code_normalization"
+    )(x)
     if noise:
         x = keras.layers.GaussianNoise(noise, dtype="float32", name="code_noise")(x)
     if isinstance(kind, Choices):
         x = keras.layers.Reshape((kind.num_choices, kind.size), dtype="float32", name="code_scores")(x)
     if isinstance(kind, Scalars):
-        x = keras.layers.Rescaling(1 / SCALAR_RANGE, dtype="float32", name="code_range")(x)
+        x = keras.layers.Rescaling(spread_before(kind), dtype="float32", name="code_range")(x)
     return x
 
 
 def default_noise(kind: CodeKind) -> float:
     """Gives the noise before the thresholds that measured best on held-out data."""
-    return 0.3 if isinstance(kind, Bits) else 0.0
+    return 0.2 if isinstance(kind, Bits) else 0.0
+
+
+def default_swap(kind: CodeKind) -> float:
+    """Gives the share of swapped cells that measured best: codes that can store more than the data needs it."""
+    return 0.15 if isinstance(kind, Bits | Choices) else 0.0
+
+
+def spread_before(kind: CodeKind) -> float:
+    """Gives the spread of the values that the code layer's thresholds look at, in units of that layer's input."""
+    return 1 / SCALAR_RANGE if isinstance(kind, Scalars) else 1.0
 
 
 def code_layer(kind: CodeKind) -> HardLayer:

@@ -7,7 +7,7 @@ from codeword.backend import keras
 
 
 def dense_body(inputs: Any, hidden: Sequence[int], *, name: str) -> Any:
-    """Flattens `inputs` and passes them through dense layers with ReLU.
+    """Flattens `inputs` and passes them through dense layers with GELU.
 
     Args:
         inputs: Keras tensor of shape `(batch, ...)`.
@@ -19,5 +19,5 @@ def dense_body(inputs: Any, hidden: Sequence[int], *, name: str) -> Any:
     """
     x = keras.layers.Flatten(name=f"{name}_flatten")(inputs)
     for number, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"{name}_{number}")(x)
+        x = keras.layers.Dense(units, activation="gelu", kernel_initializer="he_normal", name=f"{name}_{number}")(x)
     return x

@@ -10,54 +10,56 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 
+WARMUP_SHARE = 0.03  # of all steps
+
 
 def fit(
     model: Any,
-    x: NDArray[Any],
-    y: NDArray[Any],
+    batches: Any,
     *,
     loss: Any,
     metrics: Sequence[Any] = (),
     validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
     epochs: int,
-    batch_size: int,
     learning_rate: float,
+    weight_decay: float = 0.0,
     patience: int | None = None,
     callbacks: Sequence[Any] = (),
     verbose: int = 0,
 ) -> dict[str, list[float]]:
-    """Trains with Adam, its rate falling to 0 along a half cosine over all epochs.
+    """Trains with AdamW, its rate rising for a moment, then falling to 0 along a half cosine.
 
     Args:
         model: Keras model; compiled here.
-        x, y: Inputs and targets, `n` rows each.
+        batches: `keras.utils.PyDataset` of inputs and targets.
         loss, metrics: As for `compile`.
-        validation_data: Pair like `x, y`. With it the weights of the epoch with the least validation loss are kept,
-            and training ends after `patience` epochs without a better one (None: never before `epochs`).
-        epochs, batch_size: As for Keras' `fit`.
-        learning_rate: Adam's rate at the start.
+        validation_data: Pair of inputs and targets. With it the weights of the epoch with the least validation
+            loss are kept, and training ends after `patience` epochs without a better one (None: never before `epochs`).
+        epochs: Most passes over the data.
+        learning_rate: The highest rate.
+        weight_decay: Share of every weight that a step at rate 1 would take away.
         callbacks: Keras callbacks.
         verbose: 0, 1 (a bar an epoch) or 2 (a line an epoch).
 
     Returns:
         Loss and metrics by name, one number an epoch.
     """
-    num_steps = epochs * -(-len(x) // batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
-    model.compile(keras.optimizers.Adam(schedule), loss=loss, metrics=list(metrics))
+    num_steps = epochs * len(batches)
+    warmup = int(WARMUP_SHARE * num_steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else learning_rate,
+        num_steps - warmup,
+        warmup_target=learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, loss=loss, metrics=list(metrics))
     callbacks = list(callbacks)
     if validation_data is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
         callbacks.append(best)
-    history = model.fit(
-        x,
-        y,
-        validation_data=validation_data,
-        epochs=epochs,
-        batch_size=batch_size,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+    history = model.fit(batches, validation_data=validation_data, epochs=epochs, callbacks=callbacks, verbose=verbose)
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 

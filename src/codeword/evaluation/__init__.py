@@ -1,0 +1,1 @@
+"""What codes are worth, beside the plain ways to do the same (no Keras)."""

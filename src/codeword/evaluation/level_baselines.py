@@ -1,0 +1,54 @@
+"""Plain ways to store images of few levels, to compare a trained code with."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds import Levels
+
+
+def most_frequent_level(x_train: NDArray[Any], num_rows: int) -> NDArray[Any]:
+    """Gives every row the most frequent training value of each cell: what 0 bytes a row can do.
+
+    Args:
+        x_train: Values of shape `(n, ...)`.
+        num_rows: Rows to give.
+
+    Returns:
+        Array of shape `(num_rows, ...)`.
+    """
+    values, classes = np.unique(x_train, return_inverse=True)
+    counts = np.stack([(classes.reshape(x_train.shape) == number).sum(axis=0) for number in range(len(values))])
+    return np.broadcast_to(values[counts.argmax(axis=0)], (num_rows, *x_train.shape[1:]))
+
+
+def pca_rounded(x_train: NDArray[Any], x: NDArray[Any], kind: Levels, num_bytes: int) -> NDArray[Any]:
+    """Stores principal components as one uint8 each, and puts what comes back on the nearest level.
+
+    Args:
+        x_train: Rows that the components are learned from, shape `(n, ...)`.
+        x: Rows to store and give back.
+        kind: The levels.
+        num_bytes: Components, one byte each.
+
+    Returns:
+        Values of the levels, shape of `x`.
+    """
+    from sklearn.decomposition import PCA
+
+    pca = PCA(num_bytes, random_state=0).fit(x_train.reshape(len(x_train), -1))
+    train_codes = pca.transform(x_train.reshape(len(x_train), -1))
+    codes = pca.transform(x.reshape(len(x), -1))
+    restored = pca.inverse_transform(uint8_steps(codes, train_codes))
+    return Levels(kind.values).quantize(restored).reshape(x.shape)
+
+
+def uint8_steps(codes: NDArray[Any], train_codes: NDArray[Any]) -> NDArray[np.float32]:
+    """Rounds floats to 256 equal steps between the least and greatest training value of each column.
+
+    Rounding after training: what the decoder then sees is not what it was trained on.
+    """
+    low, high = train_codes.min(axis=0), train_codes.max(axis=0)
+    step = np.where(high > low, (high - low) / 255, 1)
+    return (low + step * np.clip(np.round((codes - low) / step), 0, 255)).astype(np.float32)

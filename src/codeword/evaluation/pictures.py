@@ -1,0 +1,54 @@
+"""Pictures for people who would rather look than read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.errors import MissingExtraError
+
+
+def require_matplotlib() -> Any:
+    """Imports matplotlib's figure class, or says how to get it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            f'Pictures need matplotlib. Received: {error}. Install it: pip install "codeword[plots]".'
+        ) from error
+    return Figure
+
+
+def save_image_rows(path: str | Path, rows: dict[str, NDArray[Any]], *, title: str = "") -> None:
+    """Draws images beside each other, one line of images for each name; wrong cells of later lines in red frames.
+
+    Args:
+        path: File to write; its suffix says the format.
+        rows: By name the images of a line, shape `(n, height, width)`; the first line is the truth.
+        title: Above the picture.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    truth = next(iter(rows.values()))
+    low, high = float(truth.min()), float(truth.max())
+    figure = require_matplotlib()(figsize=(1.0 * len(truth) + 1.6, 1.15 * len(rows) + 0.5), layout="constrained")
+    axes = figure.subplots(len(rows), len(truth), squeeze=False)
+    for line, (name, images) in enumerate(rows.items()):
+        for column, image in enumerate(images):
+            axis = axes[line, column]
+            axis.imshow(image, cmap="gray_r", vmin=low, vmax=high)
+            for y, x in np.argwhere(image != truth[column]):
+                axis.add_patch(_frame(x, y))
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axes[line, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
+def _frame(x: int, y: int) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="tab:red", linewidth=1.2)

@@ -1,0 +1,41 @@
+"""Writes the golden files of this version: python tests/golden/make.py
+
+Run it before a release, never after: what a version has written, all later ones must read.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import codeword as cw
+from codeword.datasets import four_level_digits
+from codeword.tables import write_array, write_codes
+
+NUM_ROWS = 64
+
+
+def main() -> None:
+    folder = Path(__file__).parent / ".".join(cw.__version__.split(".")[:2])
+    folder.mkdir(exist_ok=True)
+    digits = four_level_digits()
+    model = cw.Autoencoder(
+        data=cw.Levels([0, 0.25, 0.5, 0.75]), code=cw.Bits(10), hidden=(8,), epochs=5, seed=0, verbose=0
+    )
+    model.fit(digits)
+    codes = model.encode(digits)
+    # Only rows whose every cell is decided clearly, so that the decoder's rounding on another backend changes none.
+    best_two = np.sort(model.decode_proba(codes), axis=-1)[..., -2:]
+    clear = (best_two[..., 1] - best_two[..., 0] > 1e-3).all(axis=(1, 2))
+    rows, codes = digits[clear][:NUM_ROWS].astype(np.float32), codes[clear][:NUM_ROWS]
+
+    fingerprint = model.save(folder / "model.codeword")
+    write_array(folder / "rows.npy", rows)
+    write_array(folder / "symbols.npy", model.transform(rows))
+    write_array(folder / "decoded.npy", model.decode(codes))
+    for suffix in (".npy", ".csv", ".parquet"):
+        write_codes(folder / f"codes{suffix}", codes, fingerprint=fingerprint, kind=model.code_)
+    print(f"{folder}: {len(rows)} of {clear.sum()} clear rows, {len(np.unique(codes, axis=0))} different codes")
+
+
+if __name__ == "__main__":
+    main()

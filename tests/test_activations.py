@@ -1,0 +1,74 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codeword import activations
+from codeword.errors import ParameterError
+
+from .contracts.tensors import DTYPES, to_array
+
+X = np.zeros(3, np.float32)
+
+
+@pytest.mark.parametrize("function", [activations.sign, activations.step])
+def test_bad_slopes_and_widths_are_refused(function: Any) -> None:
+    with pytest.raises(ParameterError, match=r"`slope` must be one of .*Received: 'softmax'"):
+        function(X, slope="softmax")
+    with pytest.raises(ParameterError, match=r"`width` must be .*Received: -1"):
+        function(X, width=-1)
+
+
+def test_bad_settings_of_hardmax_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"`slope` of hardmax must be .*Received: 'window'"):
+        activations.hardmax(X, slope="window")
+    for temperature in (0, -1, float("nan"), float("inf"), True, "1"):
+        with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {temperature!r}"):
+            activations.hardmax(X, temperature=temperature)
+
+
+def test_bad_settings_of_a_staircase_are_refused_when_it_is_made() -> None:
+    for levels, received in (
+        ([1], r"\[1.0\]"),
+        (1, r"\[0.0\]"),
+        ([0, 0, 1], r"\[0.0, 0.0, 1.0\]"),
+        ([1, 0], r"\[1.0, 0.0\]"),
+        ([0, np.nan], r"\[0.0, nan\]"),
+        ([0, np.inf], r"\[0.0, inf\]"),
+        ("four", "'four'"),
+        (None, "None"),
+    ):
+        with pytest.raises(ParameterError, match=rf"`levels` must be .*Received: {received}"):
+            activations.staircase(levels)
+    for edges, received in (
+        ("ceiling", "'ceiling'"),
+        ([0.1], r"\(?\[?0.1"),
+        ([-0.1, 0.6], r"\(?\[?-0.1"),
+        ([0.6, 0.5], r"\(?\[?0.6"),
+        ([0.1, np.nan], r"\(?\[?0.1, nan"),
+    ):
+        with pytest.raises(ParameterError, match=rf"`edges` must be .*Received: {received}"):
+            activations.staircase([0, 0.5, 1], edges=edges)
+    with pytest.raises(ParameterError, match=r"`slope` must be .*Received: 'softmax'"):
+        activations.staircase(3, slope="softmax")
+    with pytest.raises(ParameterError, match=r"`width` must be .*Received: 0"):
+        activations.staircase(3, width=0)
+
+
+def test_bin_index_counts_the_edges_at_or_below() -> None:
+    index = activations.bin_index(np.array([[-1, 0.1, 0.2], [0.3, 9, -np.inf]], np.float32), np.array([0.1, 0.3]))
+    assert to_array(index).tolist() == [[0, 1, 1], [2, 2, 0]]
+    assert to_array(index).dtype == np.int32
+
+
+def test_representable_gives_the_nearest_numbers_of_the_dtype() -> None:
+    values = np.array([0, 0.1, 0.30000001, 1000])
+    for name, dtype in DTYPES.items():
+        rounded = activations.representable(values, name)
+        assert rounded.dtype == dtype
+        spacing = np.spacing(values.astype(dtype)).astype(np.float64)
+        assert (np.abs(rounded.astype(np.float64) - values) <= spacing / 2).all()
+    with pytest.raises(ParameterError, match=r"in float32. Received: 2 values of which 1 remain"):
+        activations.representable(np.array([1, 1 + 1e-9]), "float32")
+    with pytest.raises(ParameterError, match=r"in float16. Received: 2 values"):
+        activations.representable(np.array([0, 1e6]), "float16")

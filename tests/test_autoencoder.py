@@ -1,0 +1,301 @@
+"""The autoencoder beyond its contract: learning, bad input, awkward input, own models, scikit-learn."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import codeword as cw
+from codeword.backend import keras
+
+LEVELS = [0, 0.25, 0.5, 0.75]
+KIND = cw.Levels(LEVELS, edges="floor")
+IMAGES = cw.datasets.four_level_digits()
+
+
+def tiny(**settings):
+    return cw.Autoencoder(**{"data": KIND, "code": cw.Bits(12), "hidden": (8,), "epochs": 1, "verbose": 0, **settings})
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny().fit(IMAGES[:200])
+
+
+def test_it_learns_the_digits_better_than_the_most_frequent_value_and_rounded_pca():
+    from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded
+
+    train, test = IMAGES[:1500], IMAGES[1500:]
+    exact = cw.Autoencoder(data=KIND, hidden=(128,), epochs=15, verbose=0).fit(train).evaluate(test)["cells_exact"]
+    assert exact > (most_frequent_level(train, len(test)) == test).mean() + 0.05
+    assert exact > (pca_rounded(train, test, KIND, 8) == test).mean() + 0.05
+
+
+def test_it_learns_a_code_that_is_there_to_be_found():
+    # Eight bits decide all 24 cells: with eight bits in the middle every row can come back.
+    random = np.random.default_rng(0)
+    secret = random.integers(0, 2, size=(3000, 8))
+    x = np.concatenate([secret, 1 - secret, secret[:, ::-1]], axis=1)
+    model = cw.Autoencoder(data=cw.Binary(), code=cw.Bits(8), hidden=(64,), epochs=25, swap=0, verbose=0).fit(x[:2500])
+    assert model.evaluate(x[2500:])["rows_exact"] > 0.9
+
+
+def test_validation_keeps_the_best_weights_and_stops_early(capsys):
+    settings = {"hidden": (64,), "code": cw.Bits(32), "epochs": 60, "patience": 2, "swap": 0, "batch_size": 16}
+    model = tiny(**settings).fit(IMAGES[:80], validation_data=IMAGES[100:200])
+    losses = model.history_["val_loss"]
+    assert len(losses) < 60
+    model.model_.compile(loss=cw.losses.LevelCrossentropy(LEVELS))
+    held_out = IMAGES[100:200].astype(np.float32)
+    assert model.model_.evaluate(held_out, held_out, verbose=0) == pytest.approx(min(losses), rel=1e-4)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_gap_between_training_and_inference_is_measured(model):
+    assert set(model.training_gap_) == {"training", "inference"}
+    assert model.training_gap_["inference"] == model.data_.metrics(IMAGES[:200], model.reconstruct(IMAGES[:200]), {})
+
+
+def test_verbose_shows_progress_and_the_gap(capsys):
+    tiny(verbose=1).fit(IMAGES[:64])
+    shown = capsys.readouterr().out
+    assert "cells_exact" in shown
+    assert "Training against inference on 64 rows" in shown
+
+
+def test_callbacks_are_called():
+    seen = []
+    tiny(epochs=2).fit(
+        IMAGES[:64], callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append(e))]
+    )
+    assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("loss", ["crossentropy", "ordinal"])
+def test_probabilities_of_levels(loss):
+    model = tiny(data=cw.Levels(LEVELS, loss=loss), epochs=3).fit(IMAGES[:300])
+    codes = model.encode(IMAGES[:50])
+    probabilities = model.decode_proba(codes)
+    assert probabilities.shape == (50, 8, 8, 4)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
+    if loss == "crossentropy":
+        np.testing.assert_array_equal(np.array(LEVELS)[probabilities.argmax(axis=-1)], model.decode(codes))
+
+
+def test_probabilities_need_a_head_that_has_them():
+    with pytest.raises(cw.errors.ParameterError, match="Received: loss='mse'"):
+        tiny(data=cw.Levels(LEVELS, loss="mse")).fit(IMAGES[:64]).decode_proba(np.zeros((1, 2), np.uint8))
+
+
+# Awkward input that works
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.asfortranarray,
+        lambda x: x.astype(">f8"),
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: x.astype(np.float16),
+        lambda x: (x * 4).astype(np.int8),
+        lambda x: (x * 4).astype(">i4"),
+        lambda x: x.tolist(),
+    ],
+    ids=["fortran", "big-endian", "strided", "float16", "class numbers", "big-endian integers", "lists"],
+)
+def test_memory_layout_and_dtype_do_not_matter(model, change):
+    np.testing.assert_array_equal(model.encode(change(IMAGES[:50])), model.encode(IMAGES[:50]))
+
+
+def test_read_only_input_works_and_is_not_changed(model):
+    x = IMAGES[:50].copy()
+    x.flags.writeable = False
+    model.encode(x)
+    tiny().fit(x)
+    np.testing.assert_array_equal(x, IMAGES[:50])
+
+
+def test_one_row_and_constant_cells_work():
+    one = tiny().fit(IMAGES[:1])
+    assert one.decode(one.encode(IMAGES[:1])).shape == (1, 8, 8)
+    constant = tiny(epochs=30, batch_size=16).fit(np.full((64, 8, 8), 0.5))
+    assert constant.evaluate(np.full((3, 8, 8), 0.5))["rows_exact"] == 1.0
+
+
+def test_frames_work_and_remember_their_columns():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    table = IMAGES[:60].reshape(60, -1)[:, 10:16]
+    columns = [f"cell{number}" for number in range(6)]
+    model = tiny().fit(pd.DataFrame(table, columns=columns))
+    np.testing.assert_array_equal(
+        model.encode(pl.DataFrame(table, schema=columns)), model.encode(pd.DataFrame(table, columns=columns))
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        model.encode(pd.DataFrame(table, columns=columns[::-1]))
+
+
+# Bad input: a clear error, nothing trained
+
+
+BAD_DATA = {
+    "NaN": (np.where(IMAGES[:9] == 0.5, np.nan, IMAGES[:9]), "Received: .* NaN"),
+    "infinity": (np.where(IMAGES[:9] == 0.5, np.inf, IMAGES[:9]), "infinity"),
+    "no level": (IMAGES[:9] + 0.1, "Received: 576 other values, the first 0.1 at index"),
+    "class number": ((IMAGES[:9] * 4 + 1).astype(int), "class numbers from 0 to 3. Received:"),
+    "no rows": (IMAGES[:0], r"Received: shape \(0, 8, 8\)"),
+    "no cells": (np.zeros((5, 0)), r"0 feature\(s\)"),
+    "one axis": (np.zeros(5), r"Received: shape \(5,\)"),
+    "strings": (np.array([["a", "b"]]), "Received: dtype <U1"),
+    "complex": (np.ones((3, 2), complex), "Received: dtype complex128"),
+    "objects": (np.array([[object()]]), "Received: objects"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data_is_refused_before_training(name):
+    x, message = BAD_DATA[name]
+    model = tiny()
+    with pytest.raises(cw.errors.CodewordError, match=message):
+        model.fit(x)
+    assert not hasattr(model, "model_")
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data_is_refused_before_encoding(model, name):
+    with pytest.raises(cw.errors.CodewordError):
+        model.encode(BAD_DATA[name][0])
+
+
+def test_other_shapes_are_refused(model):
+    with pytest.raises(cw.errors.DataError, match=r"rows of shape \(8, 8\).* Received: shape \(5, 64\)"):
+        model.encode(IMAGES[:5].reshape(5, 64))
+    with pytest.raises(cw.errors.DataError, match="X has 3 features, but Autoencoder is expecting 4 features"):
+        tiny(data=None).fit(np.random.default_rng(0).normal(size=(9, 4))).encode(np.zeros((2, 3)))
+    with pytest.raises(cw.errors.DataError, match=r"`validation_data` must have rows of shape \(8, 8\)"):
+        tiny().fit(IMAGES[:9], validation_data=IMAGES[:9, :4])
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (np.zeros((3, 12), bool), "Received: shape .3, 12., dtype bool. Pack them first: packing.pack_bits"),
+        (np.zeros((3, 3), np.uint8), "Received: shape .3, 3., dtype uint8"),
+        (np.zeros((3, 2)), "dtype float64"),
+        (np.full((3, 2), 255, np.uint8), "padding"),
+        (np.zeros(2, np.uint8), r"Received: shape \(2,\)"),
+    ],
+)
+def test_codes_that_cannot_be_this_models_are_refused(model, codes, message):
+    with pytest.raises(cw.errors.CodeError, match=message):
+        model.decode(codes)
+
+
+def test_no_codes_give_no_rows(model):
+    assert model.decode(np.zeros((0, 2), np.uint8)).shape == (0, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hidden": (0,)}, "`hidden` must be an integer from 1 .* Received: 0"),
+        ({"hidden": 8}, r"Write \(8,\)"),
+        ({"epochs": 0}, "Received: 0"),
+        ({"epochs": 1.5}, "Received: 1.5"),
+        ({"batch_size": True}, "Received: True"),
+        ({"noise": -1}, "Received: -1"),
+        ({"swap": 2}, "Received: 2"),
+        ({"learning_rate": float("nan")}, "Received: nan"),
+        ({"data": "levels"}, "Received: 'levels'"),
+        ({"code": 64}, "Received: 64"),
+        ({"seed": -1}, "Received: -1"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings, message):
+    with pytest.raises(cw.errors.ParameterError, match=message):
+        tiny(**settings).fit(IMAGES[:9])
+
+
+def test_a_model_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        tiny().encode(IMAGES[:2])
+    with pytest.raises(NotFittedError):
+        tiny().save("never.codeword")
+
+
+# Own models
+
+
+def own_models():
+    encoder = keras.Sequential(
+        [keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten()]
+    )
+    decoder = keras.Sequential([keras.Input((12,)), keras.layers.Dense(32, activation="relu")])
+    return encoder, decoder
+
+
+def test_own_models_are_copied_trained_saved_and_loaded(tmp_path):
+    encoder, decoder = own_models()
+    before = [weights.copy() for weights in encoder.get_weights()]
+    model = tiny(encoder=encoder, decoder=decoder).fit(IMAGES[:100])
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.save(tmp_path / "own.codeword")
+    again = cw.load(tmp_path / "own.codeword", encoder=own_models()[0], decoder=own_models()[1])
+    np.testing.assert_array_equal(again.encode(IMAGES), model.encode(IMAGES))
+    np.testing.assert_array_equal(again.reconstruct(IMAGES), model.reconstruct(IMAGES))
+    with pytest.raises(cw.errors.ParameterError, match=r"has an own encoder\. Received: encoder=None"):
+        cw.load(tmp_path / "own.codeword")
+
+
+def test_own_models_that_do_not_fit_are_refused():
+    encoder, decoder = own_models()
+    with pytest.raises(
+        cw.errors.ParameterError, match=r"rows of shape \(8, 8\). Received: a model that takes \(8, 8, 4\)"
+    ):
+        cw.Autoencoder(data=cw.UnitInterval(), encoder=encoder, verbose=0).fit(IMAGES[:9])
+    with pytest.raises(cw.errors.ParameterError, match=r"rows of shape \(16,\)"):
+        tiny(code=cw.Bits(16), decoder=decoder).fit(IMAGES[:9])
+    with pytest.raises(cw.errors.ParameterError, match="built functional or Sequential"):
+        tiny(encoder=keras.Sequential([keras.layers.Dense(3)])).fit(IMAGES[:9])
+
+
+# Other processes, pickles, scikit-learn
+
+
+def test_a_fresh_process_decodes_to_the_same_values(model, tmp_path):
+    model.save(tmp_path / "m.codeword")
+    np.save(tmp_path / "x.npy", IMAGES[:300])
+    program = (
+        "import numpy as np, codeword as cw\n"
+        "model, x = cw.load('m.codeword'), np.load('x.npy')\n"
+        "codes = model.encode(x)\n"
+        "np.savez('out.npz', codes=codes, decoded=model.decode(codes), whole=model.reconstruct(x))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    with np.load(tmp_path / "out.npz") as out:
+        np.testing.assert_array_equal(out["codes"], model.encode(IMAGES[:300]))
+        np.testing.assert_array_equal(out["decoded"], model.reconstruct(IMAGES[:300]))
+        np.testing.assert_array_equal(out["whole"], out["decoded"])
+
+
+def test_pickle_keeps_the_fitted_model(model):
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.encode(IMAGES), model.encode(IMAGES))
+    assert again.fingerprint_ == model.fingerprint_
+
+
+def test_it_works_in_a_pipeline():
+    pipeline = make_pipeline(FunctionTransformer(lambda x: np.round(x * 4).astype(int)), tiny())
+    assert pipeline.fit_transform(IMAGES[:50]).shape == (50, 12)
+    assert list(tiny().fit(IMAGES[:9]).get_feature_names_out())[:2] == ["autoencoder0", "autoencoder1"]
+
+
+@parametrize_with_checks([cw.Autoencoder(hidden=(4,), epochs=1, code=cw.Bits(4), verbose=0)])
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)

@@ -1,0 +1,514 @@
+"""The table of data kinds: what is allowed, what the network sees, and what comes back."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from codeword.data_kinds import (
+    Binary,
+    DataKind,
+    Levels,
+    Real,
+    UnitInterval,
+    as_finite_numbers,
+    checked_levels,
+    data_kind_from_config,
+    infer_data_kind,
+    level_edges,
+    parse_data_kind,
+)
+from codeword.errors import DataError, DataTypeError, ParameterError
+
+FOUR = (0.0, 0.25, 0.5, 0.75)
+UNEQUAL = (-3.0, 0.0, 0.5, 10.0)
+KINDS = [Binary(), Levels(FOUR), UnitInterval(), Real()]
+
+# squares of smaller ones are 0, so that they have no spread
+ordinary_floats = st.floats(-1e30, 1e30).map(lambda value: value if abs(value) > 1e-100 else 0.0)
+ascending = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=9, unique=True).map(sorted)
+
+
+def variants(x: np.ndarray) -> list[np.ndarray]:
+    """The same numbers in other byte order, layout and protection."""
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    strided = np.repeat(x, 2, axis=-1)[..., ::2]
+    return [x.astype(x.dtype.newbyteorder(">")), strided, np.asfortranarray(x), x[::-1][::-1], read_only]
+
+
+# Levels and their edges
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [("midpoint", [-1.5, 0.25, 5.25]), ("floor", [0.0, 0.5, 10.0]), ([-2.9, 0.5, 7], [-2.9, 0.5, 7.0])],
+)
+def test_edges_lie_between_the_levels(edges: Any, expected: list[float]) -> None:
+    assert level_edges(UNEQUAL, edges).tolist() == expected
+
+
+@settings(deadline=None)
+@given(ascending, hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(-2e6, 2e6)))
+def test_midpoint_takes_the_nearest_level(levels: list[float], x: np.ndarray) -> None:
+    values = Levels(levels).quantize(x)
+    distance = np.abs(x[:, None] - np.array(levels))
+    np.testing.assert_allclose(np.abs(x - values), distance.min(axis=1), rtol=1e-9, atol=1e-6)
+
+
+@settings(deadline=None)
+@given(ascending, hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(-2e6, 2e6)))
+def test_floor_takes_the_greatest_level_that_is_not_above(levels: list[float], x: np.ndarray) -> None:
+    expected = [max([level for level in levels if level <= value], default=levels[0]) for value in x]
+    assert Levels(levels, edges="floor").quantize(x).tolist() == expected
+
+
+def test_own_edges_cut_where_they_say() -> None:
+    kind = Levels(UNEQUAL, edges=np.array([-2.9, 0.5, 7]))
+    assert kind.quantize([-99, -2.91, -2.9, 0.49, 0.5, 6.99, 7, 99]).tolist() == [-3, -3, 0, 0, 0.5, 0.5, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [("midpoint", [0.25, 0.5, 0.75]), ("floor", [0.0, 0.25, 0.5]), ([0.1, 0.3, 0.625], [0.25, 0.5, 0.75])],
+)
+def test_a_value_on_an_edge_belongs_to_the_upper_level(edges: Any, expected: list[float]) -> None:
+    kind = Levels(FOUR, edges=edges)
+    on_edges = level_edges(FOUR, edges)
+    assert kind.quantize(on_edges).tolist() == list(FOUR[1:])
+    assert kind.quantize(np.nextafter(on_edges, -1)).tolist() == list(FOUR[:-1])
+    assert kind.quantize([0.125, 0.375, 0.625]).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("edges", "received"),
+    [
+        ("nearest", "'nearest'"),
+        ([0.1, 0.3], r"\[0.1, 0.3\]"),
+        ([0.0, 0.3, 0.6], r"\[0.0, 0.3, 0.6\]"),
+        ([0.26, 0.3, 0.6], r"\[0.26, 0.3, 0.6\]"),
+        ([0.3, 0.1, 0.6], r"\[0.3, 0.1, 0.6\]"),
+        ([0.1, 0.3, np.nan], "nan"),
+        (["a", "b", "c"], r"\['a', 'b', 'c'\]"),
+        (5, "5.0"),
+        (None, "nan"),
+        ([[0.1, 0.3, 0.6]], r"\[\[0.1, 0.3, 0.6\]\]"),
+    ],
+)
+def test_edges_that_do_not_lie_between_the_levels_are_refused(edges: Any, received: str) -> None:
+    with pytest.raises(ParameterError, match=f"Received: .*{received}"):
+        Levels(FOUR, edges=edges)
+
+
+def test_levels_may_be_given_as_their_count() -> None:
+    assert Levels(4) == Levels(np.int64(4)) == Levels([0, 1, 2, 3])
+    assert checked_levels(3) == (0.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "received"),
+    [
+        ([0, 2, 1], r"\[0.0, 2.0, 1.0\]"),
+        ([0, 1, 1], r"\[0.0, 1.0, 1.0\]"),
+        ([1], r"\[1.0\]"),
+        ([], r"\[\]"),
+        (1, r"\[0.0\]"),
+        (-4, r"\[\]"),
+        ([0, np.nan], r"\[0.0, nan\]"),
+        ([0, np.inf], r"\[0.0, inf\]"),
+        ([0, 10**400], r"\[0, 10000"),
+        (65_537, "65537"),
+        (True, "True"),
+        (2.0, "2.0"),
+        (None, "None"),
+        ("0123", "'0123'"),
+        (["low", "high"], r"\['low', 'high'\]"),
+        ([[0, 1], [2, 3]], r"\[\[0, 1\], \[2, 3\]\]"),
+    ],
+)
+def test_levels_that_are_not_ascending_numbers_are_refused(values: Any, received: str) -> None:
+    with pytest.raises(ParameterError, match=f"Received: {received}"):
+        Levels(values)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g"])
+def test_floats_of_every_dtype_and_layout_are_read_as_levels(dtype: str) -> None:
+    x = np.array([[0, 0.25], [0.75, 0.5], [0.5, 0.5]])
+    for variant in variants(x.astype(dtype)):
+        np.testing.assert_array_equal(Levels(FOUR).check(variant), x)
+
+
+def test_a_level_that_lost_digits_in_a_narrower_dtype_is_still_that_level() -> None:
+    kind = Levels([0, 0.1, 0.2])
+    for dtype in ("f2", "f4", "f8"):
+        assert kind.check(np.array([0.1, 0.2, 0], dtype)).tolist() == [0.1, 0.2, 0.0]
+    assert kind.check(np.array([0.1 + 1e-8])).tolist() == [0.1]
+
+
+@pytest.mark.parametrize("value", [0.1001, 0.0999, -0.0001, 0.15, 0.2001, -np.float64(1e30), np.float32(0.1001)])
+def test_a_value_beside_its_level_is_refused(value: float) -> None:
+    with pytest.raises(
+        DataError, match=rf"Received: 1 other values, the first {re.escape(f'{value:.4g}')}.* at index \(1, 0\)"
+    ):
+        Levels([0, 0.1, 0.2]).check(np.array([[0.1], [value]], np.asarray(value).dtype))
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "read_as"),
+    [
+        # every level an integer: integers are levels
+        ((0, 1, 2), [0, 2, 1], [0, 2, 1]),
+        ((-5, 7, 100), [100, -5, 7], [100, -5, 7]),
+        # no level an integer: integers are class numbers
+        ((0.1, 0.2, 0.3), [0, 2, 1], [0.1, 0.3, 0.2]),
+        # some are, but each is its own class number, or could be none: still class numbers
+        ((0, 0.25, 0.5, 0.75), [0, 3, 1], [0, 0.75, 0.25]),
+        ((-2, -1.5, 9), [0, 2, 1], [-2, 9, -1.5]),
+    ],
+)
+def test_integers_are_levels_or_class_numbers(values: tuple, given: list[int], read_as: list[float]) -> None:
+    kind = Levels(values)
+    for dtype in ("i1", ">i2", "i8", "u1", "u8") if min(given) >= 0 else ("i1", ">i2", "i8"):
+        np.testing.assert_allclose(kind.check(np.array(given, dtype)), read_as)
+
+
+def test_booleans_are_integers() -> None:
+    assert Levels(2).check(np.array([True, False])).tolist() == [1, 0]
+    assert Levels([0.25, 0.75]).check(np.array([True, False])).tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("values", [(0, 0.5, 1), (0.5, 2, 2.5), (1, 1.5)])
+def test_integers_that_could_be_either_are_refused(values: tuple) -> None:
+    with pytest.raises(DataError, match=r"Received: an integer array. Cast it to float"):
+        Levels(values).check(np.array([0, 1]))
+
+
+def test_floats_are_never_ambiguous() -> None:
+    assert Levels([0, 0.5, 1]).check(np.array([1.0, 0.0])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("x", "received"),
+    [([0, 4], r"first 4 at index \(1,\)"), ([0, -1], "first -1"), (np.array([2**64 - 1], "u8"), "1844")],
+)
+def test_class_numbers_beyond_the_levels_are_refused(x: Any, received: str) -> None:
+    with pytest.raises(DataError, match=f"class numbers from 0 to 3. Received: .*{received}"):
+        Levels(FOUR).check(np.array(x))
+
+
+def test_classes_are_the_index_of_the_level() -> None:
+    assert Levels(UNEQUAL).classes(np.array([[10, -3], [0, 0.5]])).tolist() == [[3, 0], [1, 2]]
+
+
+def test_the_table_is_as_wide_as_the_levels_need() -> None:
+    assert Levels(FOUR).table.dtype == np.float32
+    assert Levels([0, 0.1]).table.dtype == np.float64
+    assert Levels([0, 0.1]).table.tolist() == [0, 0.1]
+
+
+# What the head's output means
+
+
+def test_each_loss_names_the_width_of_its_output() -> None:
+    widths = {loss: Levels(FOUR, loss=loss).num_outputs for loss in Levels.losses}
+    assert widths == {"crossentropy": 4, "ordinal": 3, "bin_insensitive": 1, "mse": 1, "staircase": 1}
+    assert [kind.num_outputs for kind in (Binary(), UnitInterval(), Real())] == [1, 1, 1]
+    assert [kind.num_channels for kind in KINDS] == [1, 4, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "values"),
+    [
+        (Binary(), [-0.1, 0.0, 5.0], [0, 1, 1]),
+        (Levels(FOUR), [[1, 2, 2, 0], [0, 0, 0, 9], [5, 4, 3, 2]], [0.25, 0.75, 0]),
+        (Levels(FOUR, loss="ordinal"), [[3, 2, 1], [1, -1, -2], [0, 0, -1], [-3, -2, -1]], [0.75, 0.25, 0.5, 0]),
+        (Levels(FOUR, loss="bin_insensitive"), [-9, 0.124, 0.125, 0.7], [0, 0, 0.25, 0.75]),
+        (Levels(FOUR, loss="bin_insensitive", edges="floor"), [-9, 0.249, 0.25, 0.7], [0, 0, 0.25, 0.5]),
+        (Levels(FOUR, loss="mse", edges="floor"), [0.249, 0.75, 99], [0, 0.75, 0.75]),
+        (Levels(FOUR, loss="staircase", edges="floor"), [0.2499999, 0.25, 0.75], [0.25, 0.25, 0.75]),
+        (UnitInterval(), [-1, 0.25, 2], [0, 0.25, 1]),
+        (UnitInterval(loss="binary_crossentropy"), [-1000, 0, 1000, np.log(3)], [0, 0.5, 1, 0.75]),
+    ],
+    ids=str,
+)
+def test_an_output_becomes_a_value(kind: DataKind, output: list[Any], values: list[float]) -> None:
+    restored = kind.from_network(np.array(output, np.float32), {})
+    np.testing.assert_allclose(restored, values, rtol=1e-6, atol=0)
+    assert restored.dtype == (np.uint8 if isinstance(kind, Binary) else np.float32)
+
+
+@pytest.mark.parametrize("kind", [*(Levels(UNEQUAL, loss=loss) for loss in Levels.losses), Binary()], ids=str)
+def test_only_values_of_the_kind_come_out(kind: DataKind) -> None:
+    rng = np.random.default_rng(0)
+    shape = (50, 2, kind.num_outputs) if kind.num_outputs > 1 else (50, 2)
+    values = kind.from_network(rng.normal(0, 4, shape).astype(np.float32), {})
+    assert values.shape == (50, 2)
+    assert set(values.ravel()) <= set(getattr(kind, "values", (0, 1)))
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, (3, 4), elements=st.floats(-1e4, 1e4, width=32)))
+def test_crossentropy_gives_softmax_probabilities(logits: np.ndarray) -> None:
+    expected = [[1 / np.exp(np.minimum(row - value, 700)).sum() for value in row] for row in logits.astype(np.float64)]
+    probabilities = Levels(FOUR).probabilities(logits)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-6)
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, (3, 3), elements=st.floats(-1e4, 1e4, width=32)))
+def test_ordinal_gives_probabilities_between_the_edges(logits: np.ndarray) -> None:
+    # P(above edge i) = sigmoid(logit i), but never more than above the edge before; P(level) = the difference.
+    above = 0.5 * (1 + np.tanh(logits.astype(np.float64) / 2))
+    expected = np.empty((3, 4))
+    for row in range(3):
+        first, second, third = above[row, 0], min(above[row, :2]), min(above[row, :3])
+        expected[row] = [1 - first, first - second, second - third, third]
+    probabilities = Levels(FOUR, loss="ordinal").probabilities(logits)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-6)
+    assert (probabilities >= 0).all()
+
+
+def test_a_real_output_has_no_probabilities() -> None:
+    with pytest.raises(ParameterError, match="Received: loss='mse'"):
+        Levels(FOUR, loss="mse").probabilities(np.zeros((1, 2)))
+
+
+# Binary, UnitInterval, Real
+
+
+def test_binary_takes_zero_and_one_of_any_dtype() -> None:
+    for dtype in ("?", "u1", ">i4", "f2", ">f8"):
+        assert Binary().check(np.array([[1, 0]], dtype)).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "x", "received"),
+    [
+        (Binary(), [0, 2], r"1 other values, the first 2 at index \(1,\); min=0, max=2"),
+        (Binary(), [0.5, 1], r"1 other values, the first 0.5 at index \(0,\)"),
+        (UnitInterval(), [0, 128, 255], r"2 other values, the first 128 at index \(1,\); min=0, max=255. Divide"),
+        (UnitInterval(), [[0.5], [-1e-9]], r"1 other values, the first -1e-09 at index \(1, 0\)"),
+        (Real(), [1e39], r"1 other values, the first 1e\+39"),
+        (Real(), [0.0, -1e300], r"1 other values, the first -1e\+300"),
+    ],
+)
+def test_values_outside_the_kind_are_refused(kind: DataKind, x: list[Any], received: str) -> None:
+    with pytest.raises(DataError, match=f"Received: {received}"):
+        kind.check(x)
+
+
+def test_the_ends_of_the_range_belong_to_it() -> None:
+    assert UnitInterval().check([0.0, 1.0]).tolist() == [0, 1]
+    largest = float(np.finfo(np.float32).max)
+    assert Real().check([largest, -largest]).tolist() == [largest, -largest]
+
+
+def test_real_is_standardized_by_mean_and_spread() -> None:
+    x = np.array([[1.0, 10.0], [3.0, 10.0], [5.0, 10.0]])
+    statistics = Real().learn(x)
+    assert {name: array.tolist() for name, array in statistics.items()} == {
+        "mean": [3.0, 10.0],
+        "scale": [np.sqrt(8 / 3), 1.0],
+    }
+    rows = Real().to_network(x, statistics)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, [[-np.sqrt(1.5), 0], [0, 0], [np.sqrt(1.5), 0]], rtol=1e-6)
+
+
+@settings(deadline=None)
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 3)), elements=ordinary_floats),
+    st.sampled_from(["f4", "f8"]),
+)
+def test_standardizing_can_be_undone(x: np.ndarray, dtype: str) -> None:
+    x = x.astype(dtype)
+    statistics = Real().learn(x)
+    rows = Real().to_network(x, statistics)
+    back = Real().from_network(rows, statistics)
+    # The network's input is float32: of the spread, and of values of the mean's size, this much is kept.
+    room = 1e-6 * statistics["scale"] * np.abs(rows).max(axis=0) + 4e-16 * np.abs(statistics["mean"])
+    assert (np.abs(back - x) <= room + 2e-12 * np.abs(x).max(axis=0)).all()
+    assert np.abs(rows).max() <= np.sqrt(len(x)) * (1 + 1e-5) + 1e-3
+
+
+def test_a_large_offset_does_not_drown_a_small_spread() -> None:
+    x = 1.7e9 + np.array([[-1.0], [0.0], [1.0], [0.25]])
+    statistics = Real().learn(x)
+    rows = Real().to_network(x, statistics)
+    np.testing.assert_allclose(rows.ravel(), (np.array([-1, 0, 1, 0.25]) - 0.0625) / x.std(), rtol=1e-5)
+    np.testing.assert_allclose(Real().from_network(rows, statistics), x, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1.7e9, 0.1e30, -3e38])
+@pytest.mark.parametrize("num_rows", [1, 3, 1_000])
+def test_a_constant_column_stands_at_zero_and_comes_back(constant: float, num_rows: int) -> None:
+    x = np.full((num_rows, 1), constant)
+    statistics = Real().learn(x)
+    rows = Real().to_network(x, statistics)
+    np.testing.assert_allclose(rows, np.zeros_like(x), atol=1e-3)
+    np.testing.assert_allclose(Real().from_network(rows, statistics), x, rtol=1e-15)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_checked_values_enter_the_network_as_float32_of_the_same_shape(kind: DataKind) -> None:
+    x = np.array([[[0], [1]], [[1], [0]]]) * (0.75 if isinstance(kind, Levels) else 1.0)
+    for variant in variants(x):
+        checked = kind.check(variant)
+        rows = kind.to_network(checked, kind.learn(checked))
+        assert (rows.dtype, rows.shape) == (np.float32, x.shape)
+        assert rows.dtype.isnative
+        if not isinstance(kind, Real):
+            np.testing.assert_array_equal(rows, x)
+
+
+# What is no array of finite numbers
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "received"),
+    [
+        ([[1.0, np.nan]], DataError, r"1 NaN and 0 infinity \(inf\), the first at index \(0, 1\)"),
+        ([[np.inf], [-np.inf]], DataError, r"0 NaN and 2 infinity \(inf\), the first at index \(0, 0\)"),
+        ([[None, 1.0]], DataError, "1 NaN"),
+        ([["a", "b"]], DataTypeError, "dtype <U1"),
+        (np.array([[object()]]), DataTypeError, "objects, "),
+        (np.array([[10**400]]), DataTypeError, "objects, "),
+        ([[1, 2], [3]], DataTypeError, "list of uneven rows"),
+        ([[1 + 2j]], DataError, "dtype complex128"),
+        (scipy.sparse.csr_matrix([[0, 1]]), DataTypeError, "sparse csr_matrix"),
+        (np.array(["2020-01-01"], "M8[D]"), DataTypeError, "dtype datetime64"),
+        (np.array([3], "m8[s]"), DataTypeError, "dtype timedelta64"),
+        (np.ma.array([1.0, 2.0], mask=[True, False]), DataError, "1 of them"),
+        (None, DataError, "1 NaN"),
+        (b"bytes", DataTypeError, r"dtype \|S5"),
+        ({"a": 1}, DataTypeError, "objects, "),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_what_is_no_array_of_finite_numbers_is_refused(kind: DataKind, x: Any, error: type, received: str) -> None:
+    with pytest.raises(error, match=f"Received: {received}") as caught:
+        kind.check(x)
+    assert type(caught.value) is error
+
+
+def test_numbers_in_objects_and_lists_are_numbers() -> None:
+    assert as_finite_numbers(np.array([1, 2.5], object)).tolist() == [1.0, 2.5]
+    assert as_finite_numbers([[True], [False]]).dtype == bool
+    assert as_finite_numbers(np.ma.array([1.0, 2.0], mask=False)).tolist() == [1.0, 2.0]
+    assert as_finite_numbers(np.array([1], ">i4")).dtype.isnative
+
+
+def test_native_arrays_are_not_copied() -> None:
+    x = np.ones(3)
+    assert np.shares_memory(as_finite_numbers(x), x)
+
+
+# Telling the kind, comparing, settings
+
+
+@pytest.mark.parametrize(
+    ("x", "kind"),
+    [
+        (np.array([[True, False]]), Binary()),
+        (np.array([[0.0, 1.0], [1.0, 1.0]]), Binary()),
+        (np.zeros((4, 4)), Binary()),
+        (np.tile(FOUR, 8), Levels(FOUR)),
+        (np.tile(np.arange(16), 8), Levels(16)),
+        (np.tile(np.arange(17), 100), Real()),
+        (np.tile(np.arange(17) / 16, 100), UnitInterval()),
+        (np.tile(FOUR, 7), UnitInterval()),
+        (np.random.default_rng(0).uniform(size=500), UnitInterval()),
+        (np.random.default_rng(0).normal(size=500), Real()),
+        (np.full(100, 5), Real()),
+        (np.full(100, 0.5), UnitInterval()),
+        (np.arange(256, dtype=np.uint8).repeat(99), Real()),
+        (np.tile([1, 2], 8).astype(">i8"), Levels([1, 2])),
+    ],
+)
+def test_the_kind_is_told_from_the_values(x: np.ndarray, kind: DataKind) -> None:
+    assert infer_data_kind(x) == kind
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+def test_no_values_tell_no_kind(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match=r"Received: shape \("):
+        infer_data_kind(np.empty(shape))
+
+
+def test_metrics_of_few_values_count_exact_cells_and_rows() -> None:
+    x, y = np.array([[[1], [0]], [[1], [1]], [[0], [0]]]), np.array([[[1], [0]], [[0], [1]], [[1], [1]]])
+    for kind in (Binary(), Levels(2)):
+        assert kind.metrics(x, y, {}) == {"cells_exact": 3 / 6, "rows_exact": 1 / 3}
+
+
+def test_metrics_of_real_numbers_are_squared_errors() -> None:
+    x, y = np.array([[1.0, 0.5]]), np.array([[0.5, 0.5]], np.float32)
+    assert UnitInterval().metrics(x, y, {}) == {"mse": 0.125}
+    assert Real().metrics(x, y, {"mean": np.zeros(2), "scale": np.array([0.25, 1.0])}) == {"mse": (0.5 / 0.25) ** 2 / 2}
+
+
+every_kind = st.one_of(
+    st.just(Binary()),
+    st.sampled_from([UnitInterval(loss=loss) for loss in UnitInterval.losses]),
+    st.sampled_from([Real(loss=loss) for loss in Real.losses]),
+    st.builds(Levels, ascending, edges=st.sampled_from(["midpoint", "floor"]), loss=st.sampled_from(Levels.losses)),
+    ascending.map(lambda levels: Levels(levels, edges=level_edges(levels, "floor"))),
+)
+
+
+@settings(deadline=None)
+@given(every_kind)
+def test_settings_survive_json(kind: DataKind) -> None:
+    assert data_kind_from_config(json.loads(json.dumps(kind.to_config()))) == kind
+
+
+@pytest.mark.parametrize(
+    ("config", "received"),
+    [
+        ({}, "None"),
+        ({"kind": "Ordinal"}, "'Ordinal'"),
+        ({"kind": ["Real"]}, r"\['Real'\]"),
+        ({"kind": "Levels"}, "{}"),
+        ({"kind": "Real", "values": 3}, "{'values': 3}"),
+        ({"kind": "Real", "loss": "bce"}, "'bce'"),
+        ({"kind": "Levels", "values": [0, 1], "edges": ["x"], "loss": "mse"}, r"\['x'\]"),
+    ],
+)
+def test_a_config_that_describes_no_data_kind_is_refused(config: dict[str, Any], received: str) -> None:
+    with pytest.raises(ParameterError, match=f"Received: {received}"):
+        data_kind_from_config(config)
+
+
+@pytest.mark.parametrize("make", [Binary, UnitInterval, Real, lambda loss: Levels(2, loss=loss)])
+def test_a_loss_of_another_kind_is_refused(make: Any) -> None:
+    with pytest.raises(ParameterError, match="Received: 'hinge'"):
+        make(loss="hinge")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("binary", Binary()),
+        (" Unit ", UnitInterval()),
+        ("real", Real()),
+        ("levels:4", Levels(4, edges="floor")),
+        ("levels:0,.25,.5,.75", Levels(FOUR, edges="floor")),
+    ],
+)
+def test_the_command_line_writes_data_kinds_short(text: str, kind: DataKind) -> None:
+    assert parse_data_kind(text, edges="floor") == kind
+
+
+@pytest.mark.parametrize("text", ["", "levels", "levels:", "levels:a,b", "stars:5", "binary:2", "levels:0;1"])
+def test_text_that_is_no_data_kind_is_refused(text: str) -> None:
+    with pytest.raises(ParameterError, match=f"Received: '{text}'"):
+        parse_data_kind(text)

@@ -1,0 +1,51 @@
+"""README and docs: their programs run, their links lead somewhere, every command and public name is told."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import codeword as cw
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
+    namespace = {}
+    exec(program.replace("epochs=20", "epochs=2, hidden=(32,)"), namespace)
+    if number == 0:
+        assert "of the cells come back exactly" in capsys.readouterr().out
+        assert set(namespace["restored"].ravel()) <= {0, 0.25, 0.5, 0.75}
+    else:
+        assert namespace["model"].output_shape == (None, 64)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_public_name_exists_and_is_documented():
+    for name in cw.__all__:
+        assert getattr(cw, name) is not None
+        if name != "__version__":
+            assert getattr(cw, name).__doc__, name
+
+
+def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["levels.py", "--epochs", "1"])
+    runpy.run_path(str(ROOT / "examples" / "levels.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert "360 images as 2880 bytes: 8 each" in shown
+    assert "cells where stored differs from trained: 0" in shown
+    assert (tmp_path / "levels.png").exists()

@@ -1,0 +1,60 @@
+"""Baselines and pictures."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+import codeword as cw
+from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded, uint8_steps
+from codeword.evaluation.pictures import save_image_rows
+
+
+def test_most_frequent_level_is_the_mode_of_each_cell():
+    train = np.array([[0, 2], [0, 1], [1, 1]]) / 4
+    np.testing.assert_array_equal(most_frequent_level(train, 2), [[0, 0.25], [0, 0.25]])
+
+
+def test_uint8_steps_are_at_most_half_a_step_off_and_clip():
+    train = np.array([[0.0, 5.0], [1.0, 5.0]])
+    rounded = uint8_steps(np.array([[0.5, 5.0], [2.0, 5.0], [0.1234, 5.0]]), train)
+    np.testing.assert_allclose(rounded, [[128 / 255, 5], [1, 5], [31 / 255, 5]], rtol=1e-6)
+
+
+def test_rounded_pca_restores_data_of_its_rank():
+    random = np.random.default_rng(0)
+    on_off = random.integers(0, 2, size=(300, 2))
+    x = np.repeat(on_off, 6, axis=1).astype(float)
+    kind = cw.Levels([0, 1])
+    np.testing.assert_array_equal(pca_rounded(x[:200], x[200:], kind, 2), x[200:])
+    assert (pca_rounded(x[:200], x[200:], kind, 1) != x[200:]).any()
+
+
+def test_a_picture_is_written_and_marks_wrong_cells(tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    truth = np.zeros((2, 4, 4))
+    wrong = truth.copy()
+    wrong[0, 1, 1] = 1
+
+    def red_pixels(images):
+        save_image_rows(tmp_path / "p.png", {"original": truth, "restored": images})
+        pixels = imread(tmp_path / "p.png")[..., :3]
+        return ((pixels[..., 0] > 0.7) & (pixels[..., 1] < 0.3)).sum()
+
+    assert red_pixels(wrong) > 20
+    assert red_pixels(truth) == 0
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *arguments, **keywords):
+        if name.startswith("matplotlib"):
+            raise ImportError("No module named 'matplotlib'")
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(cw.errors.MissingExtraError, match=r"codeword\[plots\]"):
+        save_image_rows(tmp_path / "p.png", {"a": np.zeros((1, 2, 2))})

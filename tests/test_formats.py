@@ -1,0 +1,81 @@
+"""What docs/formats.md says is what the files hold: its Python runs, its tables name every entry."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codeword as cw
+from codeword.code_kinds import Bits, Floats, Scalars
+from codeword.packing import pack
+from codeword.tables import read_codes
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+GOLDEN = ROOT / "tests" / "golden" / ".".join(cw.__version__.split(".")[:2])
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Runs the document's Python from top to bottom beside copies of the golden files; gives what it defined."""
+    folder = tmp_path_factory.mktemp("formats")
+    for name in ("codes.npy", "codes.parquet", "model.codeword"):
+        shutil.copy(GOLDEN / name, folder)
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for block in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL):
+            exec(compile(block, "docs/formats.md", "exec"), names)
+    return names
+
+
+def test_codes_are_read_without_codeword(names: dict[str, Any]) -> None:
+    symbols = np.load(GOLDEN / "symbols.npy")
+    codes, kind = read_codes(GOLDEN / "codes.npy")
+    np.testing.assert_array_equal(names["bits"], symbols)
+    np.testing.assert_array_equal(names["unpack"](codes, kind.symbol_sizes), symbols)
+    np.testing.assert_array_equal(names["codes_of_parquet"], codes)
+    assert names["note"]["code"] == kind.to_config()
+    query = np.array([1, 0, 1, 0, 0, 0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(names["distances"], (symbols != query).sum(axis=1))
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([2, 3, 201, 256, 300, 65_536]), min_size=1, max_size=9), st.data())
+def test_the_documented_unpacking_undoes_packing(names: dict[str, Any], sizes: list[int], data: st.DataObject) -> None:
+    symbols = np.array([[data.draw(st.integers(0, size - 1)) for size in sizes]])
+    assert names["unpack"](pack(symbols, Scalars(len(sizes), steps=sizes)), sizes).tolist() == symbols.tolist()
+
+
+def test_the_bytes_in_the_table_are_the_packed_ones() -> None:
+    kinds = {"Bits": Bits, "Scalars": Scalars, "Floats": Floats}
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \| ([\d. ]+) \| (?:.*= )?([\d ]+) \|$", DOCUMENT, re.MULTILINE)
+    assert [row[0] for row in rows] == ["Bits", "Scalars", "Scalars", "Floats"]
+    for name, arguments, symbols, codes in rows:
+        number, _, steps = arguments.partition(", steps=")
+        kind = kinds[name](int(number), **({"steps": int(steps)} if steps else {}))
+        row = np.array([symbols.split()], np.float32).astype(kind.symbol_dtype)
+        assert pack(row, kind).tolist() == [[int(byte) for byte in codes.split()]]
+
+
+def test_the_model_is_read_without_codeword(names: dict[str, Any]) -> None:
+    model = cw.load(GOLDEN / "model.codeword")
+    config, arrays = model._to_parts()
+    assert names["config"] == config
+    assert set(names["arrays"]) == set(arrays)
+    assert names["digest"].hexdigest() == model.fingerprint_
+
+
+def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -> None:
+    config = names["config"]
+    for entry in (*config, *config["parameters"], *config["data"], *config["code"], *names["manifest"]):
+        assert f"`{entry}`" in DOCUMENT
+    table = DOCUMENT[DOCUMENT.index("**`config.json`**") : DOCUMENT.index("`parameters` has exactly")]
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))) == set(config)
+    listed = DOCUMENT[DOCUMENT.index("`parameters` has exactly") :].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == {"parameters", *config["parameters"]}

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from codeword import surrogates
+from codeword.backend import keras
+from codeword.errors import ParameterError
+
+from .contracts.gradients import gradient, slope_formula
+from .contracts.tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor, ways_to_run
+
+ops = keras.ops
+
+NUM_VALUES = 100_000
+
+
+def random_values(dtype: np.dtype, seed: int) -> np.ndarray:
+    """Gives normal numbers of all magnitudes that the dtype has, of both signs."""
+    rng = np.random.default_rng(seed)
+    largest = 4.0 if dtype == np.float16 else 30.0
+    return (rng.choice([-1, 1], NUM_VALUES) * 10 ** rng.uniform(-4, largest, NUM_VALUES)).astype(dtype)
+
+
+def test_both_forms_give_the_hard_value_bit_for_bit() -> None:
+    for name, dtype in DTYPES.items():
+        hard, x, slope = (random_values(dtype, seed) for seed in range(3))
+
+        def both(parts: tuple[object, ...]) -> list[object]:
+            return [surrogates.with_slope(*parts), surrogates.straight_through(*parts[:2])]
+
+        for way, function in ways_to_run(both).items():
+            for value in function(tuple(to_tensor(part) for part in (hard, x, slope))):
+                assert_same_bits(value, hard, f"{name} {way}")
+
+
+def test_common_form_is_not_exact() -> None:
+    rng = np.random.default_rng(5)
+    scores = rng.normal(size=(20_000, 10)).astype(np.float32)
+    hard = np.eye(10, dtype=np.float32)[scores.argmax(axis=-1)]
+    soft = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+    common = to_array(ops.add(soft, ops.stop_gradient(ops.subtract(hard, soft))))
+    ours = to_array(surrogates.straight_through(to_tensor(hard), to_tensor(soft)))
+    assert (common != hard).any(axis=-1).mean() > 0.008
+    assert_same_bits(ours, hard)
+
+
+def test_gradients_are_the_slope_and_that_of_the_soft_value() -> None:
+    rng = np.random.default_rng(6)
+    x, slope, hard, weights = rng.normal(size=(4, 1000)).astype(np.float32)
+    given = gradient(lambda x: surrogates.with_slope(to_tensor(hard), x, to_tensor(slope)), x, weights)
+    np.testing.assert_allclose(given, slope * weights, rtol=1e-6)
+    soft = gradient(lambda x: surrogates.straight_through(to_tensor(hard), ops.tanh(x)), x, weights)
+    np.testing.assert_allclose(soft, (1 - np.tanh(x.astype(np.float64)) ** 2) * weights, rtol=1e-4, atol=1e-6)
+
+
+def test_nothing_flows_into_the_hard_value_and_the_slope() -> None:
+    x = np.linspace(-2, 2, 9, dtype=np.float32)
+    ones = to_tensor(np.ones_like(x))
+    assert not gradient(lambda hard: surrogates.with_slope(3 * hard, ones, ones), x).any()
+    assert not gradient(lambda slope: surrogates.with_slope(ones, ones, 3 * slope), x).any()
+    assert not gradient(lambda hard: surrogates.straight_through(3 * hard, ones), x).any()
+
+
+def test_infinity_keeps_the_hard_value_and_nan_stays_nan() -> None:
+    x = np.array([np.inf, -np.inf, np.nan, 1.0], np.float32)
+    hard = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
+    for slope in (0.0, 1.0):
+        function = quick(lambda x, slope=slope: surrogates.with_slope(to_tensor(hard), x, ops.full_like(x, slope)))
+        assert_same_bits(function(to_tensor(x)), np.array([1, 2, np.nan, 4], np.float32))
+    slopes = gradient(lambda x: surrogates.with_slope(to_tensor(hard), x, ops.ones_like(x)), x)
+    assert slopes[[0, 1, 3]].tolist() == [0, 0, 1]
+
+
+def test_slopes_are_those_of_the_table() -> None:
+    distance = np.concatenate([[0, 0.7, 1.4], np.random.default_rng(1).exponential(5, 1000), [1e30]])
+    for slope in surrogates.SLOPES:
+        for width in (0.7, 1, 20.0):
+            given = quick(lambda d, s=slope, w=width: surrogates.slope_of(d, s, w))(to_tensor(np.float32(distance)))
+            expected = slope_formula(np.float32(distance), slope, width)
+            np.testing.assert_allclose(to_array(given), expected, rtol=1e-4, atol=1e-6, err_msg=f"{slope} {width}")
+            assert to_array(given)[0] == 1
+
+
+def test_window_ends_exactly_at_its_width() -> None:
+    distance = np.array([0.5, np.nextafter(np.float32(0.5), 1)], np.float32)
+    assert to_array(surrogates.slope_of(to_tensor(distance), "window", 0.5)).tolist() == [1, 0]
+
+
+def test_bad_slopes_and_widths_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"`slope` must be one of straight_through, .*Received: 'steep'"):
+        surrogates.check_slope("steep", 1.0)
+    for width in (0, -1.0, float("inf"), float("nan"), True, "1", None):
+        with pytest.raises(ParameterError, match=rf"`width` must be a positive number.*Received: {width!r}"):
+            surrogates.check_slope("window", width)
+    for slope in surrogates.SLOPES:
+        surrogates.check_slope(slope, 1)

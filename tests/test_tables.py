@@ -1,0 +1,345 @@
+"""Frames and files in and out, and codes that know their model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
+from codeword.data_kinds import as_finite_numbers
+from codeword.errors import CodeError, CodewordError, DataError, DataTypeError, OutputPathError, TableFileError
+from codeword.tables import as_array, check_suffix, read_array, read_codes, write_array, write_codes
+
+SUFFIXES = (".npy", ".csv", ".parquet")
+MODEL = "0123456789abcdef" * 4
+CODES = np.array([[160, 64], [0, 255]], np.uint8)
+
+finite = {"allow_nan": False, "allow_infinity": False}
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+# Arrays
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(SUFFIXES),
+    st.one_of(
+        hnp.arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 4)), elements=st.floats(**finite)),
+        hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 4)), elements=st.floats(width=32, **finite)),
+        hnp.arrays(
+            st.sampled_from(["u1", "i1", ">i2", "<i4", "i8", ">f4"]),
+            st.tuples(st.integers(1, 5), st.integers(1, 4)),
+            elements=st.integers(0, 127),
+        ),
+        hnp.arrays(np.bool_, st.tuples(st.integers(1, 5), st.integers(1, 4))),
+    ),
+)
+def test_numbers_come_back_exactly(tmp_path_factory: pytest.TempPathFactory, suffix: str, array: np.ndarray) -> None:
+    path = tmp_path_factory.getbasetemp() / f"numbers{suffix}"
+    write_array(path, array)
+    back = read_array(path)
+    assert back.shape == array.shape
+    np.testing.assert_array_equal(back.astype(array.dtype), array)
+    if suffix != ".csv":  # text has no dtype
+        assert back.dtype == (array.dtype if suffix == ".npy" else array.dtype.newbyteorder("="))
+
+
+def test_npy_keeps_any_shape_and_tables_have_a_column_a_number(tmp_path: Path) -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    for suffix, shape in ((".npy", (2, 3, 4)), (".csv", (2, 12)), (".parquet", (2, 12))):
+        write_array(tmp_path / f"x{suffix}", array)
+        np.testing.assert_array_equal(read_array(tmp_path / f"x{suffix}"), array.reshape(shape))
+    assert (tmp_path / "x.csv").read_text().splitlines()[0] == ",".join(f"c{number}" for number in range(12))
+
+
+def test_npy_is_mapped_not_loaded(tmp_path: Path) -> None:
+    write_array(tmp_path / "x.npy", np.zeros((3, 2)))
+    back = read_array(tmp_path / "x.npy")
+    assert isinstance(back, np.memmap)
+    assert not back.flags.writeable
+
+
+@pytest.mark.parametrize("name", ["it's", "a b", "d[1]", "q*", "what?", "Jürgen", "year=2020/x"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_no_character_of_a_path_has_a_meaning(tmp_path: Path, name: str, suffix: str) -> None:
+    (tmp_path / "year=2020").mkdir()
+    for decoy in ("d1", "qq", "whata"):
+        write_array(tmp_path / f"{decoy}{suffix}", np.array([[9, 9]]))
+    path = tmp_path / f"{name}{suffix}"
+    write_codes(path, CODES, fingerprint=MODEL, kind=Bits(10))
+    codes, kind = read_codes(path)
+    np.testing.assert_array_equal(codes, CODES)
+    assert kind == Bits(10)
+
+
+# CSV of others
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,b\n1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("1,2\n", [[1, 2]]),
+        ("1\n2\n", [[1], [2]]),
+        ("\ufeff1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("1;2\n3;4\n5;6\n", [[1, 2], [3, 4], [5, 6]]),
+        ("1\t2\n3\t4\n5\t6\n", [[1, 2], [3, 4], [5, 6]]),
+        ("a;b\n1;2\n3;4\n", [[1, 2], [3, 4]]),
+        ('"1","2"\r\n"3","4"\r\n', [[1, 2], [3, 4]]),
+        ('"a, b",c\n1,2\n', [[1, 2]]),
+        ("#1,2\n3,4\n", [[3, 4]]),
+        ("true,false\nfalse,true\n", [[1, 0], [0, 1]]),
+        ("x,y\ntrue,1\nfalse,0.5\n", [[1, 1], [0, 0.5]]),
+        (" 1, -2e-3\n.5, 4\n", [[1, -0.002], [0.5, 4]]),
+        ("1,2\n" * 30_000 + "0.5,3\n", [[1, 2]] * 30_000 + [[0.5, 3]]),
+    ],
+    ids=range(15),
+)
+def test_csv_with_or_without_a_header(tmp_path: Path, text: str, expected: list[list[float]]) -> None:
+    np.testing.assert_array_equal(read_array(written(tmp_path / "x.csv", text)), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "received"),
+    [
+        ("a,b\n1,\n3,4\n", DataError, "one in column 'b', row 0"),
+        ("a,b\n1,2\n,4\n", DataError, "one in column 'a', row 1"),
+        ("1\n\n3\n", DataError, "one in column 'column0', row 1"),
+        ("a,b\n1,x\n3,4\n", DataError, "text in column 'b'"),
+        ("a,b\n1,2\n#3,4\n", DataError, "text in column 'a'"),
+        ("2020-01-01,1\n2020-01-02,3\n", DataError, "text in column '2020-01-01'"),
+        ("1,2,3\n4,5\n6,7\n", DataError, "text in column"),
+        ('1,2\n"3,4\n', DataError, "text in column"),
+        ("", DataError, "none"),
+        ("\n", DataError, "none"),
+        ("a,b\n", DataError, "none"),
+        (b"\xff\xfe\x00\x80" * 50, TableFileError, "a file that cannot be read as one"),
+        (b"\xe9,b\n1,2\n", TableFileError, "a file that cannot be read as one"),
+    ],
+)
+def test_csv_that_is_no_full_table_of_numbers_is_refused(
+    tmp_path: Path, text: str | bytes, error: type, received: str
+) -> None:
+    with pytest.raises(error, match=f"Received: {received}"):
+        read_array(written(tmp_path / "x.csv", text))
+
+
+# Other damage
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".parquet"])
+def test_a_file_cut_off_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    write_array(path, np.arange(20.0).reshape(5, 4))
+    whole = path.read_bytes()
+    for length in {0, 1, 5, 50, len(whole) // 2, len(whole) - 1}:
+        with pytest.raises(TableFileError, match=f"{path} must be a .*Received: "):
+            read_array(written(path, whole[:length]))
+
+
+def test_a_damaged_parquet_page_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_array(path, np.random.default_rng(0).normal(size=(1000, 2)))
+    whole = bytearray(path.read_bytes())
+    whole[4:400] = bytes(396)
+    with pytest.raises(TableFileError, match=r"x\.parquet must be a parquet table. Received: a file that cannot"):
+        read_array(written(path, bytes(whole)))
+
+
+@pytest.mark.parametrize(
+    ("array", "received"),
+    [(np.array([{}], object), "objects"), (np.array(["a"]), "<U1"), (np.array([1j]), "complex")],
+)
+def test_npy_of_no_numbers_is_refused(tmp_path: Path, array: np.ndarray, received: str) -> None:
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(TableFileError, match=f"Received: one that is not .*{received}"):
+        read_array(tmp_path / "x.npy")
+
+
+def test_npz_is_no_npy(tmp_path: Path) -> None:
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.savez(file, a=np.ones(2))
+    with pytest.raises(TableFileError, match=r"Received: one that is not \(it holds several arrays\)"):
+        read_array(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("query", ["SELECT 'a' AS t, 1 AS n", "SELECT [1, 2] AS t", "SELECT DATE '2020-01-01' AS t"])
+def test_parquet_of_no_numbers_is_refused(tmp_path: Path, query: str) -> None:
+    duckdb.sql(query).write_parquet(str(tmp_path / "x.parquet"))
+    with pytest.raises(DataError, match="Received: text in column 't'"):
+        read_array(tmp_path / "x.parquet")
+
+
+def test_parquet_of_others_with_an_empty_cell_or_no_row_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1.0, None]}).to_parquet(tmp_path / "null.parquet")
+    with pytest.raises(DataError, match="Received: one in column 'a', row 1"):
+        read_array(tmp_path / "null.parquet")
+    pd.DataFrame({"a": np.empty(0)}).to_parquet(tmp_path / "no_rows.parquet")
+    with pytest.raises(DataError, match=r"at least one row of numbers\. Received: none"):
+        read_array(tmp_path / "no_rows.parquet")
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.NPY", "x.npz", "x.csv.gz"])
+def test_other_suffixes_are_refused_before_anything_is_read_or_written(tmp_path: Path, name: str) -> None:
+    for call in (
+        check_suffix,
+        read_array,
+        read_codes,
+        lambda path: write_array(path, CODES),
+        lambda path: write_codes(path, CODES, fingerprint=MODEL, kind=Bits(10)),
+    ):
+        with pytest.raises(TableFileError, match=f"must end in .npy, .csv, .parquet. Received: '{Path(name).suffix}'"):
+            call(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_missing_file_and_a_place_that_cannot_be_written_are_told(tmp_path: Path, suffix: str) -> None:
+    for read in (read_array, read_codes):
+        with pytest.raises(FileNotFoundError, match="Received: no such file"):
+            read(tmp_path / f"x{suffix}")
+    with pytest.raises(OutputPathError, match="Received: No such file or directory"):
+        write_array(tmp_path / "missing" / f"x{suffix}", CODES)
+    (tmp_path / f"folder{suffix}").mkdir()
+    with pytest.raises(OutputPathError, match="Received: Is a directory"):
+        write_array(tmp_path / f"folder{suffix}", CODES)
+    assert list(tmp_path.rglob("*")) == [tmp_path / f"folder{suffix}"]
+
+
+# Codes
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", [Bits(16), Scalars(2), Scalars(3, steps=(4, 16, 300)), Choices(2), Floats(2)], ids=str)
+def test_codes_come_back_with_the_kind_of_their_model(tmp_path: Path, suffix: str, kind: CodeKind) -> None:
+    path = tmp_path / f"codes{suffix}"
+    codes = np.arange(3 * kind.num_bytes, dtype=np.uint8).reshape(3, kind.num_bytes)
+    write_codes(path, codes, fingerprint=MODEL, kind=kind)
+    for expected_model in (MODEL, None):
+        back, back_kind = read_codes(path, fingerprint=expected_model)
+        assert (back.dtype, back.tolist(), back_kind) == (np.uint8, codes.tolist(), kind)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_codes_of_another_model_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"codes{suffix}"
+    write_codes(path, CODES, fingerprint=MODEL, kind=Bits(10))
+    other = MODEL[:-1] + "0"
+    with pytest.raises(CodeError, match=r"of this model, 0123456789ab\. Received: codes of model 0123456789ab"):
+        read_codes(path, fingerprint=other)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_bare_codes_are_accepted_without_a_kind(tmp_path: Path, suffix: str) -> None:
+    write_array(tmp_path / f"bare{suffix}", CODES)
+    codes, kind = read_codes(tmp_path / f"bare{suffix}", fingerprint=MODEL)
+    assert (codes.dtype, codes.tolist(), kind) == (np.uint8, CODES.tolist(), None)
+
+
+def test_the_note_is_where_the_document_says(tmp_path: Path) -> None:
+    note = {"model": MODEL, "code": {"kind": "Bits", "num_bits": 10}}
+    for suffix in SUFFIXES:
+        write_codes(tmp_path / f"codes{suffix}", CODES, fingerprint=MODEL, kind=Bits(10))
+    assert json.loads((tmp_path / "codes.npy.json").read_text()) == note
+    assert json.loads((tmp_path / "codes.csv.json").read_text()) == note
+    assert not (tmp_path / "codes.parquet.json").exists()
+    metadata = pyarrow.parquet.read_schema(tmp_path / "codes.parquet").metadata
+    assert json.loads(metadata[b"codeword"]) == note
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"model": "0"}',
+        b'{"code": {"kind": "Bits", "num_bits": 10}}',
+        b'{"model": "0", "code": 3}',
+        b'{"model": "0", "code": {"kind": "Trits"}}',
+        b'{"model": "0", "code": {"kind": "Bits", "num_bits": 0}}',
+    ],
+)
+def test_a_damaged_note_is_refused(tmp_path: Path, note: bytes) -> None:
+    write_codes(tmp_path / "codes.npy", CODES, fingerprint="0", kind=Bits(10))
+    (tmp_path / "codes.npy.json").write_bytes(note)
+    with pytest.raises(TableFileError, match="Received: a note that cannot be read"):
+        read_codes(tmp_path / "codes.npy", fingerprint="0")
+
+
+def test_a_foreign_note_in_parquet_is_refused(tmp_path: Path) -> None:
+    duckdb.execute(
+        f"COPY (SELECT 1::UTINYINT AS c0) TO '{tmp_path}/x.parquet' (FORMAT parquet, KV_METADATA {{codeword: 'x'}})"
+    )
+    with pytest.raises(TableFileError, match="Received: a note that cannot be read"):
+        read_codes(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "received"),
+    [
+        ("x.npy", np.zeros((2, 3)), r"shape \(2, 3\), dtype float64"),
+        ("x.npy", np.zeros((2, 3), np.int64), r"shape \(2, 3\), dtype int64"),
+        ("x.npy", np.zeros((2, 3, 1), np.uint8), r"shape \(2, 3, 1\), dtype uint8"),
+        ("x.npy", np.zeros(2, np.uint8), r"shape \(2,\), dtype uint8"),
+        ("x.parquet", np.zeros((2, 3), np.int32), r"shape \(2, 3\), dtype int32"),
+        ("x.csv", np.array([[0, 256]]), r"shape \(1, 2\), dtype int64"),
+        ("x.csv", np.array([[0, -1]]), r"shape \(1, 2\), dtype int64"),
+        ("x.csv", np.array([[0, 0.5]]), r"shape \(1, 2\), dtype float64"),
+    ],
+)
+def test_numbers_that_are_no_bytes_are_no_codes(tmp_path: Path, name: str, array: np.ndarray, received: str) -> None:
+    write_array(tmp_path / name, array)
+    with pytest.raises(CodeError, match=f"Received: {received}"):
+        read_codes(tmp_path / name)
+
+
+# Frames
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"])
+def test_a_frame_becomes_an_array_with_its_columns_in_order(make: Any) -> None:
+    array = as_array(make({"b": [1.0, 2.0], "a": [3, 4]}))
+    assert isinstance(array, np.ndarray)
+    assert array.tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 2)), [[1, 2]], scipy.sparse.eye(2), None, 3, np.matrix([[1]])], ids=type)
+def test_what_is_no_frame_stays_what_it_is(x: Any) -> None:
+    assert as_array(x) is x
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (pd.DataFrame({"a": ["x"]}), DataTypeError),
+        (pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}), DataError),
+        (pl.DataFrame({"a": [1, None]}), DataError),
+        (pl.LazyFrame({"a": [1, 2]}), DataTypeError),
+        (pa.table({"a": [None, 1.5]}), DataError),
+    ],
+    ids=["text", "pandas NA", "polars null", "lazy", "arrow null"],
+)
+def test_a_frame_of_no_numbers_is_refused_in_words(frame: Any, error: type[CodewordError]) -> None:
+    with pytest.raises(error, match="Received: "):
+        as_finite_numbers(as_array(frame))

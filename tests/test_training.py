@@ -1,0 +1,90 @@
+"""Batches, inference in fixed batches, and the seed."""
+
+import random
+
+import numpy as np
+import pytest
+
+from codeword.backend import keras
+from codeword.training import fitting
+from codeword.training.fixed_batches import BATCH_ROWS, in_fixed_batches
+from codeword.training.swapped_rows import SwappedRows
+
+
+def epoch(batches):
+    return np.concatenate([batches[number][0] for number in range(len(batches))])
+
+
+def test_an_epoch_has_every_row_in_batches_of_one_size():
+    x = np.arange(10, dtype=np.float32).reshape(10, 1)
+    batches = SwappedRows(x, batch_size=4, share=0.0, seed=0)
+    assert [len(batches[number][0]) for number in range(len(batches))] == [4, 4, 4]
+    first = epoch(batches)
+    assert set(first.ravel()) == set(range(10))
+    batches.on_epoch_end()
+    assert (epoch(batches) != first).any()
+
+
+def test_fewer_rows_than_a_batch_are_one_batch():
+    batches = SwappedRows(np.ones((3, 2), np.float32), batch_size=128, share=0.5, seed=0)
+    assert len(batches) == 1
+    assert batches[0][0].shape == (3, 2)
+
+
+def test_swapped_cells_come_from_the_same_column_and_input_equals_target():
+    random_numbers = np.random.default_rng(0)
+    x = (random_numbers.random((512, 3, 4)) + 10 * np.arange(12).reshape(3, 4)).astype(np.float32)
+    batches = SwappedRows(x, batch_size=512, share=0.3, seed=1)
+    inputs, targets = batches[0]
+    np.testing.assert_array_equal(inputs, targets)
+    np.testing.assert_array_equal(
+        np.floor(inputs / 10) * 10, np.broadcast_to(10 * np.arange(12).reshape(3, 4), x.shape)
+    )
+    originals = x[batches._order]
+    assert (inputs != originals).mean() == pytest.approx(0.3, abs=0.02)
+    for column in range(12):
+        assert np.isin(inputs.reshape(512, 12)[:, column], x.reshape(512, 12)[:, column]).all()
+
+
+def test_swapping_does_not_change_the_data():
+    x = np.random.default_rng(0).random((64, 5)).astype(np.float32)
+    before = x.copy()
+    epoch(SwappedRows(x, batch_size=16, share=1.0, seed=0))
+    np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("num_rows", [1, BATCH_ROWS, BATCH_ROWS + 1])
+def test_fixed_batches_give_every_row_once(num_rows):
+    double = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(2.0)])
+    x = np.arange(2 * num_rows, dtype=np.float32).reshape(num_rows, 2)
+    restored = np.empty_like(x)
+    for rows, output in in_fixed_batches(double, x, description="double"):
+        restored[rows] = output
+    np.testing.assert_array_equal(restored, 2 * x)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    batches = SwappedRows(np.ones((100, 1), np.float32), batch_size=1, share=0.0, seed=0)
+    fitting.fit(model, batches, loss="mse", epochs=2, learning_rate=0.1)
+    schedule = keras.optimizers.schedules.deserialize(model.optimizer.get_config()["learning_rate"])
+    rates = [float(schedule(step)) for step in range(201)]
+    assert max(rates) == pytest.approx(0.1, rel=1e-3)
+    assert rates.index(max(rates)) == 6  # 3 % of 200 steps
+    assert rates[0] == 0
+    assert rates[103] == pytest.approx(0.05, rel=1e-2)  # half way down the cosine
+    assert rates[200] == pytest.approx(0, abs=1e-6)
+
+
+def test_seeded_repeats_and_puts_the_users_streams_back():
+    np.random.seed(1)
+    random.seed(1)
+    before = (np.random.get_state()[1].copy(), random.getstate())
+    draws = []
+    for _ in range(2):
+        with fitting.seeded(7):
+            draws.append((np.random.random(), random.random(), keras.ops.convert_to_numpy(keras.random.normal((3,)))))
+    assert draws[0][:2] == draws[1][:2]
+    np.testing.assert_array_equal(draws[0][2], draws[1][2])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    assert random.getstate() == before[1]
