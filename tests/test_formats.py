@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import codeword as cw
 from codeword.code_kinds import Bits, Floats, Scalars
+from codeword.estimators.model_parts import parts_of
 from codeword.packing import pack
 from codeword.tables import read_codes
 
@@ -65,7 +66,7 @@ def test_the_bytes_in_the_table_are_the_packed_ones() -> None:
 
 def test_the_model_is_read_without_codeword(names: dict[str, Any]) -> None:
     model = cw.load(GOLDEN / "model.codeword")
-    config, arrays = model._to_parts()
+    config, arrays = parts_of(model)
     assert names["config"] == config
     assert set(names["arrays"]) == set(arrays)
     assert names["digest"].hexdigest() == model.fingerprint_

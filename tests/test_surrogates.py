@@ -32,15 +32,16 @@ def test_both_forms_give_the_hard_value_bit_for_bit() -> None:
                 assert_same_bits(value, hard, f"{name} {way}")
 
 
-def test_common_form_is_not_exact() -> None:
-    rng = np.random.default_rng(5)
-    scores = rng.normal(size=(20_000, 10)).astype(np.float32)
-    hard = np.eye(10, dtype=np.float32)[scores.argmax(axis=-1)]
-    soft = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
-    common = to_array(ops.add(soft, ops.stop_gradient(ops.subtract(hard, soft))))
-    ours = to_array(surrogates.straight_through(to_tensor(hard), to_tensor(soft)))
-    assert (common != hard).any(axis=-1).mean() > 0.008
-    assert_same_bits(ours, hard)
+def test_common_form_is_not_exact_where_this_one_is() -> None:
+    scores = np.random.default_rng(5).normal(size=(20_000, 10))
+    for name, dtype in DTYPES.items():
+        hard = np.eye(10)[scores.argmax(axis=-1)].astype(dtype)
+        soft = (np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)).astype(dtype)
+        given = to_tensor(hard), to_tensor(soft)
+        common = to_array(given[0] + given[1] - ops.stop_gradient(given[1]))
+        off = (common != hard).any(axis=-1)
+        assert off.mean() > 0.05, name
+        assert_same_bits(surrogates.straight_through(*given), hard, name)
 
 
 def test_gradients_are_the_slope_and_that_of_the_soft_value() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from codeword import surrogates
 from codeword.backend import keras
-from codeword.data_kinds import checked_levels, level_edges
 from codeword.errors import ParameterError
+from codeword.levels import checked_edges, checked_levels, level_edges
 
 ops = keras.ops
 register = keras.saving.register_keras_serializable(package="codeword")
@@ -147,10 +147,9 @@ class StaircaseActivation:
         width: float = 1.0,
     ) -> None:
         self.levels = checked_levels(levels)
-        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
+        self.edges = checked_edges(self.levels, edges)
         self.slope = slope
         self.width = width
-        level_edges(self.levels, self.edges)
         surrogates.check_slope(slope, width)
 
     @property
@@ -161,8 +160,7 @@ class StaircaseActivation:
         return _stairs(x, np.array(self.levels), level_edges(self.levels, self.edges), self.slope, self.width)
 
     def get_config(self) -> dict[str, Any]:
-        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
-        return {"levels": list(self.levels), "edges": edges, "slope": self.slope, "width": self.width}
+        return {"levels": list(self.levels), "edges": self.edges, "slope": self.slope, "width": self.width}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "StaircaseActivation":

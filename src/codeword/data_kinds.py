@@ -18,10 +18,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.errors import DataError, DataTypeError, ParameterError
+from codeword.errors import DataError, ParameterError
+from codeword.finite_numbers import as_finite_numbers, refuse_where
+from codeword.levels import checked_edges, checked_levels, level_edges
 
 MAX_INFERRED_LEVELS = 16
-MAX_LEVELS = 65_536
 Statistics = dict[str, NDArray[np.float64]]
 
 
@@ -100,7 +101,7 @@ class Binary(DataKind):
 
     def check(self, x: Any) -> NDArray[Any]:
         x = as_finite_numbers(x)
-        _refuse_where((x != 0) & (x != 1), x, "0 or 1, the values of Binary()", "Levels(...) takes other values.")
+        refuse_where((x != 0) & (x != 1), x, "0 or 1, the values of Binary()", "Levels(...) takes other values.")
         return x
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.uint8]:
@@ -127,7 +128,7 @@ class UnitInterval(DataKind):
     def check(self, x: Any) -> NDArray[Any]:
         x = as_finite_numbers(x)
         hint = "Divide by the greatest possible value (255 for uint8 images), or take Real()."
-        _refuse_where((x < 0) | (x > 1), x, "from 0 to 1, the range of UnitInterval()", hint)
+        refuse_where((x < 0) | (x > 1), x, "from 0 to 1, the range of UnitInterval()", hint)
         return x
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.float32]:
@@ -161,7 +162,7 @@ class Real(DataKind):
     def check(self, x: Any) -> NDArray[Any]:
         x = as_finite_numbers(x)
         largest = np.finfo(np.float32).max
-        _refuse_where(np.abs(x.astype(np.float64)) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.")
+        refuse_where(np.abs(x.astype(np.float64)) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.")
         return x
 
     def learn(self, x: NDArray[Any]) -> Statistics:
@@ -219,8 +220,7 @@ class Levels(DataKind):
         object.__setattr__(self, "values", checked_levels(values))
         object.__setattr__(self, "loss", loss)
         self._check_loss()
-        checked = level_edges(self.values, edges)
-        object.__setattr__(self, "edges", edges if isinstance(edges, str) else tuple(checked.tolist()))
+        object.__setattr__(self, "edges", checked_edges(self.values, edges))
 
     @property
     def num_channels(self) -> int:
@@ -242,7 +242,7 @@ class Levels(DataKind):
         if x.dtype.kind in "iub" and self._integers_are_classes():
             hint = "Integers are read as class numbers here; give the levels themselves as floats."
             outside = (x.astype(np.int64) < 0) | (x.astype(np.int64) >= len(self.values))
-            _refuse_where(outside, x, f"class numbers from 0 to {len(self.values) - 1}", hint)
+            refuse_where(outside, x, f"class numbers from 0 to {len(self.values) - 1}", hint)
             return self.table[x.astype(np.intp)]
         index = self._nearest(x)
         exact = np.array(self.values)[index]
@@ -250,7 +250,7 @@ class Levels(DataKind):
         tolerance = max(1e-6, 2 * np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0
         wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), self._spacing())
         hint = "Are they class numbers? Cast them to integers. Or `Levels.quantize` puts numbers on their levels."
-        _refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint)
+        refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint)
         return self.table[index]
 
     def classes(self, x: NDArray[Any]) -> NDArray[np.intp]:
@@ -315,64 +315,6 @@ class Levels(DataKind):
                 f"holds class numbers, pass np.array(levels)[x]."
             )
         return True
-
-
-def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
-    """Returns levels as a tuple of floats, or refuses them.
-
-    Args:
-        values: Strictly ascending finite numbers, at least two; or their count, up to 65,536, for 0, 1, 2, ….
-
-    Raises:
-        ParameterError: If they are too few or too many, repeated, unsorted, not finite or no numbers.
-    """
-    counted = isinstance(values, int | np.integer) and not isinstance(values, bool)
-    if counted and values > MAX_LEVELS:  # type: ignore[operator]
-        raise ParameterError(f"`levels` must be at most {MAX_LEVELS}. Received: {values}. Take UnitInterval or Real.")
-    try:
-        if isinstance(values, str | bytes):  # of digits it would pass for a sequence of numbers
-            raise TypeError("text")
-        levels = tuple(float(value) for value in (range(int(values)) if counted else values))  # type: ignore[arg-type, union-attr]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f"`levels` must be numbers or their count. Received: {values!r}.") from error
-    if len(levels) < 2 or not np.isfinite(levels).all() or (np.diff(levels) <= 0).any():
-        raise ParameterError(
-            "`levels` must be at least two finite numbers in strictly ascending order. "
-            f"Received: {list(levels)}. Sort them and drop repeated ones: np.unique(levels)."
-        )
-    return levels
-
-
-def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArray[np.float64]:
-    """Gives the `len(levels) - 1` edges between the levels' bins: bin i is [edge i-1, edge i).
-
-    Args:
-        levels: Strictly ascending.
-        edges: "midpoint", "floor" or the edges themselves.
-
-    Raises:
-        ParameterError: If an edge does not lie above its level and at most at the next.
-
-    Example:
-        >>> level_edges([0, 1, 10], "midpoint").tolist()
-        [0.5, 5.5]
-    """
-    values = np.array(levels, np.float64)
-    lower, upper = values[:-1], values[1:]
-    if isinstance(edges, str):
-        if edges not in ("midpoint", "floor"):
-            raise ParameterError(f'`edges` must be "midpoint", "floor" or an array. Received: {edges!r}.')
-        return upper if edges == "floor" else lower + (upper - lower) / 2
-    try:
-        own = np.array(edges, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f'`edges` must be "midpoint", "floor" or numbers. Received: {edges!r}.') from error
-    if own.shape != lower.shape or not ((lower < own) & (own <= upper)).all():
-        raise ParameterError(
-            f"`edges` must be {len(lower)} numbers, each above its level and at most the next of {list(levels)}. "
-            f"Received: {own.tolist()}."
-        )
-    return own
 
 
 def infer_data_kind(x: Any) -> DataKind:
@@ -449,55 +391,3 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
             f"Data must be written as binary, unit, real, levels:4 or levels:0,.25,.5,.75. Received: {text!r}."
         ) from error
     return Levels(values, edges=edges)
-
-
-def as_finite_numbers(x: Any) -> NDArray[Any]:
-    """Returns `x` as an array in native byte order, or refuses what is not numbers, and NaN and infinity.
-
-    Raises:
-        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
-        DataError: If `x` is complex, or holds NaN, infinity or masked entries.
-    """
-    if hasattr(x, "toarray"):
-        raise DataTypeError(f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray().")
-    if np.ma.is_masked(x):
-        raise DataError(
-            f"`x` must have no masked entry. Received: {int(np.ma.getmaskarray(x).sum())} of them. Fill them in."
-        )
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise DataTypeError(
-            f"`x` must be an array of numbers. Received: {type(x).__name__} of uneven rows. Give all rows one shape."
-        ) from error
-    if array.dtype.kind == "O":
-        try:
-            if any(isinstance(value, str | bytes) for value in array.flat):
-                raise TypeError("some are text")
-            array = array.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataTypeError(
-                f"`x` must hold numbers; each argument must be a string-free real number. Received: objects, {error}. "
-                "Encode categories as numbers first."
-            ) from error
-    if array.dtype.kind == "c":
-        raise DataError(f"`x` must be real. Complex data not supported. Received: dtype {array.dtype}. Pass x.real.")
-    if array.dtype.kind not in "fiub":
-        raise DataTypeError(f"`x` must hold numbers. Received: dtype {array.dtype}. Encode them as numbers first.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))
-        num_nan = int(np.isnan(array).sum())
-        raise DataError(
-            f"`x` must be finite. Received: {num_nan} NaN and {len(where) - num_nan} infinity (inf), the first at "
-            f"index {tuple(int(i) for i in where[0])}. Remove those rows or fill them in."
-        )
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _refuse_where(wrong: NDArray[np.bool_], x: NDArray[Any], allowed: str, remedy: str) -> None:
-    if wrong.any():
-        index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(
-            f"`x` must be {allowed}. Received: {int(wrong.sum())} other values, the first {x[index]!s} at index "
-            f"{index}; min={x.min():g}, max={x.max():g}. {remedy}"
-        )

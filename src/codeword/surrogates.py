@@ -7,7 +7,8 @@ lets the gradient pass as if its slope were another:
     gradient:  slope
 
 Two forms, both exact to the last bit on every backend, in float32, bfloat16 and float16, eager and compiled. The
-common form `soft + stop_gradient(hard - soft)` is not: it left 0.8-35 % of one-hot rows off by one ulp.
+common ones are not: `hard + soft - stop_gradient(soft)` left 14-23 % of one-hot rows of ten off by one ulp, and
+`soft + stop_gradient(hard - soft)` all of them in bfloat16 under `jax.jit`.
 """
 
 from typing import Any

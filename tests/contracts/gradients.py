@@ -11,7 +11,14 @@ from .tensors import to_array, to_tensor
 
 
 def gradient(function: Callable[[Any], Any], x: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
-    """Gives the gradient of `sum(function(x) * weights)` by `x`.
+    """Gives the gradient of `sum(function(x) * weights)` by `x`; see `value_and_gradient`."""
+    return value_and_gradient(function, x, weights)[1]
+
+
+def value_and_gradient(
+    function: Callable[[Any], Any], x: np.ndarray, weights: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives `function(x)` and the gradient of `sum(function(x) * weights)` by `x`.
 
     Args:
         function: From a tensor to a tensor.
@@ -19,33 +26,35 @@ def gradient(function: Callable[[Any], Any], x: np.ndarray, weights: np.ndarray 
         weights: Array of the result's shape; 1 for a function that gives one number.
 
     Returns:
-        Array of the shape and dtype of `x`; zeros where the result does not depend on `x`.
+        The value, and an array of the shape and dtype of `x`; zeros where the value does not depend on `x`.
     """
     at = to_tensor(x)
     if keras.backend.backend() == "jax":
         import jax
 
-        def slopes(at: Any) -> Any:
+        def both(at: Any) -> Any:
             result, pull_back = jax.vjp(function, at)
-            return pull_back(_like(weights, result))[0]
+            return result, pull_back(_like(weights, result))[0]
 
-        return to_array(jax.jit(slopes)(at))  # compiled as a whole: ten times faster than step by step
+        result, slope = jax.jit(both)(at)  # compiled as a whole: ten times faster than step by step
+        return to_array(result), to_array(slope)
     if keras.backend.backend() == "torch":
         import torch
 
         at = at.detach().clone().requires_grad_(True)
         result = function(at)
         if not result.requires_grad:
-            return np.zeros_like(x)
+            return to_array(result), np.zeros_like(x)
         (slope,) = torch.autograd.grad(result, at, _like(weights, result), materialize_grads=True)
-        return to_array(slope)
+        return to_array(result), to_array(slope)
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         tape.watch(at)
         result = function(at)
     none = tf.UnconnectedGradients.ZERO
-    return to_array(tape.gradient(result, at, _like(weights, result), unconnected_gradients=none))
+    slope = tape.gradient(result, at, _like(weights, result), unconnected_gradients=none)
+    return to_array(result), to_array(slope)
 
 
 def slope_formula(distance: np.ndarray, slope: str, width: float) -> np.ndarray:

@@ -11,11 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from codeword import packing
 from codeword.backend import keras
-from codeword.code_kinds import Bits, CodeKind, code_kind_from_config
-from codeword.data_kinds import DataKind, data_kind_from_config, infer_data_kind
+from codeword.code_kinds import Bits, CodeKind
+from codeword.data_kinds import DataKind, infer_data_kind
 from codeword.errors import ParameterError
 from codeword.estimators import input_checks
-from codeword.model_file import fingerprint, write_model_file
+from codeword.estimators.model_parts import model_fingerprint, parts_of
+from codeword.model_file import write_model_file
 from codeword.networks.assembly import build_autoencoder
 from codeword.networks.code_path import default_swap
 from codeword.networks.heads import loss_of, metrics_of
@@ -26,23 +27,6 @@ from codeword.training.swapped_rows import SwappedRows
 
 GAP_ROWS = 2_048
 NETWORKS = ("model_", "encoder_", "decoder_", "_symbolizer")
-SAVED_PARAMETERS = (
-    "noise",
-    "swap",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "weight_decay",
-    "patience",
-    "seed",
-)
-# What decides codes and decoded values, beside the weights; how those were learned does not.
-IDENTITY = ("estimator", "data", "code", "input_shape")
-
-
-def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Gives the fingerprint of a model from what its file holds."""
-    return fingerprint({name: config[name] for name in IDENTITY}, arrays)
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -148,8 +132,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.statistics_ = kind.learn(values)
         rows = kind.to_network(values, self.statistics_)
         held_out_rows = None if validation is None else kind.to_network(validation, self.statistics_)
+        self._build_networks()
         with fitting.seeded(int(self.seed)):
-            self._build()
             self.history_ = self._train(rows, held_out_rows, callbacks)
             self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows[:GAP_ROWS])
         return self
@@ -232,25 +216,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             The model's fingerprint.
         """
         check_is_fitted(self)
-        write_model_file(path, *self._to_parts())
-        return self.fingerprint_
+        config, arrays = parts_of(self)
+        write_model_file(path, config, arrays)
+        return model_fingerprint(config, arrays)
 
     @property
     def fingerprint_(self) -> str:
         """64 hexadecimal digits that tell this model from any other."""
         check_is_fitted(self)
-        return model_fingerprint(*self._to_parts())
+        return model_fingerprint(*parts_of(self))
 
-    def _build(self) -> None:
-        networks = build_autoencoder(
-            self.data_,
-            self.code_,
-            self.input_shape_,
-            hidden=self.hidden,
-            encoder=self.encoder,
-            decoder=self.decoder,
-            noise=self.noise,
-        )
+    def _build_networks(self) -> None:
+        """Makes the networks with fresh weights, which follow from the seed alone."""
+        settings = {"hidden": self.hidden, "encoder": self.encoder, "decoder": self.decoder, "noise": self.noise}
+        with fitting.seeded(int(self.seed)):
+            networks = build_autoencoder(self.data_, self.code_, self.input_shape_, **settings)
         self.model_, self.encoder_, self.decoder_, self._symbolizer = networks
 
     def _train(self, rows: NDArray[Any], held_out: NDArray[Any] | None, callbacks: Sequence[Any]) -> dict[str, Any]:
@@ -272,10 +252,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _measure_gap(self, values: NDArray[Any], rows: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Measures what noise and batch statistics make of the rows in training, beside inference."""
         gap = {}
-        for mode in ("training", "inference"):
+        weights = self.model_.get_weights()
+        for mode in ("inference", "training"):
             output = keras.ops.convert_to_numpy(self.model_(rows, training=mode == "training"))
             restored = self.data_.from_network(output, self.statistics_)
             gap[mode] = self.data_.metrics(values, restored, self.statistics_)
+        self.model_.set_weights(weights)  # the pass in training mode moved the averages of the normalization
         if self.verbose:
             print(f"Training against inference on {len(rows)} rows: {gap['training']} against {gap['inference']}")
         return gap
@@ -305,47 +287,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
         return _collected(parts, len(symbols), finish)
 
-    def _to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Gives all that is needed to make this fitted model again: plain values, and arrays."""
-        values = {name: getattr(self, name) for name in SAVED_PARAMETERS}
-        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-        config = {
-            "estimator": type(self).__name__,
-            "parameters": {**plain, "hidden": [int(units) for units in self.hidden]},
-            "own_encoder": self.encoder is not None,
-            "own_decoder": self.decoder is not None,
-            "data": self.data_.to_config(),
-            "code": self.code_.to_config(),
-            "input_shape": list(self.input_shape_),
-            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
-        }
-        arrays = {f"statistics/{name}": array for name, array in self.statistics_.items()}
-        for part, network in (("encoder", self.encoder_), ("decoder", self.decoder_)):
-            for number, variable in enumerate(network.weights):
-                arrays[f"{part}/{number:03d}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)
-        return config, arrays
-
-    @classmethod
-    def _from_parts(
-        cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]], *, encoder: Any = None, decoder: Any = None
-    ) -> Self:
-        """Makes the model that `_to_parts` described; `config` and `arrays` are checked."""
-        data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
-        parameters = {**config["parameters"], "hidden": tuple(config["parameters"]["hidden"])}
-        model = cls(data=data, code=code, encoder=encoder, decoder=decoder, **parameters)
-        model.data_, model.code_ = data, code
-        model.input_shape_ = tuple(config["input_shape"])
-        if len(model.input_shape_) == 1:
-            model.n_features_in_ = model.input_shape_[0]
-        if config["feature_names"]:
-            model.feature_names_in_ = np.array(config["feature_names"], object)
-        model.statistics_ = {name: arrays[f"statistics/{name}"] for name in data.statistic_names}
-        with fitting.seeded(model.seed):
-            model._build()
-        model.encoder_.set_weights(_in_order(arrays, "encoder"))
-        model.decoder_.set_weights(_in_order(arrays, "decoder"))
-        return model
-
     @property
     def _n_features_out(self) -> int:
         return self.code_.num_symbols
@@ -365,16 +306,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         weights = state.pop("_weights", None)
         super().__setstate__(state)
         if weights is not None:
-            with fitting.seeded(self.seed):
-                self._build()
+            self._build_networks()
             self.encoder_.set_weights(weights[0])
             self.decoder_.set_weights(weights[1])
-
-
-def _in_order(arrays: dict[str, NDArray[Any]], part: str) -> list[NDArray[Any]]:
-    """Gives a part's weights in the order of the numbers in their names."""
-    names = [name for name in arrays if name.startswith(f"{part}/")]
-    return [arrays[name] for name in sorted(names, key=lambda name: int(name.split("/")[1]))]
 
 
 def _collected(

@@ -6,8 +6,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.data_kinds import DataKind, as_finite_numbers
+from codeword.data_kinds import DataKind
 from codeword.errors import DataError, ParameterError
+from codeword.finite_numbers import as_finite_numbers
 
 
 def check_rows(

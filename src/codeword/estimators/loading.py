@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.code_kinds import Choices, CodeKind, code_kind_from_config
-from codeword.data_kinds import DataKind, Levels, data_kind_from_config
+from codeword.code_kinds import Choices
+from codeword.data_kinds import Levels
 from codeword.errors import CodewordError, ModelFileError, ParameterError
-from codeword.estimators.autoencoder import SAVED_PARAMETERS, Autoencoder, model_fingerprint
+from codeword.estimators.autoencoder import Autoencoder
 from codeword.estimators.input_checks import check_settings
+from codeword.estimators.model_parts import PARAMETERS, fit_by_parts, model_fingerprint, unfitted_from
 from codeword.model_file import read_model_file
 
 _TYPES = {
@@ -45,22 +46,21 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoe
     """
     config, arrays = read_model_file(path)
     _check_config(path, config)
-    for name, model in (("encoder", encoder), ("decoder", decoder)):
-        if config[f"own_{name}"] != (model is not None):
+    for name, own in (("encoder", encoder), ("decoder", decoder)):
+        if config[f"own_{name}"] != (own is not None):
             given = "has an own" if config[f"own_{name}"] else "has no own"
             raise ParameterError(
-                f"{path} {given} {name}. Received: {name}={model!r}. "
+                f"{path} {given} {name}. Received: {name}={own!r}. "
                 f"Call load(path{f', {name}=your_{name}_model' if config[f'own_{name}'] else ''})."
             )
     try:
-        data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
-        parameters = config["parameters"]
-        check_settings(Autoencoder(data=data, code=code, **parameters))
-        _check_sizes(config, data, code, arrays)
+        model: Autoencoder = unfitted_from(config, Autoencoder, encoder=encoder, decoder=decoder)
+        check_settings(model)
+        _check_sizes(model, config["input_shape"], arrays)
     except (ParameterError, TypeError) as error:
         raise _refused(path, str(error)) from error
     try:
-        model = Autoencoder._from_parts(config, arrays, encoder=encoder, decoder=decoder)
+        fit_by_parts(model, config, arrays)
     except CodewordError:
         raise
     except (ValueError, KeyError, TypeError) as error:
@@ -78,7 +78,7 @@ def _check_config(path: str | Path, config: dict[str, Any]) -> None:
     if config["estimator"] != "Autoencoder":
         raise _refused(path, f"no model of this library is called {config['estimator']!r}")
     # An older file may lack a parameter of today, which then has its default; an unknown one is refused.
-    if not {"hidden"} <= set(config["parameters"]) <= {*SAVED_PARAMETERS, "hidden"}:
+    if not {"hidden"} <= set(config["parameters"]) <= {*PARAMETERS, "hidden"}:
         raise _refused(path, f"the configuration has other parameters than an Autoencoder: {set(config['parameters'])}")
     shape = config["input_shape"]
     if not shape or not all(type(size) is int and size > 0 for size in shape):
@@ -87,31 +87,30 @@ def _check_config(path: str | Path, config: dict[str, Any]) -> None:
         raise _refused(path, "`feature_names` are no strings")
 
 
-def _check_sizes(config: dict[str, Any], data: DataKind, code: CodeKind, arrays: dict[str, NDArray[Any]]) -> None:
+def _check_sizes(model: Any, shape: list[int], arrays: dict[str, NDArray[Any]]) -> None:
     """Refuses a configuration whose network is not exactly as large as its weights, before any memory is taken."""
     for name, array in arrays.items():
         if name.partition("/")[0] not in ("encoder", "decoder", "statistics") or array.dtype.kind != "f":
             raise ParameterError(f"`{name}`, {array.dtype}, is no array of this model")
         if not np.isfinite(array).all():
             raise ParameterError(f"`{name}` holds NaN or infinity")
-    cells = prod(config["input_shape"])
+    data, code, hidden, cells = model.data, model.code, model.hidden, prod(shape)
     statistics = {name: array.shape for name, array in arrays.items() if name.startswith("statistics/")}
-    expected = {f"statistics/{name}": tuple(config["input_shape"]) for name in data.statistic_names}
+    expected = {f"statistics/{name}": tuple(shape) for name in data.statistic_names}
     if statistics != expected:
         raise ParameterError(f"the statistics {statistics} do not fit; {expected} would")
     width = code.num_choices * code.size if isinstance(code, Choices) else code.num_symbols
-    hidden = config["parameters"]["hidden"]
     outputs = cells * (data.num_outputs if isinstance(data, Levels) else 1)
     sizes = {
         # the code's projection has no bias; its normalization keeps two numbers a value
         "encoder": _dense([cells * data.num_channels, *hidden])
-        + (hidden or [cells * data.num_channels])[-1] * width
+        + ([cells * data.num_channels, *hidden])[-1] * width
         + 2 * width,
         "decoder": _dense([width, *reversed(hidden), outputs]),
     }
     for part, expected_size in sizes.items():
         size = sum(array.size for name, array in arrays.items() if name.startswith(f"{part}/"))
-        if not config[f"own_{part}"] and size != expected_size:
+        if getattr(model, part) is None and size != expected_size:
             raise ParameterError(f"the {part} needs {expected_size} weights; the file has {size}")
 
 

@@ -56,8 +56,8 @@ class ScalarQuantizer(HardLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.steps = tuple(int(count) for count in steps) if isinstance(steps, Sequence | np.ndarray) else steps
-        Scalars(len(self.steps) if isinstance(self.steps, tuple) else 1, steps=self.steps)
+        several = isinstance(steps, Sequence | np.ndarray) and not isinstance(steps, str)
+        self.steps = Scalars(len(steps) if several else 1, steps=steps).steps  # type: ignore[arg-type]
         if not -np.inf < minimum < maximum < np.inf:
             raise ParameterError(f"`minimum` must be below `maximum`. Received: {minimum!r} and {maximum!r}.")
         surrogates.check_slope(slope, width)

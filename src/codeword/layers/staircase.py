@@ -7,8 +7,8 @@ import numpy as np
 
 from codeword.activations import StaircaseActivation, bin_index, widened
 from codeword.backend import keras
-from codeword.data_kinds import level_edges
 from codeword.layers.hard_layer import HardLayer
+from codeword.levels import level_edges
 
 ops = keras.ops
 

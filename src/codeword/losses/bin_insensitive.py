@@ -7,7 +7,7 @@ import numpy as np
 
 from codeword.activations import bin_index
 from codeword.backend import keras
-from codeword.data_kinds import checked_levels, level_edges
+from codeword.levels import checked_edges, checked_levels, level_edges
 from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
@@ -70,13 +70,11 @@ class BinInsensitive(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.levels = checked_levels(levels)
-        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
-        level_edges(self.levels, self.edges)
+        self.edges = checked_edges(self.levels, edges)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true = with_target_shape(y_true, y_pred.shape)
         return ops.mean(bin_distance(y_true, y_pred, self.levels, self.edges), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
-        return {**super().get_config(), "levels": list(self.levels), "edges": edges}
+        return {**super().get_config(), "levels": list(self.levels), "edges": self.edges}

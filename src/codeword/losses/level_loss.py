@@ -7,8 +7,8 @@ import numpy as np
 
 from codeword.activations import bin_index
 from codeword.backend import keras
-from codeword.data_kinds import checked_levels, level_edges
 from codeword.errors import DataError
+from codeword.levels import checked_edges, checked_levels, level_edges
 from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
@@ -154,8 +154,7 @@ class LevelSquaredError(LevelLoss):
         **kwargs: Any,
     ) -> None:
         super().__init__(levels, name=name, **kwargs)
-        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
-        level_edges(self.levels, self.edges)
+        self.edges = checked_edges(self.levels, edges)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         table = ops.convert_to_tensor(aims(self.levels, self.edges), y_pred.dtype)
@@ -163,5 +162,4 @@ class LevelSquaredError(LevelLoss):
         return ops.mean(ops.square(y_pred - aim), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
-        return {**super().get_config(), "edges": edges}
+        return {**super().get_config(), "edges": self.edges}

@@ -5,8 +5,8 @@ from typing import Any
 
 from codeword.activations import bin_index
 from codeword.backend import keras
-from codeword.data_kinds import checked_levels, level_edges
 from codeword.errors import ParameterError
+from codeword.levels import checked_edges, checked_levels, level_edges
 from codeword.target_shapes import with_target_shape
 
 ops = keras.ops
@@ -58,10 +58,8 @@ class ExactMatch(keras.metrics.Mean):
         super().__init__(name=name or f"{by}s_exact", **kwargs)
         self.by = by
         self.levels = None if levels is None else checked_levels(levels)
-        self.edges = edges if isinstance(edges, str) else tuple(float(edge) for edge in edges)
+        self.edges = edges if self.levels is None else checked_edges(self.levels, edges)
         self.outputs = outputs
-        if self.levels is not None:
-            level_edges(self.levels, self.edges)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
@@ -84,7 +82,7 @@ class ExactMatch(keras.metrics.Mean):
             **super().get_config(),
             "by": self.by,
             "levels": None if self.levels is None else list(self.levels),
-            "edges": self.edges if isinstance(self.edges, str) else list(self.edges),
+            "edges": self.edges,
             "outputs": self.outputs,
         }
 
