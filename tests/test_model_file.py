@@ -143,7 +143,7 @@ def test_a_file_cut_off_anywhere_is_refused(path: Path) -> None:
             read_model_file(path)
 
 
-def test_a_flip_of_any_bit_is_refused_or_changes_nothing(path: Path) -> None:
+def test_a_flip_of_any_bit_is_refused(path: Path) -> None:
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         contents = [(info.header_offset + 30 + len(info.filename), info.file_size) for info in archive.infolist()]
@@ -152,13 +152,8 @@ def test_a_flip_of_any_bit_is_refused_or_changes_nothing(path: Path) -> None:
         in_member = any(start <= position < start + size for start, size in contents)
         for bit in [int(rng.integers(8))] if in_member else range(8):
             path.write_bytes(flipped(whole, position, bit))
-            try:
-                read = read_model_file(path)
-            except ModelFileError:
-                continue
-            # Dates, attributes and version numbers of the zip say nothing of the model; a member's every bit does.
-            assert not in_member
-            assert_same(read, CONFIG_VALUES, ARRAYS)
+            with pytest.raises(ModelFileError, match=r"model\.codeword: "):
+                read_model_file(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 99, b"\x89HDF\r\n\x1a\n" + bytes(500)])

@@ -5,6 +5,7 @@ against its SHA-256, and only plain values and arrays come out.
 """
 
 import hashlib
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -47,10 +48,8 @@ def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str,
         "members": {name: _seal(content) for name, content in members.items()},
     }
     members[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
-    with replaced_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            # A fixed date, so that the same model is the same file.
-            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
+    with replaced_whole(path) as file:
+        file.write(_archive(members))
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -70,6 +69,8 @@ def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
             members = {info.filename: archive.read(info) for info in archive.infolist()}
+        if path.read_bytes() != _archive(members):
+            raise _refused(path, "is not byte for byte the zip that codeword writes")
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
@@ -93,6 +94,17 @@ def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
         digest.update(json.dumps([name, little_endian.dtype.str, array.shape]).encode())
         digest.update(little_endian.tobytes())
     return digest.hexdigest()
+
+
+def _archive(members: dict[str, bytes]) -> bytes:
+    """Gives the one zip of these members: no date and no system in it, so that the same model is the same file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = 3
+            archive.writestr(info, content)
+    return buffer.getvalue()
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:

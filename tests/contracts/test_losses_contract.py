@@ -242,7 +242,9 @@ def test_empty_batch_costs_nothing() -> None:
 def test_config_survives_json_and_keras() -> None:
     calls = []
     for _, example, loss in all_losses(name="mine", reduction="sum"):
-        again = type(loss).from_config(json.loads(json.dumps(loss.get_config())))
+        config = json.loads(json.dumps(loss.get_config()))
+        assert {**config, **example.settings} == config
+        again = type(loss).from_config(config)
         restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
         for copy in (loss, again, restored):
             assert type(copy) is type(loss)

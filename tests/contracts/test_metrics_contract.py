@@ -160,7 +160,12 @@ def test_empty_data_gives_zero(name: str, number: int) -> None:
 def test_config_survives_json_and_keras(name: str, number: int) -> None:
     y_true, y_pred, right = EXAMPLES[name][number].data((40, 3))
     metric = make(name, number, name="mine")
-    again = type(metric).from_config(json.loads(json.dumps(metric.get_config())))
+    settings = {**EXAMPLES[name][number].settings, "name": "mine"}
+    if settings.get("levels") == 2:
+        settings["levels"] = [0.0, 1.0]
+    config = json.loads(json.dumps(metric.get_config()))
+    assert {**config, **settings} == config
+    again = type(metric).from_config(config)
     restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     for copy in (again, restored):
         assert type(copy) is type(metric)
