@@ -105,7 +105,7 @@ class OrdinalCrossentropy(LevelLoss):
 
     Call arguments:
         y_true: Levels, shape `(batch, ...)`.
-        y_pred: Logits, shape `(batch, ..., len(levels) - 1)`. The predicted level is the count of positive ones.
+        y_pred: Logits, shape `(batch, ..., len(levels) - 1)`. The predicted level is the count of those >= 0.
 
     Example:
         >>> loss = OrdinalCrossentropy([0, .5, 1])
