@@ -59,11 +59,11 @@ def test_bits_enter_the_decoder_as_signs() -> None:
     assert (values.dtype, values.tolist()) == (np.float32, [[-1.0, 1.0, 1.0]])
 
 
-def test_scalars_enter_the_decoder_equally_spaced_from_minus_one_to_one() -> None:
+def test_scalars_enter_the_decoder_equally_spaced_from_minus_three_to_three() -> None:
     steps = (2, 3, 5, 256)
     values = Scalars(4, steps=steps).to_network(np.array([[0, 0, 0, 0], [1, 1, 1, 1], [1, 2, 4, 255]], np.uint8))
     assert values.dtype == np.float32
-    assert values.tolist() == [[-1, -1, -1, -1], [1, 0, -0.5, np.float32(2 / 255 - 1)], [1, 1, 1, 1]]
+    assert values.tolist() == [[-3, -3, -3, -3], [3, 0, -1.5, np.float32(6 / 255 - 3)], [3, 3, 3, 3]]
 
 
 @settings(deadline=None)
@@ -71,7 +71,7 @@ def test_scalars_enter_the_decoder_equally_spaced_from_minus_one_to_one() -> Non
 def test_a_step_is_its_share_of_the_range_rounded_once(steps: int, data: st.DataObject) -> None:
     step = data.draw(st.integers(0, steps - 1))
     value = Scalars(1, steps=steps).to_network(np.array([[step]]))[0, 0]
-    assert value == pytest.approx(-1 + 2 * step / (steps - 1), rel=0, abs=2**-24)
+    assert value == pytest.approx(-3 + 6 * step / (steps - 1), rel=0, abs=2**-22)
 
 
 def test_every_step_has_a_value_of_its_own() -> None:

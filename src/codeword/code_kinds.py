@@ -3,7 +3,7 @@
 | kind | a symbol is | value that the decoder sees | bytes a row |
 |---|---|---|---|
 | `Bits(n)` | a sign, 0 or 1 | -1 or +1 | n / 8, rounded up |
-| `Scalars(n, steps)` | a step, 0 to steps - 1 | equally spaced from -1 to +1 | n for 256 steps |
+| `Scalars(n, steps)` | a step, 0 to steps - 1 | equally spaced from -3 to +3 | n for 256 steps |
 | `Choices(n, size)` | a chosen index, 0 to size - 1 | its one-hot | n for 256 entries |
 | `Floats(n)` | a float32, the baseline to compare with | itself | 4 n |
 """
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from codeword.errors import ParameterError
 
 MAX_SYMBOL_SIZE = 65_536
+# Scalars of unit spread are clipped at this many standard deviations; the decoder sees them at unit spread, too.
+SCALAR_RANGE = 3.0
 
 
 class CodeKind(ABC):
@@ -128,7 +130,7 @@ class Scalars(CodeKind):
         return self.steps if isinstance(self.steps, tuple) else (self.steps,) * self.num_scalars
 
     def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
-        table = scalar_values(self.symbol_sizes, -1.0, 1.0)
+        table = scalar_values(self.symbol_sizes, -SCALAR_RANGE, SCALAR_RANGE)
         return table[np.arange(self.num_scalars), symbols]
 
 

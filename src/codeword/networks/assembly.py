@@ -7,7 +7,7 @@ from codeword.backend import keras
 from codeword.code_kinds import Choices, CodeKind
 from codeword.data_kinds import DataKind
 from codeword.errors import ParameterError
-from codeword.networks.code_path import before_code, code_layer, default_noise, spread_before
+from codeword.networks.code_path import before_code, code_layer, default_noise
 from codeword.networks.dense_body import dense_body
 from codeword.networks.heads import enter_network, head
 
@@ -18,7 +18,7 @@ class Networks(NamedTuple):
     model: Any  # row -> head's output
     encoder: Any  # row -> code values
     decoder: Any  # code values -> head's output
-    symbolizer: Any  # row -> [symbols, margin in units of the spread before the thresholds]
+    symbolizer: Any  # row -> [symbols, margin]
 
 
 def build_autoencoder(
@@ -64,7 +64,7 @@ def build_autoencoder(
         keras.Model(rows, decoder_model(encoder_model(rows)), name="autoencoder"),
         encoder_model,
         decoder_model,
-        keras.Model(rows, [layer.symbols(scores), layer.margin(scores) / spread_before(code)], name="symbolizer"),
+        keras.Model(rows, [layer.symbols(scores), layer.margin(scores)], name="symbolizer"),
     )
 
 

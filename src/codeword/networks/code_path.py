@@ -3,14 +3,11 @@
 from typing import Any
 
 from codeword.backend import keras
-from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
+from codeword.code_kinds import SCALAR_RANGE, Bits, Choices, CodeKind, Floats, Scalars
 from codeword.layers import Hardmax, ScalarQuantizer, SignBits
 from codeword.layers.hard_layer import HardLayer
 
 ops = keras.ops
-
-# A scalar of unit spread is clipped at this many standard deviations.
-SCALAR_RANGE = 3.0
 
 
 @keras.saving.register_keras_serializable(package="codeword")
@@ -53,8 +50,6 @@ def before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
         x = keras.layers.GaussianNoise(noise, dtype="float32", name="code_noise")(x)
     if isinstance(kind, Choices):
         x = keras.layers.Reshape((kind.num_choices, kind.size), dtype="float32", name="code_scores")(x)
-    if isinstance(kind, Scalars):
-        x = keras.layers.Rescaling(spread_before(kind), dtype="float32", name="code_range")(x)
     return x
 
 
@@ -68,18 +63,13 @@ def default_swap(kind: CodeKind) -> float:
     return 0.15 if isinstance(kind, Bits | Choices) else 0.0
 
 
-def spread_before(kind: CodeKind) -> float:
-    """Gives the spread of the values that the code layer's thresholds look at, in units of that layer's input."""
-    return 1 / SCALAR_RANGE if isinstance(kind, Scalars) else 1.0
-
-
 def code_layer(kind: CodeKind) -> HardLayer:
     """Makes the hard layer of a code kind; its outputs are what `kind.to_network` gives for the symbols."""
     if isinstance(kind, Bits):
         return SignBits(slope="tanh", dtype="float32", name="code")
     if isinstance(kind, Scalars):
         steps = kind.steps if isinstance(kind.steps, tuple) else int(kind.steps)
-        return ScalarQuantizer(steps, minimum=-1.0, maximum=1.0, dtype="float32", name="code")
+        return ScalarQuantizer(steps, minimum=-SCALAR_RANGE, maximum=SCALAR_RANGE, dtype="float32", name="code")
     if isinstance(kind, Choices):
         return Hardmax(dtype="float32", name="code")
     assert isinstance(kind, Floats)
