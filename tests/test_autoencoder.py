@@ -221,6 +221,14 @@ def test_settings_that_cannot_work_are_refused(settings, message):
         tiny(**settings).fit(IMAGES[:9])
 
 
+def test_a_training_that_diverges_is_told_instead_of_saved(capsys):
+    model = tiny(learning_rate=1e18, epochs=3)
+    with pytest.raises(cw.errors.DivergedError, match=r"Received: (nan|inf) in epoch \d, at learning_rate=1e\+18"):
+        model.fit(IMAGES[:200])
+    with pytest.raises(NotFittedError):
+        model.encode(IMAGES[:2])
+
+
 def test_a_model_that_is_not_fitted_says_so():
     with pytest.raises(NotFittedError):
         tiny().encode(IMAGES[:2])

@@ -5,6 +5,7 @@
     ├── DataError           (ValueError)   data that its data kind does not allow
     ├── DataTypeError       (TypeError)    data that is no array of numbers
     ├── CodeError           (ValueError)   codes that this model did not make
+    ├── DivergedError       (ArithmeticError)  a training whose loss is no number any more
     ├── ModelFileError      (ValueError)   a model file that is damaged, foreign or hostile
     ├── TableFileError      (ValueError)   a data file that cannot be read as a table or array
     ├── OutputPathError     (OSError)      a place that cannot be written to
@@ -33,6 +34,10 @@ class DataTypeError(CodewordError, TypeError):
 
 class CodeError(CodewordError, ValueError):
     """The codes have another width, type or origin than this model's."""
+
+
+class DivergedError(CodewordError, ArithmeticError):
+    """The loss became NaN or infinite: the network learned nothing that can be used."""
 
 
 class ModelFileError(CodewordError, ValueError):

@@ -13,7 +13,7 @@ from codeword import packing
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind
 from codeword.data_kinds import DataKind, infer_data_kind
-from codeword.errors import ParameterError
+from codeword.errors import DivergedError, ParameterError
 from codeword.estimators import input_checks
 from codeword.estimators.model_parts import model_fingerprint, parts_of
 from codeword.model_file import write_model_file
@@ -115,6 +115,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises:
             DataError, DataTypeError: If a value is not allowed, before anything is trained.
             ParameterError: If a setting cannot work.
+            DivergedError: If the loss becomes NaN or infinite.
         """
         input_checks.check_settings(self)
         values = as_array(x)
@@ -133,9 +134,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = kind.to_network(values, self.statistics_)
         held_out_rows = None if validation is None else kind.to_network(validation, self.statistics_)
         self._build_networks()
-        with fitting.seeded(int(self.seed)):
-            self.history_ = self._train(rows, held_out_rows, callbacks)
-            self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows[:GAP_ROWS])
+        try:
+            with fitting.seeded(int(self.seed)):
+                self.history_ = self._train(rows, held_out_rows, callbacks)
+                self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows[:GAP_ROWS])
+        except DivergedError:
+            del self.model_  # a network of NaN is no fitted model
+            raise
         return self
 
     def encode(self, x: Any, *, return_margin: bool = False) -> Any:
@@ -290,6 +295,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @property
     def _n_features_out(self) -> int:
         return self.code_.num_symbols
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

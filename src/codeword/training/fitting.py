@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
+from codeword.errors import DivergedError
 
 WARMUP_SHARE = 0.03  # of all steps
 
@@ -41,6 +42,9 @@ def fit(
         callbacks: Keras callbacks.
         verbose: 0, 1 (a bar an epoch) or 2 (a line an epoch).
 
+    Raises:
+        DivergedError: If the loss becomes NaN or infinite.
+
     Returns:
         Loss and metrics by name, one number an epoch.
     """
@@ -55,11 +59,17 @@ def fit(
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     model.compile(optimizer, loss=loss, metrics=list(metrics))
-    callbacks = list(callbacks)
+    callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
     if validation_data is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
         callbacks.append(best)
     history = model.fit(batches, validation_data=validation_data, epochs=epochs, callbacks=callbacks, verbose=verbose)
+    losses = history.history["loss"]
+    if not np.isfinite(losses[-1]):
+        raise DivergedError(
+            f"The loss must stay finite. Received: {losses[-1]} in epoch {len(losses)}, at learning_rate="
+            f"{learning_rate}. Lower it; under a float16 policy take mixed_float16 or mixed_bfloat16."
+        )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
