@@ -20,6 +20,7 @@ import codeword as cw
 from codeword.backend import keras
 from codeword.datasets.four_level_images import LEVELS
 from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded, uint8_steps
+from codeword.evaluation.pictures import require_matplotlib
 
 LOSSES = ("crossentropy", "ordinal", "bin_insensitive", "mse", "staircase")
 FAISS_CODECS = ("PRQ2x4x8", "RQ8x8", "OPQ8,PQ8", "RQ2x8", "RQ4x8", "RQ6x8")
@@ -34,7 +35,11 @@ def main() -> None:
     parser.add_argument("--only", help="only results whose name contains this")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--smoke", action="store_true", help="see that everything runs")
+    parser.add_argument("--draw", help="only draw the measured curve of bytes against exact rows into this file")
     arguments = parser.parse_args()
+    if arguments.draw:
+        draw_curve(arguments.draw)
+        return
     for part in arguments.part or PARTS:
         results = ResultsFile(f"levels_{part}", smoke=arguments.smoke)
         data = digits() if arguments.smoke or part in ON_DIGITS else cw.datasets.four_level_mnist()
@@ -177,6 +182,29 @@ def print_table(part: str, rows: list[dict[str, Any]]) -> None:
         cells, whole = (mean_and_spread([row[key] for row in mine]) for key in ("cells_exact", "rows_exact"))
         seconds = sum(row["seconds"] for row in mine) / len(mine)
         print(f"{name:<34}{mine[0]['bytes']:>6}  {cells:<18}{whole:<18}{seconds:.0f}")
+
+
+def draw_curve(path: str) -> None:
+    """Draws the share of exact rows against the bytes a row, codeword's bits beside FAISS' quantizers."""
+    rows = {part: ResultsFile(f"levels_{part}", smoke=False).rows for part in ("curve", "losses", "codes", "rivals")}
+    ten_epochs = rows["curve"] + [row for row in rows["losses"] if row["name"] == "crossentropy"]
+    lines = {
+        "codeword Bits, 10 epochs": ten_epochs,
+        "codeword Bits(64), 40 epochs": [row for row in rows["codes"] if row["name"] == "Bits(64)"],
+        "codeword Scalars(8)": [row for row in rows["codes"] if row["name"] == "Scalars(8)"],
+        "FAISS PRQ, RQ, OPQ": [row for row in rows["rivals"] if row["name"].startswith("FAISS")],
+        "PCA, uint8": [row for row in rows["rivals"] if row["name"].startswith("PCA")],
+    }
+    figure = require_matplotlib()(figsize=(6.4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for name, measured in lines.items():
+        points = sorted((row["bytes"], row["rows_exact"]) for row in measured)
+        style = "o-" if "10 epochs" in name else "o"
+        axis.plot(*zip(*points, strict=True), style, label=name, markersize=4)
+    axis.set(xlabel="bytes a row", ylabel="share of test rows that come back exactly", ylim=(0, 1.02))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small")
+    figure.savefig(path, dpi=130)
 
 
 if __name__ == "__main__":
