@@ -264,7 +264,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             gap[mode] = self.data_.metrics(values, restored, self.statistics_)
         self.model_.set_weights(weights)  # the pass in training mode moved the averages of the normalization
         if self.verbose:
-            print(f"Training against inference on {len(rows)} rows: {gap['training']} against {gap['inference']}")
+            shown = [
+                f"{name} {value:.4f} against {gap['inference'][name]:.4f}" for name, value in gap["training"].items()
+            ]
+            print(f"Training against inference on {len(rows)} rows: {', '.join(shown)}")
         return gap
 
     def _values(self, x: Any) -> NDArray[Any]:
