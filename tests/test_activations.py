@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from codeword import activations
+from codeword.backend import keras
+from codeword.datasets import four_level_digits
 from codeword.errors import ParameterError
+from codeword.training.fitting import seeded
 
 from .contracts.tensors import DTYPES, to_array
 
@@ -72,3 +75,24 @@ def test_representable_gives_the_nearest_numbers_of_the_dtype() -> None:
         activations.representable(np.array([1, 1 + 1e-9]), "float32")
     with pytest.raises(ParameterError, match=r"in float16. Received: 2 values"):
         activations.representable(np.array([0, 1e6]), "float16")
+
+
+def test_a_network_that_ends_in_a_plain_floor_stands_still_and_one_that_ends_in_a_staircase_learns() -> None:
+    x = four_level_digits()[:512].reshape(512, 64).astype(np.float32)
+
+    def trained(activation: Any) -> tuple[list[bool], list[float]]:
+        with seeded(0):
+            hidden = keras.layers.Dense(32, activation="relu")
+            model = keras.Sequential([keras.Input((64,)), hidden, keras.layers.Dense(64, activation=activation)])
+            model.compile(keras.optimizers.Adam(1e-2), loss="mse")
+            before = [keras.ops.convert_to_numpy(variable).copy() for variable in model.trainable_variables]
+            losses = model.fit(x, x, epochs=4, verbose=0).history["loss"]
+        after = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+        return [bool((old != new).any()) for old, new in zip(before, after, strict=True)], losses
+
+    moved, losses = trained(lambda y: keras.ops.floor(keras.ops.clip(y, 0, 0.99) * 4) / 4)
+    assert moved == [False] * 4
+    assert losses == pytest.approx([losses[0]] * 4)
+    moved, losses = trained(activations.staircase([0, 0.25, 0.5, 0.75], edges="floor"))
+    assert moved == [True] * 4
+    assert losses[-1] < losses[0] / 2
