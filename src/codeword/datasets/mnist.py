@@ -78,8 +78,8 @@ def _download(name: str) -> ImageSet:
         (x_train, y_train), (x_test, y_test) = module.load_data()
     except Exception as error:  # Keras raises a bare Exception where the network does not answer
         raise FileNotFoundError(
-            f"{name} must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to a folder "
-            f"that holds {name}/ with the four idx files."
+            f"{name} must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to a "
+            f"folder that holds {name}/ with the four idx files."
         ) from error
     return ImageSet(x_train, y_train, x_test, y_test)
 
