@@ -15,16 +15,16 @@ from codeword.data_kinds import (
     Binary,
     DataKind,
     Levels,
+    Ratings,
     Real,
     UnitInterval,
-    as_finite_numbers,
-    checked_levels,
     data_kind_from_config,
     infer_data_kind,
-    level_edges,
     parse_data_kind,
 )
 from codeword.errors import DataError, DataTypeError, ParameterError
+from codeword.finite_numbers import as_finite_numbers
+from codeword.levels import checked_levels, level_edges
 
 FOUR = (0.0, 0.25, 0.5, 0.75)
 UNEQUAL = (-3.0, 0.0, 0.5, 10.0)
@@ -462,6 +462,7 @@ every_kind = st.one_of(
     st.sampled_from([Real(loss=loss) for loss in Real.losses]),
     st.builds(Levels, ascending, edges=st.sampled_from(["midpoint", "floor"]), loss=st.sampled_from(Levels.losses)),
     ascending.map(lambda levels: Levels(levels, edges=level_edges(levels, "floor"))),
+    st.sampled_from([Ratings(1, 5), Ratings(-10, 10.5), Ratings(0.5, 5, step=0.5)]),
 )
 
 
@@ -502,13 +503,71 @@ def test_a_loss_of_another_kind_is_refused(make: Any) -> None:
         ("real", Real()),
         ("levels:4", Levels(4, edges="floor")),
         ("levels:0,.25,.5,.75", Levels(FOUR, edges="floor")),
+        ("ratings:1-5", Ratings(1, 5)),
+        ("ratings:.5-5/.5", Ratings(0.5, 5, step=0.5)),
+        ("ratings:-10--1.5", Ratings(-10, -1.5)),
     ],
 )
 def test_the_command_line_writes_data_kinds_short(text: str, kind: DataKind) -> None:
     assert parse_data_kind(text, edges="floor") == kind
 
 
-@pytest.mark.parametrize("text", ["", "levels", "levels:", "levels:a,b", "stars:5", "binary:2", "levels:0;1"])
+@pytest.mark.parametrize(
+    "text", ["", "levels", "levels:", "levels:a,b", "stars:5", "binary:2", "levels:0;1", "ratings:1", "ratings"]
+)
 def test_text_that_is_no_data_kind_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match=f"Received: '{text}'"):
         parse_data_kind(text)
+
+
+def test_ratings_are_checked_against_the_scale() -> None:
+    assert Ratings(-1, 5).check([-1, 0, 5]).tolist() == [-1, 0, 5]
+    with pytest.raises(DataError, match=r"Received: 2 others; min=0, max=4\. 2 are 0: if 0 means not rated"):
+        Ratings(1, 5).check([0, 0, 4])
+    with pytest.raises(DataError, match=r"Received: 1 others; min=1, max=7\. Is the scale right\? scale=\(1, 7\)"):
+        Ratings(1, 5).check([1, 7])
+    with pytest.raises(DataError, match=r"Received: 1 NaN"):
+        Ratings(1, 5).check([1, np.nan])
+    with pytest.raises(DataError, match=r"Received: 1 between them, the first 1\.3"):
+        Ratings(1, 5, step=0.5).check([1.3, 2.5])
+
+
+def test_ratings_come_back_within_the_scale_and_on_its_steps() -> None:
+    stars = Ratings(0.5, 5, step=0.5)
+    assert stars.from_network(np.array([-3.0, 2.2, 9.0]), {}).tolist() == [0.5, np.float32(2.2), 5.0]
+    assert stars.quantize([0.74, 0.75, 4.9]).tolist() == [0.5, 1.0, 5.0]
+    assert stars.levels.tolist() == np.arange(1, 11).__truediv__(2).tolist()
+    assert Ratings(0, 1, step=0.1).check(np.array([0.3, 0.7], np.float32)).shape == (2,)
+    with pytest.raises(ParameterError, match="Only a scale with steps"):
+        Ratings(1, 5).quantize([2])
+
+
+def test_metrics_of_ratings_are_their_errors() -> None:
+    assert Ratings(1, 5).metrics(np.array([1.0, 5.0]), np.array([1.0, 3.0]), {}) == {"rmse": np.sqrt(2), "mae": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("scale", "received"),
+    [
+        ((5, 1), r"\(5, 1\)\. Write \(1, 5\)"),
+        ((1, 1), r"\(1, 1\)"),
+        ((1, float("nan")), "nan"),
+        (("1", 5), "'1'"),
+        ((True, 5), "True"),
+        ((1, 5, 0.3), "0.3"),
+        ((1, 5, 0), "0"),
+        ((1, 5, -1), "-1"),
+        ((0, 5, 1e-9), "1e-09"),
+    ],
+)
+def test_a_scale_that_is_none_is_refused(scale: tuple[Any, ...], received: str) -> None:
+    with pytest.raises(ParameterError, match=f"Received: {received}"):
+        Ratings(*scale)
+
+
+def test_a_sparse_matrix_holds_ratings() -> None:
+    stored = scipy.sparse.csr_array((np.array([2.0, 0.0, 4.5]), ([0, 1, 2], [0, 0, 1])), shape=(9, 9))
+    assert infer_data_kind(stored) == Ratings(0, 4.5)
+    assert infer_data_kind(scipy.sparse.eye_array(3)) == Ratings(1, 2)
+    with pytest.raises(DataError, match="none stored"):
+        infer_data_kind(scipy.sparse.csr_array((3, 3)))

@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from codeword import datasets
-from codeword.errors import TableFileError
+from codeword.errors import ParameterError, TableFileError
 
 needs_data = pytest.mark.skipif(
     not os.environ.get("CODEWORD_DATA"), reason="CODEWORD_DATA does not name the folder of data sets"
@@ -158,3 +159,53 @@ def test_four_level_mnist_of_the_published_files() -> None:
     assert (train.shape, test.shape) == ((60_000, 8, 8), (10_000, 8, 8))
     assert [int((train == level).sum()) for level in LEVELS] == [3_197_754, 322_192, 240_927, 79_127]
     assert [int((test == level).sum()) for level in LEVELS] == [532_196, 52_905, 40_802, 14_097]
+
+
+def test_movielens_is_read_from_the_published_zips(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ml-100k.zip", "w") as archive:
+        archive.writestr("ml-100k/u.data", "196\t242\t3\t881250949\n186\t302\t5\t891717742\n")
+        archive.writestr("ml-100k/u2.base", "1\t3\t4\t0\n1\t4\t3\t0\n")
+        archive.writestr("ml-100k/u2.test", "1\t1\t5\t0\n2\t1\t2\t0\n")
+    with zipfile.ZipFile(tmp_path / "ml-1m.zip", "w") as archive:
+        archive.writestr("ml-1m/ratings.dat", "1::1193::5::978300760\n1::661::3::978302109\n7::661::1::9\n")
+    everything = datasets.load_movielens_100k(folder=tmp_path)
+    assert everything.users.tolist() == [196, 186]
+    assert everything.ratings.dtype == np.float32
+    train, test = datasets.load_movielens_100k(2, tmp_path)
+    assert (train.items.tolist(), test.ratings.tolist()) == ([3, 4], [5, 2])
+    million = datasets.load_movielens_1m(tmp_path)
+    assert [column.tolist() for column in million] == [[1, 7, 1], [661, 661, 1193], [3, 1, 5]]
+
+
+def test_movielens_that_is_missing_or_damaged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        datasets.load_movielens_100k(folder=tmp_path)
+    for name, load in (("ml-100k.zip", datasets.load_movielens_100k), ("ml-1m.zip", datasets.load_movielens_1m)):
+        (tmp_path / name).write_bytes(b"no zip")
+        with pytest.raises(TableFileError, match="Received: File is not a zip file"):
+            load(folder=tmp_path)
+    (tmp_path / "movielens_1m.mat").write_bytes(b"no matrix" * 99)
+    with pytest.raises(TableFileError, match="cannot be read"):
+        datasets.load_movielens_1m(tmp_path)
+    with pytest.raises(ParameterError, match="Received: 6"):
+        datasets.load_movielens_100k(6, tmp_path)
+
+
+def test_movielens_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.raises(FileNotFoundError, match=r"no network. Set CODEWORD_DATA to a folder that holds movielens-1m/"):
+        datasets.load_movielens_1m()
+
+
+@needs_data
+@pytest.mark.data
+def test_movielens_has_its_published_size() -> None:
+    million = datasets.load_movielens_1m()
+    assert [len(np.unique(column)) for column in million] == [6040, 3706, 5]
+    assert len(million.ratings) == 1_000_209
+    train, test = datasets.load_movielens_100k(1)
+    assert (len(train.users), len(test.users)) == (80_000, 20_000)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from codeword.code_kinds import Scalars as Scalars
     from codeword.data_kinds import Binary as Binary
     from codeword.data_kinds import Levels as Levels
+    from codeword.data_kinds import Ratings as Ratings
     from codeword.data_kinds import Real as Real
     from codeword.data_kinds import UnitInterval as UnitInterval
     from codeword.data_kinds import infer_data_kind as infer_data_kind
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from codeword.estimators.loading import load as load
 
 _MODULE_OF = {
-    **dict.fromkeys(("Binary", "Levels", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
+    **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "Autoencoder": "codeword.estimators.autoencoder",
     "load": "codeword.estimators.loading",

@@ -66,6 +66,22 @@ def read_array(path: str | Path) -> NDArray[Any]:
     return np.column_stack([np.asarray(values) for values in columns.values()])
 
 
+def read_columns(path: str | Path) -> dict[str, Any]:
+    """Reads a table's columns by name; a .csv file without a header has column0, column1, ….
+
+    Returns:
+        Arrays by name, masked where cells are empty; text as objects.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TableFileError: If the file is damaged, or no table.
+    """
+    path = _existing(path)
+    if path.suffix == ".npy":
+        raise TableFileError(f"{path} must be a table, .csv or .parquet. Received: .npy. Write it as a table.")
+    return _read_columns(path)
+
+
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
     """Writes numbers to a file, whole or not at all; tables get one column a number, named c0, c1, ….
 

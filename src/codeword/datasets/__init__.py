@@ -4,3 +4,5 @@ from codeword.datasets.four_level_images import four_level_digits as four_level_
 from codeword.datasets.four_level_images import four_level_mnist as four_level_mnist
 from codeword.datasets.mnist import load_fashion_mnist as load_fashion_mnist
 from codeword.datasets.mnist import load_mnist as load_mnist
+from codeword.datasets.movielens import load_movielens_1m as load_movielens_1m
+from codeword.datasets.movielens import load_movielens_100k as load_movielens_100k

@@ -1,7 +1,6 @@
 """MNIST and Fashion-MNIST in their original idx files."""
 
 import gzip
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
 from codeword.errors import TableFileError
 
-FOLDER_VARIABLE = "CODEWORD_DATA"
 _IMAGES, _LABELS = 2051, 2049  # the magic numbers that open the files
 
 
@@ -57,11 +56,9 @@ def load_fashion_mnist(folder: str | Path | None = None) -> ImageSet:
 
 
 def _load(name: str, folder: str | Path | None) -> ImageSet:
-    if folder is None and os.environ.get(FOLDER_VARIABLE):
-        folder = Path(os.environ[FOLDER_VARIABLE]) / name
+    folder = data_folder(name, folder)
     if folder is None:
         return _download(name)
-    folder = Path(folder)
     return ImageSet(
         _read_idx(folder, "train-images-idx3-ubyte", _IMAGES),
         _read_idx(folder, "train-labels-idx1-ubyte", _LABELS),

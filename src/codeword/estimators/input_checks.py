@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.data_kinds import DataKind
+from codeword.data_kinds import DataKind, Ratings
 from codeword.errors import DataError, ParameterError
 from codeword.finite_numbers import as_finite_numbers
 
@@ -56,6 +56,11 @@ def check_settings(model: Any) -> None:
                 f"`{name}` must be a {kind.__name__} or None. Received: {value!r}. "
                 f"Write {'Levels([0, 1, 2])' if name == 'data' else 'Bits(64)'}, say."
             )
+    if isinstance(model.data, Ratings):
+        raise ParameterError(
+            f"An Autoencoder needs every cell; most ratings are missing. Received: data={model.data!r}. Take "
+            f"RatingAutoencoder(scale=({model.data.low:g}, {model.data.high:g}))."
+        )
     for name, least in (("epochs", 1), ("batch_size", 1), ("verbose", 0)):
         _check(name, getattr(model, name), Integral, least)
     _check("seed", model.seed, Integral, 0, most=2**32 - 1)

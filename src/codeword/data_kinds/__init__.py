@@ -1,0 +1,22 @@
+"""The table of data kinds: what values the data takes, and all that follows from it (no Keras).
+
+| kind | values | enters the network as | losses, the default first | an output becomes a value by |
+|---|---|---|---|---|
+| `Binary()` | 0 and 1 | itself | binary_crossentropy | logit >= 0 |
+| `Levels(values)` | the levels | one-hot | crossentropy, ordinal, bin_insensitive, mse, staircase | best level or bin |
+| `UnitInterval()` | 0 to 1 | itself | mse, binary_crossentropy | itself, within 0 to 1 |
+| `Real()` | any finite number | standardized | mse, mae | undoing the standardization |
+
+Heads, estimators and advice read this table, so that they cannot drift apart.
+"""
+
+from codeword.data_kinds.binary import Binary as Binary
+from codeword.data_kinds.kind import DataKind as DataKind
+from codeword.data_kinds.kind import Statistics as Statistics
+from codeword.data_kinds.levels import Levels as Levels
+from codeword.data_kinds.naming import data_kind_from_config as data_kind_from_config
+from codeword.data_kinds.naming import infer_data_kind as infer_data_kind
+from codeword.data_kinds.naming import parse_data_kind as parse_data_kind
+from codeword.data_kinds.ratings import Ratings as Ratings
+from codeword.data_kinds.real import Real as Real
+from codeword.data_kinds.unit_interval import UnitInterval as UnitInterval

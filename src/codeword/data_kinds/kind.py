@@ -1,0 +1,74 @@
+"""What all data kinds answer."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.errors import ParameterError
+
+Statistics = dict[str, NDArray[np.float64]]
+
+
+class DataKind(ABC):
+    """What all data kinds answer.
+
+    A `losses` entry names what the network is trained with; `loss` is the one that this object chose.
+    """
+
+    losses: ClassVar[tuple[str, ...]]
+    statistic_names: ClassVar[tuple[str, ...]] = ()
+    loss: str
+
+    @abstractmethod
+    def check(self, x: Any) -> NDArray[Any]:
+        """Returns `x` as an array of the kind's values, or refuses it.
+
+        Args:
+            x: Numbers of any shape `(n, ...)`, any numeric dtype, byte order or memory layout.
+
+        Raises:
+            DataTypeError: If `x` is no array of numbers.
+            DataError: If a value is not allowed.
+        """
+
+    def learn(self, x: NDArray[Any]) -> Statistics:
+        """Learns what the kind must know of the training data; nothing for most kinds."""
+        return {}
+
+    def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
+        """Turns checked values into the network's input and target, shape kept."""
+        return x.astype(np.float32)
+
+    @abstractmethod
+    def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[Any]:
+        """Turns the head's output into values: only values of this kind come out."""
+
+    def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
+        """Compares values with what came back: share of exact cells and rows.
+
+        For kinds of real numbers instead the mean squared error "mse", in units of each column's spread for `Real`.
+        """
+        right = (x == y).reshape(len(x), -1)
+        return {"cells_exact": float(right.mean()), "rows_exact": float(right.all(axis=1).mean())}
+
+    @property
+    def num_channels(self) -> int:
+        """Numbers by which one cell enters the network."""
+        return 1
+
+    @property
+    def num_outputs(self) -> int:
+        """Numbers that the head gives for one cell."""
+        return 1
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """Gives plain values from which `data_kind_from_config` makes an equal object."""
+
+    def _check_loss(self) -> None:
+        if self.loss not in self.losses:
+            raise ParameterError(
+                f"`loss` of {type(self).__name__} must be one of {', '.join(self.losses)}. Received: {self.loss!r}."
+            )

@@ -1,0 +1,143 @@
+"""Few ordered values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.errors import DataError, ParameterError
+from codeword.finite_numbers import as_finite_numbers, refuse_where
+from codeword.levels import checked_edges, checked_levels, level_edges
+
+
+@dataclass(frozen=True, init=False)
+class Levels(DataKind):
+    """Few ordered values, such as four greys.
+
+    Data may come as the levels themselves or, where that cannot be mistaken, as class numbers 0 to `num_levels - 1`
+    of an integer dtype: floats are always read as levels; integers as class numbers where some level is not an
+    integer.
+
+    Args:
+        values: The levels, strictly ascending, not necessarily equally spaced; or their count, for 0, 1, 2, ….
+        edges: Where a real output changes from one level to the next. "midpoint": halfway, so that the nearest level
+            wins. "floor": at the next level, so that [0, .25) is 0. Or the `num_levels - 1` edges themselves, each
+            above its level and at most the next one. A value on an edge belongs to the upper level.
+        loss: "crossentropy" (one logit a level), "ordinal" (one logit an edge), "bin_insensitive" (a real output that
+            costs nothing in the right bin), "mse" (a real output, rounded), "staircase" (MSE behind a staircase).
+
+    Example:
+        >>> four = Levels([0, .25, .5, .75], edges="floor")
+        >>> four.quantize([.1, .25, .49, 2.]).tolist()
+        [0.0, 0.25, 0.25, 0.75]
+    """
+
+    values: tuple[float, ...]
+    edges: str | tuple[float, ...]
+    loss: str
+    losses: ClassVar[tuple[str, ...]] = ("crossentropy", "ordinal", "bin_insensitive", "mse", "staircase")
+
+    def __init__(
+        self, values: int | Sequence[float], *, edges: str | Sequence[float] = "midpoint", loss: str = "crossentropy"
+    ) -> None:
+        object.__setattr__(self, "values", checked_levels(values))
+        object.__setattr__(self, "loss", loss)
+        self._check_loss()
+        object.__setattr__(self, "edges", checked_edges(self.values, edges))
+
+    @property
+    def num_channels(self) -> int:
+        return len(self.values)
+
+    @property
+    def num_outputs(self) -> int:
+        return {"crossentropy": len(self.values), "ordinal": len(self.values) - 1}.get(self.loss, 1)
+
+    @property
+    def table(self) -> NDArray[Any]:
+        """The levels as an array: float32 where that holds them exactly, else float64."""
+        wide = np.array(self.values, np.float64)
+        narrow = wide.astype(np.float32)
+        return narrow if (narrow == wide).all() else wide
+
+    def check(self, x: Any) -> NDArray[Any]:
+        x = as_finite_numbers(x)
+        if x.dtype.kind in "iub" and self._integers_are_classes():
+            hint = "Integers are read as class numbers here; give the levels themselves as floats."
+            outside = (x.astype(np.int64) < 0) | (x.astype(np.int64) >= len(self.values))
+            refuse_where(outside, x, f"class numbers from 0 to {len(self.values) - 1}", hint)
+            return self.table[x.astype(np.intp)]
+        index = self._nearest(x)
+        exact = np.array(self.values)[index]
+        # A level such as .1 comes a little off from a file of floats: allow a few steps of its dtype.
+        tolerance = max(1e-6, 2 * np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0
+        wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), self._spacing())
+        hint = "Are they class numbers? Cast them to integers. Or `Levels.quantize` puts numbers on their levels."
+        refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint)
+        return self.table[index]
+
+    def classes(self, x: NDArray[Any]) -> NDArray[np.intp]:
+        """Gives the class numbers of checked values."""
+        return self._nearest(x)
+
+    def quantize(self, x: Any) -> NDArray[Any]:
+        """Puts any finite numbers on the level of their bin, as `edges` says."""
+        return self.table[np.searchsorted(level_edges(self.values, self.edges), as_finite_numbers(x), side="right")]
+
+    def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[Any]:
+        if self.loss == "crossentropy":
+            return self.table[output.argmax(axis=-1)]
+        if self.loss == "ordinal":
+            return self.table[(output >= 0).sum(axis=-1)]
+        if self.loss == "staircase":
+            return self.table[self._nearest(output)]
+        return self.quantize(output)
+
+    def probabilities(self, output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Gives each level's probability from the head's output.
+
+        Returns:
+            float32 array of the output's shape with a last axis of `num_levels`, which sums to 1.
+
+        Raises:
+            ParameterError: If the head gives one real number, which has no probabilities.
+        """
+        wide = output.astype(np.float64)
+        if self.loss == "crossentropy":
+            weights = np.exp(wide - wide.max(axis=-1, keepdims=True))
+        elif self.loss == "ordinal":
+            above = np.minimum.accumulate(1 / (1 + np.exp(-np.clip(wide, -500, 500))), axis=-1)
+            ones = np.ones((*above.shape[:-1], 1))
+            weights = -np.diff(np.concatenate([ones, above, 0 * ones], axis=-1), axis=-1)
+        else:
+            raise ParameterError(
+                f'Only the losses "crossentropy" and "ordinal" give probabilities. Received: loss={self.loss!r}. '
+                'Train with Levels(..., loss="crossentropy").'
+            )
+        return (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+    def to_config(self) -> dict[str, Any]:
+        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
+        return {"kind": "Levels", "values": list(self.values), "edges": edges, "loss": self.loss}
+
+    def _nearest(self, x: NDArray[Any]) -> NDArray[np.intp]:
+        return np.searchsorted(level_edges(self.values, "midpoint"), x, side="right")
+
+    def _spacing(self) -> float:
+        return float(np.diff(self.values).min())
+
+    def _integers_are_classes(self) -> bool:
+        integers = [(index, value) for index, value in enumerate(self.values) if value == int(value)]
+        if len(integers) == len(self.values):
+            return False
+        clash = [value for index, value in integers if index != value and 0 <= value < len(self.values)]
+        if clash:
+            raise DataError(
+                f"Integers cannot be told apart here: {clash[0]:g} is a level of {list(self.values)} and also the "
+                f"class number of another. Received: an integer array. Cast it to float if it holds levels; if it "
+                f"holds class numbers, pass np.array(levels)[x]."
+            )
+        return True

@@ -1,0 +1,100 @@
+"""What people think of things, on a scale; most of it unknown."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.errors import DataError, ParameterError
+from codeword.finite_numbers import as_finite_numbers
+from codeword.levels import MAX_LEVELS, level_edges
+
+
+@dataclass(frozen=True)
+class Ratings(DataKind):
+    """Ratings on a scale. Only what was rated is a value; what is missing has none, and 0 may be a rating.
+
+    Args:
+        low, high: The scale's ends, `low < high`; both may be negative or fractions.
+        step: Distance of the scale's own steps, .5 for half stars; None: any number between the ends.
+
+    Example:
+        >>> Ratings(0.5, 5, step=0.5).quantize([3.2, 3.3, 7.0]).tolist()
+        [3.0, 3.5, 5.0]
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    loss: str = "mse"
+    losses: ClassVar[tuple[str, ...]] = ("mse",)
+
+    def __post_init__(self) -> None:
+        self._check_loss()
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if value is None and name == "step":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+                raise ParameterError(f"`{name}` of Ratings must be a finite number. Received: {value!r}.")
+            object.__setattr__(self, name, float(value))
+        if not self.low < self.high:
+            raise ParameterError(
+                f"A scale must go up from its lowest to its highest rating. Received: ({self.low:g}, {self.high:g}). "
+                f"Write ({min(self.low, self.high):g}, {max(self.low, self.high):g}), with two different ends."
+            )
+        if self.step is not None:
+            count = (self.high - self.low) / self.step if self.step > 0 else -1
+            if not 1 <= round(count) < MAX_LEVELS or abs(count - round(count)) > 1e-6:
+                raise ParameterError(
+                    f"`step` must lead from {self.low:g} to {self.high:g} in at most {MAX_LEVELS - 1} whole steps. "
+                    f"Received: {self.step:g}."
+                )
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        """The ratings that one can give, ascending; only a scale with a `step` has them."""
+        if self.step is None:
+            raise ParameterError(f"Only a scale with steps has levels. Received: {self}. Say step=1 for whole stars.")
+        return np.linspace(self.low, self.high, round((self.high - self.low) / self.step) + 1)
+
+    def check(self, x: Any) -> NDArray[Any]:
+        """Returns observed ratings as numbers, or refuses them."""
+        x = as_finite_numbers(x)
+        outside = (x < self.low) | (x > self.high)
+        if outside.any():
+            zeros = int((x == 0).sum())
+            hint = (
+                f"{zeros} are 0: if 0 means not rated, do not store it: matrix.eliminate_zeros()."
+                if zeros
+                else f"Is the scale right? scale=({x.min():g}, {x.max():g}) would hold them."
+            )
+            raise DataError(
+                f"Ratings must lie from {self.low:g} to {self.high:g}, the scale of this model. Received: "
+                f"{int(outside.sum())} others; min={x.min():g}, max={x.max():g}. {hint}"
+            )
+        if self.step is not None:
+            off = np.abs(x - self.quantize(x)) > 1e-4 * self.step
+            if off.any():
+                raise DataError(
+                    f"Ratings must lie on the steps of {self.step:g} from {self.low:g}. Received: {int(off.sum())} "
+                    f"between them, the first {x[off][0]:g}. Take step=None, or round them: Ratings.quantize."
+                )
+        return x
+
+    def quantize(self, x: Any) -> NDArray[np.float64]:
+        """Puts numbers on the nearest step of the scale: the staircase whose stairs are the ratings one can give."""
+        levels = self.levels
+        return levels[np.searchsorted(level_edges(levels.tolist(), "midpoint"), as_finite_numbers(x), side="right")]
+
+    def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.float32]:
+        return np.clip(output, self.low, self.high).astype(np.float32)
+
+    def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
+        error = x - y.astype(np.float64)
+        return {"rmse": float(np.sqrt(np.square(error).mean())), "mae": float(np.abs(error).mean())}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"kind": "Ratings", "low": self.low, "high": self.high, "step": self.step, "loss": self.loss}

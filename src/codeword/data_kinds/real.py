@@ -1,0 +1,53 @@
+"""Any finite numbers."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.finite_numbers import as_finite_numbers, refuse_where
+
+
+@dataclass(frozen=True)
+class Real(DataKind):
+    """Any finite numbers. Each column is standardized by the mean and spread of the training data.
+
+    Args:
+        loss: "mse", or "mae" where single values lie far off.
+    """
+
+    loss: str = "mse"
+    losses: ClassVar[tuple[str, ...]] = ("mse", "mae")
+    statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
+
+    def __post_init__(self) -> None:
+        self._check_loss()
+
+    def check(self, x: Any) -> NDArray[Any]:
+        x = as_finite_numbers(x)
+        largest = np.finfo(np.float32).max
+        refuse_where(np.abs(x.astype(np.float64)) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.")
+        return x
+
+    def learn(self, x: NDArray[Any]) -> Statistics:
+        wide = x.astype(np.float64)
+        scale = wide.std(axis=0)
+        # A constant column has spread 0 up to rounding, which for vast values is far above 1: it stands at 0 in units
+        # of that rounding, others in units of 1.
+        rounding = 1e-12 * np.abs(wide).max(axis=0)
+        return {"mean": wide.mean(axis=0), "scale": np.where(scale <= rounding, np.maximum(rounding, 1.0), scale)}
+
+    def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
+        # In float64, so that 1,700,000,000 ± 1 keeps its spread.
+        return ((x.astype(np.float64) - statistics["mean"]) / statistics["scale"]).astype(np.float32)
+
+    def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.float64]:
+        return output.astype(np.float64) * statistics["scale"] + statistics["mean"]
+
+    def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
+        return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"kind": "Real", "loss": self.loss}

@@ -1,0 +1,43 @@
+"""Shares and brightness."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.finite_numbers import as_finite_numbers, refuse_where
+
+
+@dataclass(frozen=True)
+class UnitInterval(DataKind):
+    """Shares and brightness: every value lies from 0 to 1.
+
+    Args:
+        loss: "mse", or "binary_crossentropy", whose floor on such data is not 0 but the data's own entropy.
+    """
+
+    loss: str = "mse"
+    losses: ClassVar[tuple[str, ...]] = ("mse", "binary_crossentropy")
+
+    def __post_init__(self) -> None:
+        self._check_loss()
+
+    def check(self, x: Any) -> NDArray[Any]:
+        x = as_finite_numbers(x)
+        hint = "Divide by the greatest possible value (255 for uint8 images), or take Real()."
+        refuse_where((x < 0) | (x > 1), x, "from 0 to 1, the range of UnitInterval()", hint)
+        return x
+
+    def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.float32]:
+        if self.loss == "binary_crossentropy":  # the head then gives logits; exp of a negative number cannot overflow
+            small = np.exp(-np.abs(output))
+            output = np.where(output >= 0, 1 / (1 + small), small / (1 + small))
+        return np.clip(output, 0, 1).astype(np.float32)
+
+    def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
+        return {"mse": float(np.square(x - y.astype(np.float64)).mean())}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"kind": "UnitInterval", "loss": self.loss}
