@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from codeword.data_kinds import infer_data_kind as infer_data_kind
     from codeword.estimators.autoencoder import Autoencoder as Autoencoder
     from codeword.estimators.loading import load as load
+    from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
 
 _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "Autoencoder": "codeword.estimators.autoencoder",
+    "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
     "load": "codeword.estimators.loading",
 }
 _SUBMODULES = ("activations", "datasets", "errors", "layers", "losses", "metrics", "packing")

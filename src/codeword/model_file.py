@@ -85,6 +85,11 @@ def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
     return config, arrays
 
 
+def refused(path: str | Path, why: str) -> ModelFileError:
+    """Gives the error for a model file whose content cannot be a model's."""
+    return ModelFileError(f"{path}: {why}. It was damaged or not written by codeword. Restore it from a copy.")
+
+
 def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     """Gives 64 hexadecimal digits that tell a model from any other: SHA-256 of its configuration and weights."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, allow_nan=False).encode())

@@ -74,7 +74,7 @@ class RatingTable:
 
 
 def as_rating_table(
-    ratings: Any, kind: Ratings | None, *, columns: Sequence[str] = COLUMNS, name: str = "ratings"
+    ratings: Any, kind: Ratings | None, *, columns: Sequence[str] = COLUMNS, name: str = "ratings", empty: bool = False
 ) -> RatingTable:
     """Reads ratings, or refuses them before anything is trained.
 
@@ -86,6 +86,7 @@ def as_rating_table(
         kind: The scale that the ratings must lie on; None: any finite number.
         columns: Names of the table's columns of users, items and ratings.
         name: What to call the ratings in messages.
+        empty: Whether there may be none.
 
     Raises:
         DataTypeError: If they are none of these, or ratings or ids have no fit type.
@@ -102,7 +103,7 @@ def as_rating_table(
         values = _numbers(values, name)
         matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
         table = RatingTable(_matrix_of(matrix, name, users, items), users, items)
-    if table.matrix.nnz == 0:
+    if table.matrix.nnz == 0 and not empty:
         raise DataError(
             f"`{name}` must hold at least one rating. Received: {table.matrix.shape[0]} users x "
             f"{table.matrix.shape[1]} items, none rated. Store the ratings: scipy.sparse.csr_array."

@@ -62,24 +62,25 @@ def check_settings(model: Any) -> None:
             f"RatingAutoencoder(scale=({model.data.low:g}, {model.data.high:g}))."
         )
     for name, least in (("epochs", 1), ("batch_size", 1), ("verbose", 0)):
-        _check(name, getattr(model, name), Integral, least)
-    _check("seed", model.seed, Integral, 0, most=2**32 - 1)
+        check_number(name, getattr(model, name), Integral, least)
+    check_number("seed", model.seed, Integral, 0, most=2**32 - 1)
     hidden = model.hidden
     if isinstance(hidden, str | int) or not hasattr(hidden, "__len__"):
         raise ParameterError(f"`hidden` must be a sequence of layer sizes. Received: {hidden!r}. Write ({hidden!r},).")
     for units in hidden:
-        _check("hidden", units, Integral, 1)
+        check_number("hidden", units, Integral, 1)
     if model.patience is not None:
-        _check("patience", model.patience, Integral, 1)
+        check_number("patience", model.patience, Integral, 1)
     if model.noise is not None:
-        _check("noise", model.noise, Real, 0, most=1)
-    _check("learning_rate", model.learning_rate, Real, 0)
+        check_number("noise", model.noise, Real, 0, most=1)
+    check_number("learning_rate", model.learning_rate, Real, 0)
     if model.swap is not None:
-        _check("swap", model.swap, Real, 0, most=1)
-    _check("weight_decay", model.weight_decay, Real, 0)
+        check_number("swap", model.swap, Real, 0, most=1)
+    check_number("weight_decay", model.weight_decay, Real, 0)
 
 
-def _check(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:
+def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:
+    """Refuses a setting that is not an integer (`Integral`) or number (`Real`) within its range."""
     if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
         noun = "an integer" if kind is Integral else "a number"
         raise ParameterError(f"`{name}` must be {noun} from {least} to {most:g}. Received: {value!r}.")

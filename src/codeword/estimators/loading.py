@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from codeword.code_kinds import Choices
 from codeword.data_kinds import Levels
-from codeword.errors import CodewordError, ModelFileError, ParameterError
+from codeword.errors import CodewordError, ParameterError
 from codeword.estimators.autoencoder import Autoencoder
 from codeword.estimators.input_checks import check_settings
 from codeword.estimators.model_parts import PARAMETERS, fit_by_parts, model_fingerprint, unfitted_from
-from codeword.model_file import read_model_file
+from codeword.estimators.rating_autoencoder import RatingAutoencoder
+from codeword.estimators.rating_loading import rating_autoencoder_from
+from codeword.model_file import read_model_file, refused
 
 _TYPES = {
     "estimator": str,
@@ -28,7 +30,7 @@ _TYPES = {
 }
 
 
-def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoencoder:
+def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoencoder | RatingAutoencoder:
     """Loads a model that `save` wrote. Runs no code of the file.
 
     Args:
@@ -45,6 +47,8 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoe
         ParameterError: If own models are missing or do not fit.
     """
     config, arrays = read_model_file(path)
+    if config.get("estimator") == "RatingAutoencoder" and encoder is decoder is None:
+        return rating_autoencoder_from(path, config, arrays)
     _check_config(path, config)
     for name, own in (("encoder", encoder), ("decoder", decoder)):
         if config[f"own_{name}"] != (own is not None):
@@ -58,33 +62,33 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> Autoe
         check_settings(model)
         _check_sizes(model, config["input_shape"], arrays)
     except (ParameterError, TypeError) as error:
-        raise _refused(path, str(error)) from error
+        raise refused(path, str(error)) from error
     try:
         fit_by_parts(model, config, arrays)
     except CodewordError:
         raise
     except (ValueError, KeyError, TypeError) as error:
-        raise _refused(path, f"the weights do not fit the network ({error})") from error
+        raise refused(path, f"the weights do not fit the network ({error})") from error
     # Renamed, swapped or cast arrays may still fit; own models name theirs as they like.
     if encoder is decoder is None and model.fingerprint_ != model_fingerprint(config, arrays):
-        raise _refused(path, "the arrays do not have the names, order and dtypes that `save` gives them")
+        raise refused(path, "the arrays do not have the names, order and dtypes that `save` gives them")
     return model
 
 
 def _check_config(path: str | Path, config: dict[str, Any]) -> None:
     wrong = [name for name, kind in _TYPES.items() if not isinstance(config.get(name), kind)]
     if wrong or set(config) != set(_TYPES):
-        raise _refused(path, f"the configuration lacks or adds entries: {sorted(set(config) ^ set(_TYPES)) or wrong}")
+        raise refused(path, f"the configuration lacks or adds entries: {sorted(set(config) ^ set(_TYPES)) or wrong}")
     if config["estimator"] != "Autoencoder":
-        raise _refused(path, f"no model of this library is called {config['estimator']!r}")
+        raise refused(path, f"no model of this library is called {config['estimator']!r}")
     # An older file may lack a parameter of today, which then has its default; an unknown one is refused.
     if not {"hidden"} <= set(config["parameters"]) <= {*PARAMETERS, "hidden"}:
-        raise _refused(path, f"the configuration has other parameters than an Autoencoder: {set(config['parameters'])}")
+        raise refused(path, f"the configuration has other parameters than an Autoencoder: {set(config['parameters'])}")
     shape = config["input_shape"]
     if not shape or not all(type(size) is int and size > 0 for size in shape):
-        raise _refused(path, f"`input_shape` is {shape}")
+        raise refused(path, f"`input_shape` is {shape}")
     if not all(isinstance(name, str) for name in config["feature_names"]):
-        raise _refused(path, "`feature_names` are no strings")
+        raise refused(path, "`feature_names` are no strings")
 
 
 def _check_sizes(model: Any, shape: list[int], arrays: dict[str, NDArray[Any]]) -> None:
@@ -116,7 +120,3 @@ def _check_sizes(model: Any, shape: list[int], arrays: dict[str, NDArray[Any]]) 
 
 def _dense(sizes: list[int]) -> int:
     return sum((before + 1) * after for before, after in pairwise(sizes))
-
-
-def _refused(path: str | Path, why: str) -> ModelFileError:
-    return ModelFileError(f"{path}: {why}. It was damaged or not written by codeword. Restore it from a copy.")

@@ -21,7 +21,7 @@ PARAMETERS = (
     "seed",
 )
 # What decides codes and decoded values, beside the weights; how those were learned does not.
-IDENTITY = ("estimator", "data", "code", "input_shape")
+IDENTITY = ("estimator", "data", "code", "input_shape", "members")
 
 
 def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -47,7 +47,7 @@ def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     """Gives the fingerprint of a model from its parts."""
-    return fingerprint({name: config[name] for name in IDENTITY}, arrays)
+    return fingerprint({name: config[name] for name in IDENTITY if name in config}, arrays)
 
 
 def unfitted_from(config: dict[str, Any], estimator: type, *, encoder: Any = None, decoder: Any = None) -> Any:

@@ -1,0 +1,372 @@
+"""The recommender autoencoder: learns from the ratings there are, predicts those there are not."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from codeword.data_kinds import Ratings
+from codeword.errors import DataError
+from codeword.estimators import rating_checks
+from codeword.estimators.model_parts import model_fingerprint
+from codeword.estimators.rating_member import ROW_LENGTH
+from codeword.estimators.rating_parts import rating_parts_of
+from codeword.estimators.rating_training import train_members
+from codeword.estimators.top_items import batch_length, top_items
+from codeword.model_file import write_model_file
+from codeword.rating_table import COLUMNS, RatingTable, as_rating_table
+from codeword.training.row_network import Floats
+
+WIDTH = 4.0  # of the scale as the networks see it, so that no setting depends on the scale's unit
+PAIRS = 2**16  # predicted at a time
+
+
+class RatingAutoencoder(BaseEstimator):
+    """Learns from sparse ratings, in which what is not rated is missing, neither learnt nor pulling on any weight.
+
+    A rating is a mean, what its user and its item add to it (biases), and what an autoencoder of one hidden layer adds
+    from all ratings of that item, or of that user. Only rated outputs are computed; a step leaves the weights of every
+    user and item without a rating in its batch as they are, so that time and memory follow the ratings.
+
+    Args:
+        scale: Lowest and highest rating.
+        step: Distance of the scale's own steps, .5 for half stars; None: any number between the ends.
+        by: What the network reads as a row: "items" (more exact where users are many), "users" (smaller where they
+            are; new people are read by the network itself), or "both": networks of either kind, weighted by their
+            errors on held-out ratings.
+        members: Networks of each kind, of different random beginnings; their mean is more exact than one.
+        units: Of the hidden layer.
+        noise: Share of a row's ratings that do not enter in training, drawn anew in every step; 0 to below 1.
+        weight_decay: Cost of a weight's square, in squared residuals on a scale 4 wide.
+        epochs: Most passes over the ratings.
+        batch_size: Ratings a step. None: a thirtieth of them, at most 100,000.
+        learning_rate: Adam's highest rate; it falls to 0 along a half cosine.
+        validation_fraction: Share of the ratings held out, within the rows, to stop training and weight networks;
+            0: none.
+        patience: Epochs without a smaller error on held-out ratings before training stops; the best weights are kept.
+        columns: Names of a table's columns of users, items and ratings.
+        seed: Same seed, same machine: same predictions, whichever Keras backend is in use.
+        verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+
+    Attributes:
+        data_: The `Ratings` kind.
+        users_, items_: Ids, ascending: int64 or text, `(num_users,)` and `(num_items,)`.
+        biases_: Mean and biases on a scale from 0 to 4.
+        members_: The trained networks, with a `history` each; member_weights_: their weights in the answer.
+        model_, encoder_, decoder_: Keras models of the first network, made when asked for; copies.
+        validation_rmse_: Of all networks together on the held-out ratings; NaN without.
+
+    Example:
+        >>> rows, columns = np.meshgrid(np.arange(30), np.arange(20), indexing="ij")
+        >>> keep = np.random.default_rng(0).random(600) < 0.5
+        >>> ratings = rows.ravel()[keep], columns.ravel()[keep], (1.0 + (rows + columns).ravel() % 5)[keep]
+        >>> rec = RatingAutoencoder(scale=(1, 5), units=8, epochs=2, verbose=0).fit(ratings)
+        >>> rec.predict([0, 1], [3, 4]).shape, rec.recommend([0, 1], k=3)[0].shape
+        ((2,), (2, 3))
+
+    Source:
+        Sedhain et al., "AutoRec", 2015. Differs: residuals of biases that enter together with who rated, rows of one
+        length, noise, and Adam over sparse rows.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: tuple[float, float] = (1, 5),
+        step: float | None = None,
+        by: str = "items",
+        members: int = 1,
+        units: int = 250,
+        noise: float = 0.5,
+        weight_decay: float = 60.0,
+        epochs: int = 14,
+        batch_size: int | None = None,
+        learning_rate: float = 4e-3,
+        validation_fraction: float = 0.05,
+        patience: int = 3,
+        columns: Sequence[str] = COLUMNS,
+        seed: int = 0,
+        verbose: int = 1,
+    ) -> None:
+        self.scale = scale
+        self.step = step
+        self.by = by
+        self.members = members
+        self.units = units
+        self.noise = noise
+        self.weight_decay = weight_decay
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.columns = columns
+        self.seed = seed
+        self.verbose = verbose
+
+    def fit(self, ratings: Any, y: Any = None, *, validation_data: Any = None) -> Self:
+        """Learns from ratings.
+
+        Args:
+            ratings: scipy.sparse matrix (users, items) in which what is stored was rated, also a stored 0; or a data
+                frame, a `.csv` or `.parquet` file, or a tuple of three arrays: users, items, ratings, with ids that
+                are whole numbers or text.
+            y: Ignored; there for scikit-learn.
+            validation_data: Ratings to hold out instead of a random `validation_fraction`; of known users and items.
+
+        Raises:
+            DataError, DataTypeError: If a rating is not allowed, before anything is trained.
+            ParameterError: If a setting cannot work.
+            DivergedError: If the loss becomes NaN or infinite.
+        """
+        kind = rating_checks.check_settings(self)
+        table = as_rating_table(ratings, kind, columns=self.columns)
+        held_out = None
+        if validation_data is not None:
+            given = as_rating_table(validation_data, kind, columns=self.columns, name="validation_data")
+            held_out = self._scaled(self._matrix_of_known(given, table, "validation_data"), kind)
+        trained = train_members(self, self._scaled(table.matrix, kind), held_out)
+
+        self.data_, self._table = kind, table
+        self.biases_, self.members_, self.member_weights_, error = trained
+        self.validation_rmse_ = error * self._unit
+        self._prepare()
+        return self
+
+    def predict(self, users: Any, items: Any, *, rounded: bool = False, return_known: bool = False) -> Any:
+        """Predicts what users would rate items.
+
+        Users and items without a rating in training, and unknown ids, are answered from the biases alone: the mean,
+        and what is known of the other of the two.
+
+        Args:
+            users, items: Ids, of one length.
+            rounded: Whether to give the scale's own steps instead of numbers between them.
+            return_known: Whether to return also which answers are more than biases.
+
+        Returns:
+            float32 array `(n,)` within the scale; with `return_known` a pair: that, and booleans `(n,)`, true where
+            user and item were both rated in training.
+
+        Raises:
+            DataTypeError: If ids are numbers where training had text, or the other way round.
+        """
+        check_is_fitted(self)
+        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
+        if len(rows) != len(columns):
+            raise DataError(
+                f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. For every "
+                "item of one user, repeat the user."
+            )
+        scores = np.empty(len(rows), np.float32)
+        order = np.argsort(rows, kind="stable")  # so that a user is worked out once or twice, not once a pair
+        for start in range(0, len(order), PAIRS):
+            pairs = order[start : start + PAIRS]
+            present, which = np.unique(rows[pairs], return_inverse=True)
+            factors, biases = self._users(present)
+            own = np.einsum("ij,ij->i", factors[which], self._item_factors[columns[pairs]])
+            scores[pairs] = own + biases[which] + self._item_biases[columns[pairs]]
+        answers = self._answers(scores, rounded)
+        return (answers, self._rated_users[rows] & self._rated_items[columns]) if return_known else answers
+
+    def predict_rows(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
+        """Predicts all items for people whom the model has never seen, from their ratings alone, without training.
+
+        Args:
+            ratings: Like those of `fit`. A matrix has the model's items as columns. In a table, ratings of items
+                that the model does not know are left out; its users come in ascending order of their ids.
+            rounded: Whether to give the scale's own steps.
+
+        Returns:
+            float32 array of shape `(people, num_items)`, columns in the order of `items_`. Who has no rating of a
+            known item gets the biases alone. For many people take `recommend_rows`, which makes no such matrix.
+        """
+        matrix = self._rows_of_new(ratings)
+        answers = np.empty(matrix.shape, np.float32)
+        for rows, scores in self._new_scores(matrix):
+            answers[rows] = self._answers(scores, rounded)
+        return answers
+
+    def recommend(self, users: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Gives the items that users would rate highest among those that they have not rated.
+
+        Items that nobody rated are never recommended. Users without a rating, or unknown, get the items of the highest
+        biases.
+
+        Args:
+            users: Ids, `(n,)`.
+            k: How many items.
+
+        Returns:
+            Ids of items and predicted ratings within the scale, both of shape `(n, k)`, best first. Where fewer items
+            are left the rating is NaN and the id -1, or "" if ids are text.
+        """
+        check_is_fitted(self)
+        rows = self._table.users.positions(users, "users")
+        return self._recommended(len(rows), k, self._known_scores(rows))
+
+    def recommend_rows(self, ratings: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Recommends to people whom the model has never seen: `recommend` from ratings like `predict_rows`'s."""
+        matrix = self._rows_of_new(ratings)
+        scored = ((rows, scores, matrix[rows]) for rows, scores in self._new_scores(matrix))
+        return self._recommended(matrix.shape[0], k, scored)
+
+    def evaluate(self, ratings: Any) -> dict[str, float]:
+        """Compares ratings with predictions: "rmse" and "mae" in units of the ratings, and the share "known"."""
+        check_is_fitted(self)
+        table = as_rating_table(ratings, self.data_, columns=self.columns)
+        entries = table.matrix.tocoo()
+        users, items = table.users.values[entries.row], table.items.values[entries.col]
+        predicted, known = self.predict(users, items, return_known=True)
+        return {**self.data_.metrics(entries.data, predicted, {}), "known": float(known.mean())}
+
+    def score(self, ratings: Any, y: Any = None) -> float:
+        """Gives the negative root mean squared error, so that more is better."""
+        return -self.evaluate(ratings)["rmse"]
+
+    def save(self, path: str | Path) -> str:
+        """Writes the model, with the ratings it was trained on, to one `.codeword` file, whole or not at all.
+
+        Returns:
+            The model's fingerprint.
+        """
+        check_is_fitted(self)
+        config, arrays = rating_parts_of(self)
+        write_model_file(path, config, arrays)
+        return model_fingerprint(config, arrays)
+
+    @property
+    def fingerprint_(self) -> str:
+        """64 hexadecimal digits that tell this model from any other."""
+        check_is_fitted(self)
+        return model_fingerprint(*rating_parts_of(self))
+
+    @property
+    def users_(self) -> NDArray[Any]:
+        return self._table.users.values
+
+    @property
+    def items_(self) -> NDArray[Any]:
+        return self._table.items.values
+
+    @property
+    def model_(self) -> Any:
+        return self._keras_models()[0]
+
+    @property
+    def encoder_(self) -> Any:
+        return self._keras_models()[1]
+
+    @property
+    def decoder_(self) -> Any:
+        return self._keras_models()[2]
+
+    def _keras_models(self) -> Any:
+        from codeword.networks.rating_models import keras_models  # only who asks for Keras models loads Keras
+
+        check_is_fitted(self)
+        network = self.members_[0].network
+        return keras_models(network.kernel_in, network.bias_in, network.kernel_out, row_length=ROW_LENGTH)
+
+    @property
+    def _unit(self) -> float:
+        return (self.data_.high - self.data_.low) / WIDTH
+
+    def _scaled(self, matrix: scipy.sparse.csr_array, kind: Ratings) -> scipy.sparse.csr_array:
+        """Gives ratings on a scale from 0 to 4."""
+        data = (matrix.data - np.float32(kind.low)) * np.float32(WIDTH / (kind.high - kind.low))
+        return scipy.sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def _prepare(self) -> None:
+        """Works out what every answer needs; the last row of each stands for what is unknown, position -1."""
+        scaled = self._scaled(self._table.matrix, self.data_)
+        residuals = self.biases_.residuals(scaled, self.biases_.users)
+        factors = [member.item_factors(residuals) for member in self.members_]
+        weighted = [weight * part for weight, part in zip(self.member_weights_, factors, strict=True)]
+        self._member_item_factors = factors
+        self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
+        self._item_biases, self._user_biases = np.pad(self.biases_.items, (0, 1)), np.pad(self.biases_.users, (0, 1))
+        self._rated_items = np.bincount(scaled.indices, minlength=scaled.shape[1] + 1) > 0
+        indptr = np.append(residuals.indptr, residuals.indptr[-1])
+        shape = (residuals.shape[0] + 1, residuals.shape[1])
+        self._residuals = scipy.sparse.csr_array((residuals.data, residuals.indices, indptr), shape=shape)
+        self._rated_users = np.diff(indptr) > 0
+
+    def _users(self, positions: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Gives the factors and biases of known users, 0 for the unknown."""
+        factors = [member.user_factors(self._residuals, positions) for member in self.members_]
+        return np.hstack(factors), self._user_biases[positions]
+
+    def _known_scores(self, positions: NDArray[np.intp]) -> Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]:
+        for part in _parts(len(positions), len(self.items_)):
+            yield part, self._scores(*self._users(positions[part])), self._residuals[positions[part]]
+
+    def _new_scores(self, matrix: scipy.sparse.csr_array) -> Iterator[tuple[slice, Floats]]:
+        for part in _parts(matrix.shape[0], len(self.items_)):
+            scaled = self._scaled(matrix[part], self.data_)
+            biases = self.biases_.users_of(scaled)
+            residuals = self.biases_.residuals(scaled, biases)
+            pairs = zip(self.members_, self._member_item_factors, strict=True)
+            factors = np.hstack([member.new_user_factors(residuals, codes) for member, codes in pairs])
+            yield part, self._scores(factors, biases)
+
+    def _scores(self, factors: Floats, biases: Floats) -> Floats:
+        """Gives every item's score for users, less the mean: (users, items)."""
+        scores = factors @ self._item_factors[:-1].T
+        scores += biases[:, None]
+        scores += self.biases_.items
+        return scores
+
+    def _answers(self, scores: Floats, rounded: bool) -> NDArray[np.float32]:
+        ratings = self.data_.from_network(self.data_.low + (scores + self.biases_.mean) * self._unit, {})
+        return self.data_.quantize(ratings).astype(np.float32) if rounded else ratings
+
+    def _recommended(
+        self, number: int, k: int, scored: Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        rating_checks.check_k(k)
+        ids = self._table.items.values
+        nothing = -1 if ids.dtype.kind == "i" else ""
+        items, answers = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
+        few = min(k, len(ids))
+        for part, scores, rated in scored:
+            scores[:, ~self._rated_items[:-1]] = -np.inf
+            columns, best = top_items(scores, rated, few)
+            items[part, :few] = np.where(columns < 0, nothing, ids[columns])
+            answers[part, :few] = self._answers(best, rounded=False)
+        return items, answers
+
+    def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
+        check_is_fitted(self)
+        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True)
+        if hasattr(ratings, "tocoo"):
+            if table.matrix.shape[1] != len(self.items_):
+                raise DataError(
+                    f"`ratings` must have the model's {len(self.items_)} items as columns. Received: shape "
+                    f"{table.matrix.shape}. Give a table of user, item, rating if the items are others."
+                )
+            return table.matrix
+        return self._matrix_of_known(table, self._table, "ratings", users=False)
+
+    @staticmethod
+    def _matrix_of_known(table: RatingTable, known: RatingTable, name: str, users: bool = True) -> Any:
+        """Gives ratings in the columns and, with `users`, rows of another table; what it does not know is left out."""
+        entries = table.matrix.tocoo()
+        columns = known.items.positions(table.items.values, name)[entries.col]
+        rows = known.users.positions(table.users.values, name)[entries.row] if users else entries.row
+        keep = (columns >= 0) & (rows >= 0)
+        shape = (len(known.users if users else table.users), len(known.items))
+        return scipy.sparse.csr_array((entries.data[keep], (rows[keep], columns[keep])), shape=shape)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "members_")
+
+
+def _parts(number: int, num_items: int) -> Iterator[slice]:
+    length = batch_length(num_items)
+    return (slice(start, min(start + length, number)) for start in range(0, number, length))

@@ -1,0 +1,166 @@
+"""Trains the networks of a rating autoencoder, and weighs them."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from codeword.errors import DivergedError
+from codeword.estimators.rating_checks import KINDS_BY
+from codeword.estimators.rating_member import Member, entering
+from codeword.training.biases import Biases
+from codeword.training.row_fitting import fit_rows
+from codeword.training.row_network import Floats, RowNetwork
+
+STEPS_PER_EPOCH = 30
+MAX_BATCH_SIZE = 100_000
+ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, where no held-out ratings tell it
+
+
+def train_members(
+    model: Any, ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array | None
+) -> tuple[Biases, list[Member], NDArray[np.float32], float]:
+    """Trains what the settings of a `RatingAutoencoder` ask for.
+
+    Args:
+        model: Its settings.
+        ratings: CSR of shape (users, items), on a scale from 0 to 4.
+        held_out: The same, to measure by; None: a random part of `ratings`.
+
+    Returns:
+        Biases, networks, the networks' weights, which sum to 1, and the root mean squared error on the held-out
+        ratings, NaN without any.
+
+    Raises:
+        DivergedError: If the error becomes NaN or infinite.
+    """
+    generator = np.random.default_rng(model.seed)
+    if held_out is None:
+        ratings, held_out = _split(ratings, model.validation_fraction, generator)
+    biases = Biases.of(ratings)
+    residuals = biases.residuals(ratings, biases.users)
+    aims = biases.residuals(held_out, biases.users)
+    kinds = [by for by in KINDS_BY[model.by] for _ in range(model.members)]
+    members, answers = [], []
+    with tqdm(total=len(kinds) * model.epochs, disable=model.verbose != 1, desc="fit", unit="epoch") as bar:
+        for number, by in enumerate(kinds):
+            tracker = _Tracker(model, by, residuals, aims, bar, f"{by} {number % model.members + 1}")
+            members.append(tracker.train(generator.spawn(1)[0]))
+            answers.append(tracker.best_answers)
+    weights = _weights(kinds, np.array(answers), aims.data)
+    combined = np.clip(weights @ np.array(answers) + held_out.data - aims.data, 0, 4) if aims.nnz else np.zeros(0)
+    return biases, members, weights, _root_mean_square(combined - held_out.data)
+
+
+class _Tracker:
+    """Trains one network, and keeps its best weights."""
+
+    def __init__(
+        self, model: Any, by: str, residuals: scipy.sparse.csr_array, aims: scipy.sparse.csr_array, bar: Any, name: str
+    ) -> None:
+        self._model, self._bar, self._name = model, bar, name
+        self._residuals, self._aims = residuals, aims
+        self._unit = (model.scale[1] - model.scale[0]) / 4
+        self._best: RowNetwork | None = None
+        self._best_error, self._bad_epochs = np.inf, 0
+        self.best_answers: Floats = np.zeros(aims.nnz, np.float32)
+        self.by = by
+
+    def train(self, generator: np.random.Generator) -> Member:
+        """Trains and gives the network of the least error on the held-out ratings; without any, the last."""
+        model, residuals = self._model, self._residuals
+        rows = residuals.T.tocsr() if self.by == "items" else residuals
+        network = RowNetwork.random(rows.shape[1], model.units, generator)
+        self._member = Member(self.by, network, float(model.weight_decay))
+        self._member.history = {"mse": []} if self._aims.nnz == 0 else {"mse": [], "val_rmse": []}
+        batch_size = model.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))
+        fit_rows(
+            network,
+            entering(rows),
+            rows.data,
+            epochs=model.epochs,
+            steps_per_epoch=-(-rows.nnz // batch_size),
+            learning_rate=model.learning_rate,
+            weight_decay=model.weight_decay,
+            noise=model.noise,
+            generator=generator,
+            after_epoch=self._after_epoch,
+        )
+        if self._best is not None:
+            self._member.network = self._best
+        return self._member
+
+    def _after_epoch(self, epoch: int, mse: float) -> bool:
+        history = self._member.history
+        history["mse"].append(mse * self._unit**2)
+        shown = f"mse {history['mse'][-1]:.4f}"
+        if not np.isfinite(mse):
+            raise DivergedError(
+                f"The error must stay finite. Received: {mse} in epoch {epoch}, at learning_rate="
+                f"{self._model.learning_rate}. Lower it."
+            )
+        if self._aims.nnz:
+            answers = self._answers()
+            error = _root_mean_square(answers - self._aims.data)
+            history["val_rmse"].append(error * self._unit)
+            shown += f", held out rmse {history['val_rmse'][-1]:.4f}"
+            if error < self._best_error:
+                self._best_error, self._bad_epochs, self.best_answers = error, 0, answers
+                self._best = self._member.network.copy()
+            else:
+                self._bad_epochs += 1
+        self._bar.set_postfix_str(f"{self._name}: {shown}")
+        self._bar.update()
+        if self._model.verbose == 2:
+            print(f"{self._name} epoch {epoch}/{self._model.epochs}: {shown}")
+        stop = self._bad_epochs >= self._model.patience
+        if stop:
+            self._bar.update(self._model.epochs - epoch)
+        return stop
+
+    def _answers(self) -> Floats:
+        """Gives the network's answers at the held-out ratings."""
+        items = self._member.item_factors(self._residuals)
+        answers = np.empty(self._aims.nnz, np.float32)
+        users = np.flatnonzero(np.diff(self._aims.indptr))
+        for part in np.array_split(users, max(1, len(users) // 4096)):
+            factors = self._member.user_factors(self._residuals, part)
+            for user, own in zip(part, factors, strict=True):
+                start, end = self._aims.indptr[user : user + 2]
+                answers[start:end] = items.take(self._aims.indices[start:end], axis=0, mode="clip") @ own
+        return answers
+
+
+def _split(
+    ratings: scipy.sparse.csr_array, fraction: float, generator: np.random.Generator
+) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
+    """Holds a share of the ratings out, within the rows; none where that would leave nothing."""
+    count = int(fraction * ratings.nnz)
+    held_out = np.zeros(ratings.nnz, bool)
+    held_out[generator.permutation(ratings.nnz)[:count]] = True
+    return _entries_of(ratings, ~held_out), _entries_of(ratings, held_out)
+
+
+def _entries_of(matrix: scipy.sparse.csr_array, chosen: NDArray[np.bool_]) -> scipy.sparse.csr_array:
+    indptr = np.concatenate([[0], np.cumsum(chosen)])[matrix.indptr]
+    return scipy.sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
+
+
+def _weights(kinds: list[str], answers: NDArray[np.float32], aims: Floats) -> NDArray[np.float32]:
+    """Weighs networks of one kind alike, and the two kinds by least squares on the held-out ratings."""
+    by_items = np.array([by == "items" for by in kinds])
+    if by_items.all() or not by_items.any():
+        return np.full(len(kinds), 1 / len(kinds), np.float32)
+    share = ITEMS_WEIGHT
+    if len(aims):
+        one, other = answers[by_items].mean(axis=0), answers[~by_items].mean(axis=0)
+        difference = (one - other).astype(np.float64)
+        square = float(difference @ difference)
+        share = float(np.clip(difference @ (aims - other) / square, 0, 1)) if square > 0 else share
+    return np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum()).astype(np.float32)
+
+
+def _root_mean_square(errors: NDArray[np.floating]) -> float:
+    return float(np.sqrt(np.square(errors, dtype=np.float64).mean())) if len(errors) else float("nan")

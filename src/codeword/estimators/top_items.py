@@ -1,0 +1,40 @@
+"""The best items that a user has not rated, without a matrix of all users and all items."""
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+BATCH_CELLS = 2**22  # users x items whose scores exist at one time: 16 MiB, and twice that while they are ranked
+
+
+def batch_length(num_items: int) -> int:
+    """Gives how many users are ranked at a time."""
+    return max(1, BATCH_CELLS // max(1, num_items))
+
+
+def top_items(
+    scores: NDArray[np.float32], left_out: scipy.sparse.csr_array, k: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Gives the `k` best columns of each row.
+
+    Args:
+        scores: float32 of shape (rows, columns), overwritten; -inf is never chosen.
+        left_out: CSR of the same shape: stored entries are not chosen.
+        k: How many; at most the number of columns.
+
+    Returns:
+        Columns, -1 where a row has too few, and their scores, NaN there; both (rows, k), best first; among equal scores
+        the lower column.
+    """
+    rows = np.repeat(np.arange(len(scores)), np.diff(left_out.indptr))
+    scores[rows, left_out.indices] = -np.inf
+    if k < scores.shape[1]:
+        chosen = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k :]
+    else:
+        chosen = np.broadcast_to(np.arange(k), scores.shape)
+    chosen = np.sort(chosen, axis=1)
+    found = np.take_along_axis(scores, chosen, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    chosen, found = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(found, order, axis=1)
+    missing = np.isneginf(found)
+    return np.where(missing, -1, chosen), np.where(missing, np.float32(np.nan), found)
