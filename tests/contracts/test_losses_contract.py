@@ -35,7 +35,7 @@ class Example:
 
     @property
     def levels(self) -> np.ndarray:
-        return np.array(self.settings["levels"], np.float32)
+        return np.array(self.settings.get("levels", FOUR), np.float32)
 
     def data(self, shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gives class numbers, their levels and predictions, all sorts of them."""
@@ -75,6 +75,18 @@ def squared(aims: list[float]) -> Formula:
     return formula
 
 
+def without_first_class(formula: Formula) -> Formula:
+    """Class 0 is missing; scaled so that the mean over all cells of a row is the mean over its observed ones."""
+
+    def masked(classes: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        cost, slope = formula(classes, y_pred)
+        axes = tuple(range(1, classes.ndim))
+        share = (classes > 0) / np.maximum((classes > 0).mean(axis=axes, keepdims=True), 1e-9)
+        return cost * share, slope * share
+
+    return masked
+
+
 INF = float("inf")
 EXAMPLES: dict[str, list[Example]] = {
     "BinInsensitive": [
@@ -94,12 +106,22 @@ EXAMPLES: dict[str, list[Example]] = {
         Example({"levels": UNEQUAL, "edges": "floor"}, squared([-3.0, 0.05, 3.95, 11.45])),
         Example({"levels": UNEQUAL, "edges": [-2.0, 0.0, 1.0]}, squared(UNEQUAL)),
     ],
+    "Masked": [
+        Example({"loss": "mse", "missing": None}, squared(FOUR)),
+        Example({"loss": "mse", "missing": 0.0}, without_first_class(squared(FOUR))),
+    ],
 }
 CASES = [(name, number) for name, examples in EXAMPLES.items() for number in range(len(examples))]
 
 
 def make(class_name: str, number: int, **more: Any) -> Any:
     return getattr(losses, class_name)(**{**EXAMPLES[class_name][number].settings, **more})
+
+
+def make_for_classes(class_name: str) -> Any:
+    """Gives the loss with 0, 1, 2, 3 for levels."""
+    has_levels = "levels" in EXAMPLES[class_name][0].settings
+    return getattr(losses, class_name)(levels=4) if has_levels else make(class_name, 0)
 
 
 def all_losses(**more: Any) -> list[tuple[str, Example, Any]]:
@@ -192,7 +214,7 @@ def test_integer_targets_are_levels_too() -> None:
     for name in EXAMPLES:
         classes, _, y_pred = EXAMPLES[name][0].data((6, 3))
         for dtype in (np.float32, np.int32, np.uint8):
-            calls.append((getattr(losses, name)(levels=4), classes.astype(dtype), y_pred))
+            calls.append((make_for_classes(name), classes.astype(dtype), y_pred))
     got = np.reshape(values(calls), (len(EXAMPLES), 3))
     assert (got > 0).all()
     np.testing.assert_array_equal(got, got[:, :1].repeat(3, axis=1))
@@ -202,7 +224,7 @@ def test_nan_is_not_hidden() -> None:
     calls = []
     for _, example, loss in all_losses():
         _, y_true, y_pred = example.data((6, 3))
-        y_pred[2, 1] = np.nan
+        y_true[2, 1], y_pred[2, 1] = example.levels[-1], np.nan
         calls.append((loss, y_true, y_pred))
     assert np.isnan(values(calls)).all()
 
@@ -355,7 +377,7 @@ def test_cross_entropies_stay_finite_at_huge_logits() -> None:
 
 
 def test_bad_levels_and_edges_are_refused() -> None:
-    for name in EXAMPLES:
+    for name in ("BinInsensitive", "LevelCrossentropy", "OrdinalCrossentropy", "LevelSquaredError"):
         for levels in ([1], [0, 0, 1], [1, 0], [0, np.nan], "ab"):
             with pytest.raises(ParameterError, match=r"`levels` must be .*Received: "):
                 getattr(losses, name)(levels)

@@ -87,7 +87,18 @@ OF_CELLS = [
     Example({"levels": 2, "outputs": "binary_logits"}, binary_logits, lambda y: (y >= 0).astype(int), [0.0, 1.0]),
 ]
 OF_ROWS = [replace(example, settings={**example.settings, "by": "row"}) for example in OF_CELLS[::3]]
-EXAMPLES: dict[str, list[Example]] = {"ExactMatch": [*OF_CELLS, *OF_ROWS]}
+EXAMPLES: dict[str, list[Example]] = {
+    "ExactMatch": [*OF_CELLS, *OF_ROWS],
+    "Masked": [
+        Example({"metric": "accuracy", "missing": None}, exact_levels(FOUR), lambda y: class_in(FOUR, y), FOUR),
+        Example(
+            {"metric": "accuracy", "missing": None, "average": "row"},
+            exact_levels(FOUR),
+            lambda y: class_in(FOUR, y),
+            FOUR,
+        ),
+    ],
+}
 CASES = [(name, number) for name, examples in EXAMPLES.items() for number in range(len(examples))]
 every_metric = pytest.mark.parametrize(("name", "number"), CASES)
 

@@ -1,3 +1,4 @@
 """Metrics for outputs of few values."""
 
 from codeword.metrics.exact_match import ExactMatch as ExactMatch
+from codeword.metrics.masked import Masked as Masked
