@@ -20,9 +20,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 from results_file import ResultsFile, mean_and_spread
+from threadpoolctl import threadpool_limits
 
 import codeword as cw
-from codeword.datasets.movielens import RatingColumns
+from codeword.datasets import RatingColumns, planted_ratings, split_ratings
 from codeword.estimators.top_items import batch_length
 from codeword.training.biases import Biases
 from codeword.training.row_network import RowNetwork, gradient
@@ -87,43 +88,17 @@ def experiments(part: str, *, smoke: bool) -> Iterator[Result]:
 
 def fold(seed: int, smoke: bool) -> tuple[RatingColumns, RatingColumns]:
     """Gives a published split of MovieLens 100K, u1 for seed 0."""
-    return split(planted(300, 200, 9_000, seed)[0], seed) if smoke else cw.datasets.load_movielens_100k(seed + 1)
+    return (
+        split_ratings(planted_ratings(300, 200, 9_000, seed=seed)[0], seed=seed)
+        if smoke
+        else cw.datasets.load_movielens_100k(seed + 1)
+    )
 
 
 def random_split(seed: int, smoke: bool) -> tuple[RatingColumns, RatingColumns]:
     """Gives 90 % and 10 % of MovieLens 1M."""
-    return split(planted(300, 200, 9_000, seed)[0] if smoke else cw.datasets.load_movielens_1m(), seed)
-
-
-def split(ratings: RatingColumns, seed: int) -> tuple[RatingColumns, RatingColumns]:
-    order = np.random.default_rng(seed).permutation(len(ratings.ratings))
-    count = len(order) // 10
-    parts = [RatingColumns(*(column[part] for column in ratings)) for part in (order[count:], order[:count])]
-    return parts[0], parts[1]
-
-
-def planted(
-    num_users: int, num_items: int, num_ratings: int, seed: int, rank: int = 4
-) -> tuple[RatingColumns, NDArray[np.float32]]:
-    """Gives whole stars from 1 to 5 of a known truth, a few popular items and keen users having most; and the truth."""
-    random = np.random.default_rng(seed)
-    users, items = random.normal(size=(num_users, rank)), random.normal(size=(num_items, rank))
-    user_bias, item_bias = 0.4 * random.normal(size=num_users), 0.5 * random.normal(size=num_items)
-    keen, popular = random.lognormal(0, 1, num_users), random.lognormal(0, 1.3, num_items)
-    pairs: NDArray[np.int64] = np.empty(0, np.int64)
-    while len(pairs) < num_ratings:  # a pair at most once
-        some = num_ratings - len(pairs) + num_ratings // 8
-        user = np.searchsorted(np.cumsum(keen / keen.sum()), random.random(some)).clip(max=num_users - 1)
-        item = np.searchsorted(np.cumsum(popular / popular.sum()), random.random(some)).clip(max=num_items - 1)
-        pairs = np.unique(np.concatenate([pairs, user * num_items + item]))
-    user, item = np.divmod(random.permutation(pairs)[:num_ratings], num_items)
-    truth = np.empty(num_ratings, np.float32)
-    for start in range(0, num_ratings, 2**20):
-        part = slice(start, start + 2**20)
-        taste = np.einsum("ij,ij->i", users[user[part]], items[item[part]]) / np.sqrt(rank)
-        truth[part] = 3.4 + user_bias[user[part]] + item_bias[item[part]] + 0.7 * taste
-    stars = np.clip(np.round(truth + 0.7 * random.standard_normal(num_ratings, np.float32)), 1, 5)
-    return RatingColumns(user, item, stars.astype(np.float32)), truth
+    ratings = planted_ratings(300, 200, 9_000, seed=seed)[0] if smoke else cw.datasets.load_movielens_1m()
+    return split_ratings(ratings, seed=seed)
 
 
 def rmse(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> float:
@@ -179,14 +154,13 @@ def against_surprise(data: tuple[RatingColumns, RatingColumns]) -> dict[str, Any
 
 def new_people(seed: int, smoke: bool) -> dict[str, Any]:
     """Measures people who were not there in training, from nine tenths of their ratings, on the last tenth."""
-    ratings = planted(300, 200, 9_000, seed)[0] if smoke else cw.datasets.load_movielens_1m()
+    ratings = planted_ratings(300, 200, 9_000, seed=seed)[0] if smoke else cw.datasets.load_movielens_1m()
     random = np.random.default_rng(seed)
     chosen = random.permutation(np.unique(ratings.users))
     unseen = np.isin(ratings.users, chosen[: len(chosen) // 10])
     asked = random.random(len(unseen)) < 0.1
     train, given, test, control = (
-        RatingColumns(*(column[part] for column in ratings))
-        for part in (~unseen, unseen & ~asked, unseen & asked, ~asked)
+        ratings.rows(part) for part in (~unseen, unseen & ~asked, unseen & asked, ~(unseen & asked))
     )
     figures = {}
     for by in ("items", "users"):
@@ -206,7 +180,7 @@ def new_people(seed: int, smoke: bool) -> dict[str, Any]:
 def catalogue(seed: int, smoke: bool) -> dict[str, Any]:
     """Times an epoch on the same number of ratings of a catalogue, and of one four times as large."""
     users, items, count = (300, 250, 9_000) if smoke else (10_000, 5_000, 1_000_000)
-    data = {factor: planted(users, factor * items, count, seed)[0] for factor in (1, 4)}
+    data = {factor: planted_ratings(users, factor * items, count, seed=seed)[0] for factor in (1, 4)}
     figures: dict[str, Any] = {}
     for by in ("items", "users"):
         seconds: dict[int, list[float]] = {1: [], 4: []}
@@ -225,10 +199,10 @@ def catalogue(seed: int, smoke: bool) -> dict[str, Any]:
 
 def ten_million(by: str, smoke: bool) -> dict[str, Any]:
     users, items, count = (700, 100, 10_000) if smoke else (70_000, 10_000, 10_000_000)
-    ratings, truth = planted(users, items, count, seed=0)
+    ratings, truth = planted_ratings(users, items, count, seed=0)
     held = count // 50
     matrix = scipy.sparse.csr_array((ratings.ratings[held:], (ratings.users[held:], ratings.items[held:])))
-    test = RatingColumns(*(column[:held].copy() for column in ratings))
+    test = ratings.rows(np.arange(held))
     truth = truth[:held].clip(1, 5).copy()
     del ratings
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -259,7 +233,7 @@ def in_fresh_process(measure: Callable[..., dict[str, Any]], *arguments: Any) ->
 def recommend(seed: int, smoke: bool) -> dict[str, Any]:
     """Times ten recommendations for every user beside a bare matrix product and top 10 of the same factors."""
     users, items, count = (500, 400, 9_000) if smoke else (100_000, 10_000, 4_000_000)
-    model = cw.RatingAutoencoder(epochs=1, verbose=0, seed=seed).fit(planted(users, items, count, seed)[0])
+    model = cw.RatingAutoencoder(epochs=1, verbose=0, seed=seed).fit(planted_ratings(users, items, count, seed=seed)[0])
     asked = model.users_
 
     def plain() -> None:
@@ -291,6 +265,7 @@ def recommend(seed: int, smoke: bool) -> dict[str, Any]:
     }
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # as in training
 def density_figures(density: float, seed: int, smoke: bool) -> dict[str, Any]:
     """Times the gradient of one batch of 32,768 ratings by loops over entries and by dense products."""
     columns, entries, units = (300, 2_000, 16) if smoke else (6_000, 32_768, 250)

@@ -22,6 +22,8 @@ from codeword.output_file import replaced_whole
 
 FORMAT_VERSION = (1, 0)
 CONFIG, WEIGHTS, MANIFEST = "config.json", "weights.safetensors", "manifest.json"
+# What decides codes and answers, beside the arrays; how those were learned does not.
+IDENTITY = ("estimator", "data", "code", "input_shape", "members")
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
 
@@ -88,6 +90,11 @@ def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
 def refused(path: str | Path, why: str) -> ModelFileError:
     """Gives the error for a model file whose content cannot be a model's."""
     return ModelFileError(f"{path}: {why}. It was damaged or not written by codeword. Restore it from a copy.")
+
+
+def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    """Gives the fingerprint of a model from all its parts."""
+    return fingerprint({name: config[name] for name in IDENTITY if name in config}, arrays)
 
 
 def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:

@@ -8,9 +8,10 @@ from codeword import __version__
 
 _COMMANDS = {
     "demo": "See 8x8 images become 8 bytes each and come back.",
-    "fit": "Train an autoencoder on a file and save it.",
+    "fit": "Train an autoencoder, or a recommender, on a file and save it.",
     "encode": "Turn rows into codes.",
     "decode": "Turn codes into rows.",
+    "recommend": "Find the items that people would rate highest.",
 }
 
 
@@ -44,4 +45,6 @@ def main() -> None:
       codeword fit images.npy --data levels:0,.25,.5,.75 --code bits:64 --output digits.codeword
       codeword encode digits.codeword images.npy codes.npy
       codeword decode digits.codeword codes.npy images-again.npy
+      codeword fit ratings.csv --data ratings:1-5 --output films.codeword
+      codeword recommend films.codeword --user 42 -k 10
     """

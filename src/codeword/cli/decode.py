@@ -31,9 +31,9 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
     check_suffix(output)
     check_writable(output)
 
-    from codeword.estimators.loading import load
+    from codeword.cli.models import load_autoencoder
 
-    autoencoder = load(model)
+    autoencoder = load_autoencoder(model)
     autoencoder.verbose = progress_level(quiet, as_json)
     packed, _ = read_codes(codes, fingerprint=autoencoder.fingerprint_)
     rows = autoencoder.decode(packed)

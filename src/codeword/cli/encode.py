@@ -31,9 +31,9 @@ def encode(model: Path, input: Path, output: Path, quiet: bool, as_json: bool) -
     check_writable(output)
     x = read_array(input)
 
-    from codeword.estimators.loading import load
+    from codeword.cli.models import load_autoencoder
 
-    autoencoder = load(model)
+    autoencoder = load_autoencoder(model)
     autoencoder.verbose = progress_level(quiet, as_json)
     codes = autoencoder.encode(x)
     fingerprint = autoencoder.fingerprint_

@@ -32,7 +32,7 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, result)) + 2
     for name, value in result.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else value
+        shown = f"{value:.4f}" if isinstance(value, float) else "none" if value is None else value
         click.echo(f"{name.replace('_', ' '):<{width}}{shown}")
 
 

@@ -4,31 +4,17 @@ import io
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import scipy.io
 import scipy.sparse
-from numpy.typing import NDArray
 
 from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
+from codeword.datasets.rating_columns import RatingColumns
 from codeword.errors import ParameterError, TableFileError
 
 _HOME = "https://files.grouplens.org/datasets/movielens/"
 _TIMEOUT_SECONDS = 60
-
-
-class RatingColumns(NamedTuple):
-    """Ratings as three columns; `RatingAutoencoder.fit` takes them as they are.
-
-    Attributes:
-        users, items: int64 ids as published, from 1.
-        ratings: float32, whole stars from 1 to 5.
-    """
-
-    users: NDArray[np.int64]
-    items: NDArray[np.int64]
-    ratings: NDArray[np.float32]
 
 
 def load_movielens_100k(

@@ -15,8 +15,8 @@ from codeword.code_kinds import Bits, CodeKind
 from codeword.data_kinds import DataKind, infer_data_kind
 from codeword.errors import DivergedError, ParameterError
 from codeword.estimators import input_checks
-from codeword.estimators.model_parts import model_fingerprint, parts_of
-from codeword.model_file import write_model_file
+from codeword.estimators.model_parts import parts_of
+from codeword.model_file import model_fingerprint, write_model_file
 from codeword.networks.assembly import build_autoencoder
 from codeword.networks.code_path import default_swap
 from codeword.networks.heads import loss_of, metrics_of

@@ -13,10 +13,10 @@ from codeword.data_kinds import Levels
 from codeword.errors import CodewordError, ParameterError
 from codeword.estimators.autoencoder import Autoencoder
 from codeword.estimators.input_checks import check_settings
-from codeword.estimators.model_parts import PARAMETERS, fit_by_parts, model_fingerprint, unfitted_from
+from codeword.estimators.model_parts import PARAMETERS, fit_by_parts, unfitted_from
 from codeword.estimators.rating_autoencoder import RatingAutoencoder
 from codeword.estimators.rating_loading import rating_autoencoder_from
-from codeword.model_file import read_model_file, refused
+from codeword.model_file import model_fingerprint, read_model_file, refused
 
 _TYPES = {
     "estimator": str,

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.code_kinds import code_kind_from_config
 from codeword.data_kinds import data_kind_from_config
-from codeword.model_file import fingerprint
 
 PARAMETERS = (
     "noise",
@@ -20,8 +19,6 @@ PARAMETERS = (
     "patience",
     "seed",
 )
-# What decides codes and decoded values, beside the weights; how those were learned does not.
-IDENTITY = ("estimator", "data", "code", "input_shape", "members")
 
 
 def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -43,11 +40,6 @@ def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         for number, variable in enumerate(network.weights):
             arrays[f"{part}/{number:03d}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)
     return config, arrays
-
-
-def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Gives the fingerprint of a model from its parts."""
-    return fingerprint({name: config[name] for name in IDENTITY if name in config}, arrays)
 
 
 def unfitted_from(config: dict[str, Any], estimator: type, *, encoder: Any = None, decoder: Any = None) -> Any:

@@ -13,12 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError
 from codeword.estimators import rating_checks
-from codeword.estimators.model_parts import model_fingerprint
 from codeword.estimators.rating_member import ROW_LENGTH
 from codeword.estimators.rating_parts import rating_parts_of
 from codeword.estimators.rating_training import train_members
 from codeword.estimators.top_items import batch_length, top_items
-from codeword.model_file import write_model_file
+from codeword.model_file import model_fingerprint, write_model_file
 from codeword.rating_table import COLUMNS, RatingTable, as_rating_table
 from codeword.training.row_network import Floats
 
@@ -157,12 +156,7 @@ class RatingAutoencoder(BaseEstimator):
             DataTypeError: If ids are numbers where training had text, or the other way round.
         """
         check_is_fitted(self)
-        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
-        if len(rows) != len(columns):
-            raise DataError(
-                f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. For every "
-                "item of one user, repeat the user."
-            )
+        rows, columns = self._pairs(users, items)
         scores = np.empty(len(rows), np.float32)
         order = np.argsort(rows, kind="stable")  # so that a user is worked out once or twice, not once a pair
         for start in range(0, len(order), PAIRS):
@@ -173,6 +167,12 @@ class RatingAutoencoder(BaseEstimator):
             scores[pairs] = own + biases[which] + self._item_biases[columns[pairs]]
         answers = self._answers(scores, rounded)
         return (answers, self._rated_users[rows] & self._rated_items[columns]) if return_known else answers
+
+    def predict_biases(self, users: Any, items: Any) -> NDArray[np.float32]:
+        """Predicts from the biases alone, what any network must be better than: like `predict`."""
+        check_is_fitted(self)
+        rows, columns = self._pairs(users, items)
+        return self._answers(self._user_biases[rows] + self._item_biases[columns], rounded=False)
 
     def predict_rows(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
         """Predicts all items for people whom the model has never seen, from their ratings alone, without training.
@@ -217,13 +217,20 @@ class RatingAutoencoder(BaseEstimator):
         return self._recommended(matrix.shape[0], k, scored)
 
     def evaluate(self, ratings: Any) -> dict[str, float]:
-        """Compares ratings with predictions: "rmse" and "mae" in units of the ratings, and the share "known"."""
+        """Compares ratings with predictions.
+
+        Returns:
+            "rmse" and "mae" in units of the ratings, "rmse_biases" of the biases alone, to compare with, and "known",
+            the share of ratings whose user and item both were rated in training.
+        """
         check_is_fitted(self)
         table = as_rating_table(ratings, self.data_, columns=self.columns)
         entries = table.matrix.tocoo()
         users, items = table.users.values[entries.row], table.items.values[entries.col]
         predicted, known = self.predict(users, items, return_known=True)
-        return {**self.data_.metrics(entries.data, predicted, {}), "known": float(known.mean())}
+        biases = self.data_.metrics(entries.data, self.predict_biases(users, items), {})
+        figures = self.data_.metrics(entries.data, predicted, {})
+        return {**figures, "rmse_biases": biases["rmse"], "known": float(known.mean())}
 
     def score(self, ratings: Any, y: Any = None) -> float:
         """Gives the negative root mean squared error, so that more is better."""
@@ -266,12 +273,23 @@ class RatingAutoencoder(BaseEstimator):
     def decoder_(self) -> Any:
         return self._keras_models()[2]
 
+    def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Gives the positions of users and items, -1 for unknown ones."""
+        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
+        if len(rows) != len(columns):
+            raise DataError(
+                f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. For every "
+                "item of one user, repeat the user."
+            )
+        return rows, columns
+
     def _keras_models(self) -> Any:
         from codeword.networks.rating_models import keras_models  # only who asks for Keras models loads Keras
 
         check_is_fitted(self)
         network = self.members_[0].network
-        return keras_models(network.kernel_in, network.bias_in, network.kernel_out, row_length=ROW_LENGTH)
+        kernel_out = network.kernel_out + network.common_out
+        return keras_models(network.kernel_in, network.bias_in, kernel_out, row_length=ROW_LENGTH)
 
     @property
     def _unit(self) -> float:

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, ParameterError
-from codeword.estimators.model_parts import model_fingerprint
 from codeword.estimators.rating_autoencoder import RatingAutoencoder
 from codeword.estimators.rating_checks import KINDS_BY, check_settings
 from codeword.estimators.rating_parts import PARAMETERS, expected_shapes, fit_by_parts, unfitted_from
-from codeword.model_file import refused
+from codeword.model_file import model_fingerprint, refused
 
 _TYPES = {"estimator": str, "parameters": dict, "data": dict, "members": list}
 _DTYPES = {"biases/mean": "float64", "validation_rmse": "float64"}

@@ -40,7 +40,7 @@ class Member:
         if self.by == "items":
             factors = self.network.hidden(entering(residuals.T.tocsr()))
         else:
-            factors = self.network.kernel_out.copy()
+            factors = self.network.kernel_out + self.network.common_out
         factors[~rated] = 0
         return factors
 
@@ -52,7 +52,7 @@ class Member:
             users: Rows of it.
         """
         if self.by == "items":
-            factors = self.network.kernel_out.take(users, axis=0, mode="clip")
+            factors = self.network.kernel_out.take(users, axis=0, mode="clip") + self.network.common_out
         else:
             factors = self.network.hidden(entering(residuals[users]))
         factors[np.diff(residuals.indptr)[users] == 0] = 0
@@ -61,9 +61,9 @@ class Member:
     def new_user_factors(self, residuals: scipy.sparse.csr_array, item_factors: Floats) -> Floats:
         """Gives one vector for each user never seen, from the residuals of their own ratings alone, untrained.
 
-        Where a row is an item, a new user is a new column, whose output weights are the ridge regression of their
-        residuals on the items' codes: what training leads to, given the codes. Where a row is a user, the network
-        simply reads it.
+        Where a row is an item, a new user is a new column, whose output weights are what all columns share and the
+        ridge regression of the rest on the items' codes: what training leads to, given the codes. Where a row is a
+        user, the network simply reads it.
         """
         if self.by == "users":
             factors = self.network.hidden(entering(residuals))
@@ -73,7 +73,8 @@ class Member:
         for user, (start, end) in enumerate(zip(residuals.indptr[:-1], residuals.indptr[1:], strict=True)):
             if end > start:
                 codes = item_factors[residuals.indices[start:end]].astype(np.float64)
-                factors[user] = ridge_regression(codes, residuals.data[start:end].astype(np.float64), self.ridge)
+                rest = residuals.data[start:end] - codes @ self.network.common_out
+                factors[user] = self.network.common_out + ridge_regression(codes, rest, self.ridge)
         return factors
 
 

@@ -12,6 +12,7 @@ from codeword.rating_table import Ids, RatingTable
 from codeword.training.biases import Biases
 from codeword.training.row_network import RowNetwork
 
+WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
 PARAMETERS = (
     "by",
     "members",
@@ -53,7 +54,7 @@ def rating_parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
         **_ids_to_arrays("items", model._table.items),
     }
     for number, member in enumerate(model.members_):
-        for name in ("kernel_in", "bias_in", "kernel_out"):
+        for name in WEIGHTS:
             arrays[f"members/{number:03d}/{name}"] = getattr(member.network, name)
     return config, arrays
 
@@ -85,7 +86,7 @@ def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[A
     model.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
     model.members_ = []
     for number, by in enumerate(config["members"]):
-        parts = (arrays[f"members/{number:03d}/{name}"] for name in ("kernel_in", "bias_in", "kernel_out"))
+        parts = (arrays[f"members/{number:03d}/{name}"] for name in WEIGHTS)
         model.members_.append(Member(by, RowNetwork(*parts), float(model.weight_decay)))
     model.member_weights_ = arrays["members/weights"]
     model.validation_rmse_ = float(arrays["validation_rmse"][0])
@@ -105,9 +106,8 @@ def expected_shapes(config: dict[str, Any], num_users: int, num_items: int) -> d
     units = config["parameters"]["units"]
     for number, by in enumerate(config["members"]):
         columns = num_users if by == "items" else num_items
-        shapes[f"members/{number:03d}/kernel_in"] = (columns, units)
-        shapes[f"members/{number:03d}/bias_in"] = (units,)
-        shapes[f"members/{number:03d}/kernel_out"] = (columns, units)
+        for name in WEIGHTS:
+            shapes[f"members/{number:03d}/{name}"] = (columns, units) if name.startswith("kernel") else (units,)
     return shapes
 
 

@@ -48,6 +48,43 @@ def save_image_rows(path: str | Path, rows: dict[str, NDArray[Any]], *, title: s
     figure.savefig(path, dpi=150)
 
 
+def save_error_by_count(
+    path: str | Path,
+    counts: NDArray[Any],
+    errors: dict[str, NDArray[Any]],
+    *,
+    title: str = "",
+    label: str = "ratings that the user has in training",
+) -> None:
+    """Draws the root mean squared error by how much is known, in eight groups of equally many answers.
+
+    Args:
+        path: File to write; its suffix says the format.
+        counts: How much was known for each answer, `(n,)`.
+        errors: By name of the method the errors of its answers, `(n,)`.
+        title: Above the picture.
+        label: Below the picture: what was counted.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    figure = require_matplotlib()(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    groups = [group for group in np.array_split(np.argsort(counts, kind="stable"), 8) if len(group)]
+    middles = [float(np.median(counts[group])) for group in groups]
+    for name, values in errors.items():
+        heights = [float(np.sqrt(np.square(values[group], dtype=np.float64).mean())) for group in groups]
+        axis.plot(middles, heights, marker="o", label=name)
+    if min(middles) > 0:
+        axis.set_xscale("log")
+    axis.set_xlabel(label)
+    axis.set_ylabel("root mean squared error")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
 def _frame(x: int, y: int) -> Any:
     from matplotlib.patches import Rectangle
 

@@ -5,11 +5,12 @@ what the entries cost, and the numbers are the same whichever backend is in use.
 backends' own, taken through `losses.Masked`.
 
     hidden = sigmoid(input @ kernel_in + bias_in)              (rows, units)
-    output = hidden @ kernel_out.T                             only where the row has entries
+    output = hidden @ (kernel_out + common_out).T              only where the row has entries
     cost   = ½ sum((output - target)²)
 
-Both kernels have one row a column of the data, so that a batch needs only the rows of the columns that occur in it. The
-output has no bias: what a column owes to itself alone is taken off the targets before, and one more changed nothing.
+Both kernels have one row a column of the data, so that a batch needs only the rows of the columns that occur in it.
+`common_out` is what all columns share; weight decay then pulls a column to the others instead of to 0. The output has
+no bias: what a column owes to itself alone is taken off the targets before, and one more changed nothing.
 """
 
 from dataclasses import dataclass
@@ -20,16 +21,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-DENSE_ABOVE = 0.03 # share of filled cells from which dense products are faster; benchmarks/ratings.py --part density
+DENSE_ABOVE = 0.08  # share of filled cells from which dense products are faster; benchmarks/ratings.py --part density
 
 
 @dataclass
 class RowNetwork:
-    """The weights, float32: `kernel_in` and `kernel_out` of shape (columns, units), `bias_in` of shape (units,)."""
+    """The weights, float32: kernels of shape (columns, units); `bias_in` and `common_out` of shape (units,)."""
 
     kernel_in: Floats
     bias_in: Floats
     kernel_out: Floats
+    common_out: Floats
 
     @classmethod
     def random(cls, num_columns: int, units: int, generator: np.random.Generator) -> "RowNetwork":
@@ -38,7 +40,7 @@ class RowNetwork:
         kernels = generator.random((2, num_columns, units), np.float32)
         kernels -= np.float32(0.5)
         kernels *= np.float32(2 * limit)
-        return cls(kernels[0], np.zeros(units, np.float32), kernels[1])
+        return cls(kernels[0], np.zeros(units, np.float32), kernels[1], np.zeros(units, np.float32))
 
     def hidden(self, rows: scipy.sparse.csr_array) -> Floats:
         """Gives the hidden layer's values: (rows, units)."""
@@ -46,11 +48,11 @@ class RowNetwork:
 
     def rows_of(self, columns: NDArray[np.intp]) -> "RowNetwork":
         """Gives the part of the network that rows with entries in these columns alone use: copies."""
-        return RowNetwork(self.kernel_in[columns], self.bias_in, self.kernel_out[columns])
+        return RowNetwork(self.kernel_in[columns], self.bias_in, self.kernel_out[columns], self.common_out)
 
     def copy(self) -> "RowNetwork":
         """Gives a network of the same weights that shares none of them."""
-        return RowNetwork(self.kernel_in.copy(), self.bias_in.copy(), self.kernel_out.copy())
+        return RowNetwork(self.kernel_in.copy(), self.bias_in.copy(), self.kernel_out.copy(), self.common_out.copy())
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -80,19 +82,21 @@ def gradient(
         dense = inputs.nnz > DENSE_ABOVE * inputs.shape[0] * inputs.shape[1]
     entering = inputs.toarray() if dense else inputs
     hidden = sigmoid(_product(entering, network.kernel_in) + network.bias_in)  # (rows, units)
+    kernel_out = network.kernel_out + network.common_out
     if dense:
         stored = _row_of_entries(inputs), inputs.indices
-        error = (hidden @ network.kernel_out.T)[stored] - targets
+        error = (hidden @ kernel_out.T)[stored] - targets
         errors = np.zeros(inputs.shape, np.float32)
         errors[stored] = error
     else:
-        error = _outputs_at(inputs, hidden, network.kernel_out) - targets
+        error = _outputs_at(inputs, hidden, kernel_out) - targets
         errors = scipy.sparse.csr_array((error, inputs.indices, inputs.indptr), shape=inputs.shape)
-    to_hidden = _product(errors, network.kernel_out) * hidden * (1 - hidden)
+    to_hidden = _product(errors, kernel_out) * hidden * (1 - hidden)
     whole = RowNetwork(
         kernel_in=_product(entering.T, to_hidden),
         bias_in=to_hidden.sum(axis=0),
         kernel_out=_product(errors.T, hidden),
+        common_out=errors.sum(axis=1) @ hidden,
     )
     return whole, float(error @ error)
 

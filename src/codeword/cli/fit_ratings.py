@@ -1,0 +1,49 @@
+"""Trains what `codeword fit --data ratings:1-5` asks for: a recommender, from a table of ratings."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from codeword.data_kinds import Ratings
+
+
+def fit_ratings(
+    input: Path, output: Path, *, data: Ratings, validation: Path | None, **settings: Any
+) -> dict[str, Any]:
+    """Trains a `RatingAutoencoder` on a table, saves it and tells what it made.
+
+    Args:
+        input: A `.csv` or `.parquet` table with a row for each rating.
+        output: The `.codeword` file to write.
+        data: The scale.
+        validation: A table of held-out ratings; None: a random part of `input`.
+        settings: Of the estimator.
+
+    Returns:
+        What to report. "rmse" is None where no rating was held out, which happens with very few.
+    """
+    from codeword.estimators.rating_autoencoder import RatingAutoencoder
+
+    model = RatingAutoencoder(scale=(data.low, data.high), step=data.step, **settings)
+    model.fit(input, validation_data=validation)
+    fingerprint = model.save(output)
+    return {
+        "model": str(output),
+        "fingerprint": fingerprint,
+        "ratings": int(model._table.matrix.nnz),
+        "users": len(model.users_),
+        "items": len(model.items_),
+        "scale": [data.low, data.high],
+        "step": data.step,
+        "networks": len(model.members_),
+        "epochs": max(len(member.history["mse"]) for member in model.members_),
+        **_errors(model, validation),
+    }
+
+
+def _errors(model: Any, validation: Path | None) -> dict[str, Any]:
+    if validation is not None:  # all of the file, also people and items that training had not
+        return {"measured_on": "validation", **model.evaluate(validation)}
+    if math.isnan(model.validation_rmse_):
+        return {"measured_on": None, "rmse": None}
+    return {"measured_on": "held-out ratings", "rmse": model.validation_rmse_}

@@ -1,0 +1,144 @@
+"""`codeword recommend`: the items that people would rate highest, from a model of ratings."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from codeword.cli.columns_option import columns_option
+from codeword.cli.recommendation_output import check_table_path, print_table, write_columns
+from codeword.cli.reporting import errors_in_words, json_option, report
+
+
+class Recommendations(NamedTuple):
+    """Ids of people `(n,)`, whether the model knows them `(n,)`, items and ratings `(n, k)`, NaN where none is left."""
+
+    users: Any
+    known: Any
+    items: Any
+    ratings: Any
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  codeword recommend films.codeword --user 42 --user 43 -k 10
+  codeword recommend films.codeword --new ratings-of-new-people.csv --output best.parquet"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--user", "-u", "users", multiple=True, help="Id of a user of the training data; may be repeated.")
+@click.option(
+    "--new",
+    type=click.Path(path_type=Path),
+    help="Ratings of people whom the model has never seen, .csv or .parquet; answered without training.",
+)
+@columns_option
+@click.option("--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Items a person.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="A .csv or .parquet table to write instead of printing."
+)
+@json_option
+@errors_in_words
+def recommend(
+    model: Path,
+    users: tuple[str, ...],
+    new: Path | None,
+    columns: tuple[str, ...] | None,
+    k: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Recommend items to users of MODEL, or to new people, best first; what they have rated is left out.
+
+    Who has no rating that the model knows gets the items that are rated highest in general, and is marked.
+    """
+    if bool(users) == (new is not None):
+        raise click.UsageError("Give either --user, once or several times, or --new with a table of ratings.")
+    if columns is not None and new is None:
+        raise click.UsageError("--columns names the columns of the table that --new gives. Give --new as well.")
+    if output is not None:
+        check_table_path(output)
+
+    from codeword.cli.models import load_recommender
+
+    recommender = load_recommender(model)
+    k = min(k, len(recommender.items_))
+    if new is None:
+        found = _for_users(recommender, users, k)
+    else:
+        found = _for_new(recommender, new, columns or recommender.columns, k)
+    if output is not None:
+        report(_write(output, found), as_json=as_json)
+    elif as_json:
+        report({"recommendations": _records(found)}, as_json=True)
+    else:
+        print_table(_records(found))
+
+
+def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
+    import numpy as np
+
+    users = _ids(texts, model.users_.dtype.kind)
+    items, ratings = model.recommend(users, k)
+    # Only rated items are recommended, so that their pairs tell of the user; who has none left has rated them all.
+    _, known = model.predict(users, items[:, 0], return_known=True)
+    return Recommendations(users, known | np.isnan(ratings[:, 0]), items, ratings)
+
+
+def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
+    import numpy as np
+
+    from codeword.rating_table import as_rating_table
+
+    table = as_rating_table(path, model.data_, columns=columns, name=str(path), empty=True)
+    entries = table.matrix.tocoo()
+    # Not the path again: one reading, and the same people in the same order.
+    rows = table.users.values[entries.row], table.items.values[entries.col], entries.data
+    items, ratings = model.recommend_rows(rows, k)
+    rated_known = entries.row[np.isin(table.items.values, model.items_)[entries.col]]
+    known = np.bincount(rated_known, minlength=len(table.users)) > 0
+    return Recommendations(table.users.values, known, items, ratings)
+
+
+def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
+    """Gives ids as the model has them, whole numbers or text."""
+    import numpy as np
+
+    from codeword.errors import ParameterError
+
+    if dtype_kind == "U":
+        return np.array(texts)
+    for text in texts:
+        if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or abs(int(text)) >= 2**63:
+            raise ParameterError(
+                f"`--user` must be a whole number, as all ids of users in this model are. Received: {text!r}. "
+                "Give ids of the training data."
+            )
+    return np.array([int(text) for text in texts], np.int64)
+
+
+def _records(found: Recommendations) -> list[dict[str, Any]]:
+    import numpy as np
+
+    left = ~np.isnan(found.ratings)
+    return [
+        {"user": user, "known": known, "items": items[some].tolist(), "ratings": ratings[some].tolist()}
+        for user, known, items, ratings, some in zip(
+            found.users.tolist(), found.known.tolist(), found.items, found.ratings, left, strict=True
+        )
+    ]
+
+
+def _write(path: Path, found: Recommendations) -> dict[str, Any]:
+    import numpy as np
+
+    left = ~np.isnan(found.ratings)
+    users = np.repeat(found.users, left.sum(axis=1))
+    write_columns(path, {"user": users, "item": found.items[left], "rating": found.ratings[left]})
+    return {
+        "users": len(found.users),
+        "unknown_users": found.users[~found.known].tolist(),
+        "rows": len(users),
+        "written_to": str(path),
+    }

@@ -1,0 +1,63 @@
+"""Recommendations as a table: printed, or written to a file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+HEADER = ("user", "item", "rating")
+
+
+def print_table(records: list[dict[str, Any]]) -> None:
+    """Prints a line for each recommendation, and below a remark on who got none, or not their own."""
+    lines = [
+        (str(record["user"]), str(item), f"{rating:.3f}")
+        for record in records
+        for item, rating in zip(record["items"], record["ratings"], strict=True)
+    ]
+    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
+    for user, item, rating in [HEADER, *lines]:
+        click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {rating:>{widths[2]}}")
+    remarks = [remark for record in records for remark in _remarks(record)]
+    if remarks:
+        click.echo("\n" + "\n".join(remarks))
+
+
+def check_table_path(path: Path) -> None:
+    """Refuses a place where `write_columns` would fail.
+
+    Raises:
+        TableFileError: If the suffix is no table's.
+        OutputPathError: If the place cannot be written to.
+    """
+    from codeword.errors import TableFileError
+    from codeword.output_file import check_writable
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise TableFileError(f"{path} must end in .csv or .parquet, a table. Received: {path.suffix!r}. Rename it.")
+    check_writable(path)
+
+
+def write_columns(path: Path, columns: dict[str, Any]) -> None:
+    """Writes columns of one length, numbers or text, to a .csv or .parquet file, whole or not at all.
+
+    Raises:
+        OutputPathError: If the place cannot be written to.
+    """
+    import duckdb
+
+    from codeword.output_file import replaced_whole
+
+    options = "FORMAT parquet" if path.suffix == ".parquet" else "FORMAT csv, HEADER"
+    with replaced_whole(path) as file, duckdb.connect() as connection:
+        connection.register("columns", columns)
+        target = file.name.replace("'", "''")
+        connection.execute(f"COPY columns TO '{target}' ({options}, USE_TMP_FILE false)")
+
+
+def _remarks(record: dict[str, Any]) -> list[str]:
+    if not record["items"]:
+        return [f"User {record['user']} has rated every item: nothing is left."]
+    if not record["known"]:
+        return [f"User {record['user']} has no rating that the model knows: these items are rated highest in general."]
+    return []

@@ -1,0 +1,46 @@
+"""Ratings of a known truth: always there, nothing to download."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.datasets.rating_columns import RatingColumns
+
+NOISE = 0.7  # standard deviation of a rating around the truth, in stars
+
+
+def planted_ratings(
+    num_users: int = 600, num_items: int = 400, num_ratings: int = 30_000, *, rank: int = 4, seed: int = 0
+) -> tuple[RatingColumns, NDArray[np.float32]]:
+    """Makes whole stars from 1 to 5 around a truth of low rank.
+
+    The truth is 3.4, a bias of the user, one of the item and a product of `rank` tastes; a rating is the truth and
+    noise of standard deviation .7, rounded. A few keen users and popular items have most of the ratings.
+
+    Args:
+        num_users, num_items: How many there may be; some get no rating.
+        num_ratings: Different pairs, in random order; at most half of all.
+        rank: Number of tastes.
+        seed: Same seed, same ratings.
+
+    Returns:
+        Ratings, and the truth of each, float32 `(num_ratings,)`, not limited to 1 to 5.
+    """
+    random = np.random.default_rng(seed)
+    users, items = random.normal(size=(num_users, rank)), random.normal(size=(num_items, rank))
+    user_bias, item_bias = 0.4 * random.normal(size=num_users), 0.5 * random.normal(size=num_items)
+    keen = np.cumsum(random.lognormal(0, 1, num_users))
+    popular = np.cumsum(random.lognormal(0, 1.3, num_items))
+    pairs: NDArray[np.int64] = np.empty(0, np.int64)
+    while len(pairs) < num_ratings:  # each pair at most once
+        some = num_ratings - len(pairs) + num_ratings // 8
+        user = np.searchsorted(keen, random.random(some) * keen[-1]).clip(max=num_users - 1)
+        item = np.searchsorted(popular, random.random(some) * popular[-1]).clip(max=num_items - 1)
+        pairs = np.unique(np.concatenate([pairs, user * num_items + item]))
+    user, item = np.divmod(random.permutation(pairs)[:num_ratings], num_items)
+    truth = np.empty(num_ratings, np.float32)
+    for start in range(0, num_ratings, 2**20):
+        part = slice(start, start + 2**20)
+        taste = np.einsum("ij,ij->i", users[user[part]], items[item[part]]) / np.sqrt(rank)
+        truth[part] = 3.4 + user_bias[user[part]] + item_bias[item[part]] + 0.7 * taste
+    noisy = truth + np.float32(NOISE) * random.standard_normal(num_ratings, np.float32)
+    return RatingColumns(user, item, np.clip(np.round(noisy), 1, 5)), truth

@@ -1,0 +1,301 @@
+"""The command line for ratings, as a user runs it: fit a recommender, recommend, tell mistakes."""
+
+import json
+
+import duckdb
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import codeword as cw
+from codeword.cli import main
+from codeword.cli.recommendation_output import write_columns
+from codeword.tables import read_columns
+
+NUM_USERS, NUM_ITEMS = 40, 30
+FIT = ["--data", "ratings:1-5", "--epochs", 1, "--json"]
+
+
+def run(*words, exit_code=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+def write(path, table):
+    columns = {name: np.asarray(values) for name, values in table.items()}
+    write_columns(path, columns)
+
+
+def some_ratings():
+    """Every user rates about half of the items; user 100 + i item j as (i + j) % 5 + 1. User 139 rates all but two."""
+    rows, columns = np.meshgrid(np.arange(NUM_USERS), np.arange(NUM_ITEMS), indexing="ij")
+    keep = np.random.default_rng(0).random(rows.shape) < 0.5
+    keep[-1] = np.arange(NUM_ITEMS) > 1
+    keep[-2] = True
+    return {"user": 100 + rows[keep], "item": columns[keep], "rating": (rows + columns)[keep] % 5 + 1}
+
+
+def as_texts(table):
+    return {
+        "name": np.array([f"ann{user}" for user in table["user"]], object),
+        "film": np.array([f"film, {item:02d}" for item in table["item"]], object),
+        "stars": table["rating"] / 2,
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli-ratings")
+    table = some_ratings()
+    write(folder / "ratings.csv", table)
+    write(folder / "texts.parquet", as_texts(table))
+    write(folder / "new.csv", {"user": [8, 8, 3], "item": [4, 5, 4], "rating": [5, 1, 3]})
+    run("fit", folder / "ratings.csv", "-o", folder / "films.codeword", *FIT)
+    words = ["--data", "ratings:.5-5/.5", "--columns", "name, film,stars", "--by", "both", "--members", 2]
+    run("fit", folder / "texts.parquet", "-o", folder / "texts.codeword", *words, "--epochs", 1, "--json")
+    images = cw.datasets.four_level_digits()[:20]
+    np.save(folder / "images.npy", images)
+    cw.Autoencoder(code=cw.Bits(8), hidden=(8,), epochs=1, verbose=0).fit(images).save(folder / "rows.codeword")
+    return folder
+
+
+def recommended(folder, *words, model="films.codeword"):
+    return json.loads(run("recommend", folder / model, *words, "--json").output)["recommendations"]
+
+
+def test_fit_tells_what_it_made(folder):
+    result = json.loads(run("fit", folder / "ratings.csv", "-o", folder / "again.codeword", *FIT).output)
+    model = cw.load(folder / "films.codeword")
+    assert result["fingerprint"] == model.fingerprint_
+    assert result["ratings"] == len(some_ratings()["user"])
+    assert (result["users"], result["items"], result["scale"], result["step"]) == (40, 30, [1, 5], None)
+    assert (result["networks"], result["epochs"]) == (1, 1)
+    assert (result["measured_on"], result["rmse"]) == ("held-out ratings", model.validation_rmse_)
+    shown = run("fit", folder / "ratings.csv", "-o", folder / "again.codeword", *FIT[:-1], "--quiet").output
+    assert "held-out ratings" in shown
+
+
+def test_fit_takes_its_options_to_the_estimator(folder):
+    words = ["--by", "users", "--members", 2, "--patience", 7, "--seed", 5, "--epochs", 2]
+    output = folder / "options.codeword"
+    run("fit", folder / "ratings.csv", "-o", output, "--data", "ratings:.5-5/.5", *words, "--quiet")
+    model = cw.load(output)
+    assert (model.by, model.members, model.patience, model.seed, model.epochs) == ("users", 2, 7, 5, 2)
+    assert (model.data_, model.scale, model.step) == (cw.Ratings(0.5, 5, 0.5), (0.5, 5), 0.5)
+    assert cw.load(folder / "texts.codeword").columns == ("name", "film", "stars")
+
+
+def test_fit_measures_on_a_validation_file_if_given(folder):
+    pairs = {"user": [100, 101, 7], "item": [0, 1, 2], "rating": [3, 3, 3]}
+    write(folder / "held-out.csv", pairs)
+    words = ["fit", folder / "ratings.csv", "-o", folder / "v.codeword", "--validation", folder / "held-out.csv", *FIT]
+    result = json.loads(run(*words).output)
+    predicted = cw.load(folder / "v.codeword").predict(pairs["user"], pairs["item"])
+    assert result["measured_on"] == "validation"
+    assert result["rmse"] == pytest.approx(np.sqrt(np.mean((predicted - 3) ** 2)))
+    assert result["known"] == pytest.approx(2 / 3)
+
+
+def test_fit_says_when_nothing_was_held_out(folder):
+    write(folder / "few.csv", {"user": [1, 1, 2], "item": [1, 2, 1], "rating": [1, 5, 3]})
+    result = json.loads(run("fit", folder / "few.csv", "-o", folder / "few.codeword", *FIT).output)
+    assert (result["measured_on"], result["rmse"]) == (None, None)
+    words = ["fit", folder / "few.csv", "-o", folder / "few.codeword", *FIT[:-1], "--quiet"]
+    assert "measured on  none" in run(*words).output
+
+
+def test_recommendations_are_those_of_the_model(folder):
+    items, ratings = cw.load(folder / "films.codeword").recommend([103, 100], 4)
+    first, second = recommended(folder, "--user", 103, "--user", 100, "-k", 4)
+    assert set(first) == {"user", "known", "items", "ratings"}
+    assert (first["user"], first["known"], first["items"]) == (103, True, items[0].tolist())
+    assert (second["user"], second["known"], second["items"]) == (100, True, items[1].tolist())
+    np.testing.assert_allclose([first["ratings"], second["ratings"]], ratings, rtol=1e-6)
+    table = some_ratings()
+    assert not set(first["items"]) & set(table["item"][table["user"] == 103].tolist())
+
+
+def test_an_unknown_user_gets_the_items_of_the_highest_biases_and_is_marked(folder):
+    (unknown,) = recommended(folder, "--user", 7, "-k", 3)
+    model = cw.load(folder / "films.codeword")
+    assert (unknown["user"], unknown["known"]) == (7, False)
+    assert unknown["items"] == np.argsort(-model.biases_.items, kind="stable")[:3].tolist()
+    shown = run("recommend", folder / "films.codeword", "--user", 7, "--user", 100).output
+    assert "User 7 has no rating that the model knows" in shown
+    assert "User 100" not in shown
+
+
+def test_fewer_items_than_asked_for_are_not_filled_up(folder):
+    two, none = recommended(folder, "--user", 139, "--user", 138, "-k", 1000)
+    assert (sorted(two["items"]), len(two["ratings"])) == ([0, 1], 2)
+    assert (none["items"], none["ratings"], none["known"]) == ([], [], True)
+    shown = run("recommend", folder / "films.codeword", "--user", 138).output
+    assert shown.splitlines() == ["user  item  rating", "", "User 138 has rated every item: nothing is left."]
+
+
+def test_the_printed_table(folder):
+    (found,) = recommended(folder, "--user", 100, "-k", 2)
+    lines = run("recommend", folder / "films.codeword", "--user", 100, "-k", 2).output.splitlines()
+    assert lines[0] == "user  item  rating"
+    pairs = zip(found["items"], found["ratings"], strict=True)
+    assert [line.split() for line in lines[1:]] == [["100", str(item), f"{rating:.3f}"] for item, rating in pairs]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_new_people_come_in_ascending_order_of_their_ids(folder):
+    third, eighth = recommended(folder, "--new", folder / "new.csv", "-k", 3)
+    assert [(who["user"], who["known"]) for who in (third, eighth)] == [(3, True), (8, True)]
+    items, ratings = cw.load(folder / "films.codeword").recommend_rows(folder / "new.csv", 3)
+    np.testing.assert_array_equal([third["items"], eighth["items"]], items)
+    np.testing.assert_allclose([third["ratings"], eighth["ratings"]], ratings, rtol=1e-6)
+    assert 4 not in third["items"]
+
+
+def test_a_new_person_who_rated_nothing_that_the_model_knows_is_marked(folder):
+    table = {"user": ["zoe", "zoe", "bob"], "item": [4, 999, 999], "rating": [5, 1, 1]}
+    write(folder / "strangers.csv", table)
+    bob, zoe = recommended(folder, "--new", folder / "strangers.csv")
+    assert [(who["user"], who["known"]) for who in (bob, zoe)] == [("bob", False), ("zoe", True)]
+
+
+def test_no_new_people_at_all_get_an_empty_table(folder):
+    nobody = {"user": np.zeros(0, int), "item": np.zeros(0, int), "rating": np.zeros(0)}
+    write(folder / "nobody.parquet", nobody)
+    assert recommended(folder, "--new", folder / "nobody.parquet") == []
+    assert run("recommend", folder / "films.codeword", "--new", folder / "nobody.parquet").output == (
+        "user  item  rating\n"
+    )
+
+
+def test_ids_that_are_text(folder):
+    known, unknown = recommended(folder, "--user", "ann100", "--user", "42", "-k", 2, model="texts.codeword")
+    assert [(who["user"], who["known"]) for who in (known, unknown)] == [("ann100", True), ("42", False)]
+    assert all(item.startswith("film, ") for item in known["items"])
+    new = ["--new", folder / "texts.parquet", "-k", 2]  # the columns' names are the model's own
+    assert recommended(folder, *new, model="texts.codeword")[0]["user"] == "ann100"
+
+
+def test_columns_of_new_ratings_can_be_named(folder):
+    rename = {"item": "what", "user": "who", "rating": "how"}
+    table = read_columns(folder / "new.csv")
+    write(folder / "renamed.parquet", {rename[name]: table[name] for name in rename})
+    named = recommended(folder, "--new", folder / "renamed.parquet", "--columns", "who,what,how")
+    assert named == recommended(folder, "--new", folder / "new.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("model", ["films", "texts"])
+def test_recommendations_as_a_file(folder, suffix, model):
+    users = [f"ann{user}" if model == "texts" else user for user in (7, 100, 139)]
+    words = [word for user in users for word in ("--user", user)]
+    path = folder / f"it's {model}.{suffix}"
+    told = json.loads(run("recommend", folder / f"{model}.codeword", *words, "-k", 5, "-o", path, "--json").output)
+    assert told == {"users": 3, "unknown_users": users[:1], "rows": 12, "written_to": str(path)}
+    expected = recommended(folder, *words, "-k", 5, model=f"{model}.codeword")
+    written = read_columns(path)
+    assert list(written) == ["user", "item", "rating"]
+    assert written["user"].tolist() == [users[0]] * 5 + [users[1]] * 5 + [users[2]] * 2
+    assert written["item"].tolist() == [item for who in expected for item in who["items"]]
+    np.testing.assert_allclose(written["rating"], [r for who in expected for r in who["ratings"]], rtol=1e-6)
+
+
+def test_a_file_of_no_recommendations_keeps_its_types(folder):
+    run("recommend", folder / "films.codeword", "--user", 138, "-o", folder / "none.parquet")
+    with duckdb.connect() as connection:
+        described = connection.execute(f"DESCRIBE SELECT * FROM '{folder / 'none.parquet'}'").fetchall()
+    assert [(name, kind) for name, kind, *_ in described] == [
+        ("user", "BIGINT"),
+        ("item", "BIGINT"),
+        ("rating", "FLOAT"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "ratings:1-5", "--code", "bits:64"], "--code works only without --data ratings. Received: --data"),
+        (["--data", "ratings:1-5", "--edges", "floor"], "--edges works only without --data ratings."),
+        (["--data", "ratings:1-5", "--hidden", "8"], "--hidden works only without --data ratings."),
+        (["--data", "real", "--by", "users"], "--by works only with --data ratings:1-5"),
+        (["--members", 2], "--members works only with --data ratings:1-5 or another scale. Received: no --data"),
+        (["--columns", "a,b,c"], "--columns works only with --data ratings:1-5"),
+        (["--data", "ratings:1-5", "--columns", "a,b"], "Received: 'a,b'"),
+        (["--data", "ratings:1-5", "--columns", "a,a,b"], "Received: 'a,a,b'"),
+        (["--data", "ratings:1-5", "--members", 0], "0 is not in the range"),
+        (["--data", "ratings:1-5", "--by", "films"], "'films' is not one of"),
+        (["--data", "ratings:5-1"], "Received: (5, 1)"),
+        (["--data", "ratings:1-5/3"], "Received: 3"),
+    ],
+)
+def test_options_that_do_not_go_together(folder, words, message):
+    shown = run("fit", folder / "ratings.csv", "-o", folder / "never.codeword", *words, exit_code=2).output
+    assert message in shown
+    assert not (folder / "never.codeword").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Give either --user"),
+        (["--user", 100, "--new", "new.csv"], "Give either --user"),
+        (["--user", 100, "--columns", "a,b,c"], "Give --new as well"),
+        (["--user", 100, "-k", 0], "0 is not in the range"),
+        (["--new", "new.csv", "--columns", "a,b,c,d"], "Received: 'a,b,c,d'"),
+    ],
+)
+def test_recommend_called_wrongly(folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    assert message in run("recommend", "films.codeword", *words, exit_code=2).output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["recommend", "films.codeword", "--user", "ann"], "Received: 'ann'"),
+        (["recommend", "films.codeword", "--user", "1.0"], "Received: '1.0'"),
+        (["recommend", "films.codeword", "--user", "9223372036854775808"], "Received: '9223372036854775808'"),
+        (["recommend", "films.codeword", "--new", "texts.parquet"], "Received: name, film, stars"),
+        (["recommend", "films.codeword", "--new", "nowhere.csv"], "no such file"),
+        (["recommend", "films.codeword", "--new", "images.npy"], "must be a table, .csv or .parquet"),
+        (["recommend", "films.codeword", "--new", "outside.csv"], "Received: 1 others; min=1, max=6"),
+        (["recommend", "texts.codeword", "--new", "new.csv", "--columns", "user,item,rating"], "must be texts"),
+        (["recommend", "films.codeword", "--user", "100", "-o", "never.npy"], "must end in .csv or .parquet"),
+        (["recommend", "films.codeword", "--user", "100", "-o", "no/never.csv"], "nothing was written"),
+        (["recommend", "nowhere.codeword", "--user", "100"], "no such file"),
+        (["recommend", "rows.codeword", "--user", "100"], "Received: Autoencoder, a model of rows. Train one"),
+        (["encode", "films.codeword", "images.npy", "never.npy"], "Received: RatingAutoencoder, a model of ratings."),
+        (["decode", "films.codeword", "images.npy", "never.npy"], "Use it with `codeword recommend`"),
+        (["fit", "outside.csv", "-o", "never.codeword", *FIT], "Received: 1 others; min=1, max=6"),
+        (["fit", "texts.parquet", "-o", "never.codeword", *FIT], "Received: name, film, stars"),
+        (["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--columns", "user,film,rating"], "without film"),
+        (["fit", "images.npy", "-o", "never.codeword", *FIT], "must be a table, .csv or .parquet"),
+        (["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "outside.csv"], "Received: 1 others"),
+        (["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "texts.parquet"], "validation_data"),
+        (["fit", "ratings.csv", "-o", "no/never.codeword", *FIT], "nothing was written"),
+    ],
+)
+def test_bad_data_is_told_in_words(folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    write(folder / "outside.csv", {"user": [1, 2], "item": [1, 2], "rating": [1, 6]})
+    result = run(*words, exit_code=1)
+    assert message in result.output
+    assert result.output.startswith("Error: ")
+    assert not list(folder.glob("never*"))
+
+
+def test_nothing_is_trained_for_a_place_that_cannot_be_written(folder, monkeypatch):
+    trained = []
+    monkeypatch.setattr(cw.RatingAutoencoder, "fit", lambda *_, **__: trained.append(1))
+    words = ["fit", folder / "ratings.csv", "-o", folder / "missing" / "never.codeword", *FIT]
+    assert "nothing was written" in run(*words, exit_code=1).output
+    assert not trained
+
+
+def test_a_file_without_a_header_and_half_stars(folder):
+    table = some_ratings()
+    lines = [f"{user},{item},{rating / 2}" for user, item, rating in zip(*table.values(), strict=True)]
+    (folder / "bare.csv").write_text("\n".join(lines))
+    words = ["fit", folder / "bare.csv", "-o", folder / "bare.codeword", "--data", "ratings:.5-2.5/.5"]
+    result = json.loads(run(*words, "--epochs", 1, "--json").output)
+    assert (result["users"], result["scale"], result["step"]) == (40, [0.5, 2.5], 0.5)
