@@ -30,13 +30,17 @@ from codeword.training.row_network import RowNetwork, gradient
 
 PARTS = ("movielens_100k", "movielens_1m", "against_surprise", "new_people", "catalogue", "ten_million", "recommend")
 PARTS += ("density",)
-QUALITY = {"by": "both", "members": 4, "units": 350}
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "default, nothing held out": {"validation_fraction": 0.0},
-    "both, 4 members, 350 units, nothing held out": {**QUALITY, "validation_fraction": 0.0},
-    "both, 4 members, 350 units": QUALITY,
     "by users": {"by": "users"},
+    "both, 4 members, 350 units, 20 epochs, nothing held out": {
+        "by": "both",
+        "members": 4,
+        "units": 350,
+        "epochs": 20,
+        "validation_fraction": 0.0,
+    },
 }
 Result = tuple[str, Callable[[int], dict[str, Any]], int]
 

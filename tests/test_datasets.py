@@ -209,3 +209,17 @@ def test_movielens_has_its_published_size() -> None:
     assert len(million.ratings) == 1_000_209
     train, test = datasets.load_movielens_100k(1)
     assert (len(train.users), len(test.users)) == (80_000, 20_000)
+
+
+def test_planted_ratings_are_stars_around_their_truth() -> None:
+    ratings, truth = datasets.planted_ratings(200, 100, 4_000, seed=3)
+    again, _ = datasets.planted_ratings(200, 100, 4_000, seed=3)
+    assert all((one == other).all() for one, other in zip(ratings, again, strict=True))
+    assert sorted(set(ratings.ratings.tolist())) == [1, 2, 3, 4, 5]
+    assert len(set(zip(ratings.users.tolist(), ratings.items.tolist(), strict=True))) == 4_000
+    inner = (truth > 2) & (truth < 4)  # where the ends do not cut the noise: .7, and 1/12 of rounding
+    assert abs(np.std((ratings.ratings - truth)[inner]) - np.sqrt(0.49 + 1 / 12)) < 0.03
+    train, test = datasets.split_ratings(ratings, seed=1)
+    assert (len(train.users), len(test.users)) == (3_600, 400)
+    both = np.concatenate([train.users * 1_000 + train.items, test.users * 1_000 + test.items])
+    assert sorted(both) == sorted(ratings.users * 1_000 + ratings.items)

@@ -49,3 +49,14 @@ def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     assert "360 images as 2880 bytes: 8 each" in shown
     assert "cells where stored differs from trained: 0" in shown
     assert (tmp_path / "levels.png").exists()
+
+
+def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ratings.py", "--epochs", "2"])
+    runpy.run_path(str(ROOT / "examples" / "ratings.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert "of the biases alone" in shown
+    assert "Ada, never seen before" in shown
+    assert (tmp_path / "ratings.png").exists()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import codeword as cw
 from codeword.code_kinds import Bits, Floats, Scalars
 from codeword.estimators.model_parts import parts_of
+from codeword.estimators.rating_parts import rating_parts_of
 from codeword.packing import pack
 from codeword.tables import read_codes
 
@@ -80,3 +81,18 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
     assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))) == set(config)
     listed = DOCUMENT[DOCUMENT.index("`parameters` has exactly") :].partition("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", listed)) == {"parameters", *config["parameters"]}
+
+
+def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: dict[str, Any]) -> None:
+    ratings, _ = cw.datasets.planted_ratings(30, 25, 250)
+    model = cw.RatingAutoencoder(scale=(0, 6), by="both", units=5, epochs=2, verbose=0).fit(ratings)
+    config, arrays = rating_parts_of(model)
+    for user, item in ((0, 0), (3, 7), (11, 2), (len(model.users_) - 1, len(model.items_) - 1)):
+        expected = model.predict(model.users_[[user]], model.items_[[item]])[0]
+        assert names["answer"](config, arrays, user, item) == pytest.approx(expected, abs=1e-4)
+    section = DOCUMENT[DOCUMENT.index("## 4.") : DOCUMENT.index("## 5.")]
+    for entry in (*config, *config["parameters"], *config["data"]):
+        assert f"`{entry}`" in section, entry
+    for name in arrays:
+        documented = re.sub(r"/\d{3}/.*", "/<number>", name)
+        assert documented in section, name

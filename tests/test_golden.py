@@ -8,7 +8,7 @@ import pytest
 
 import codeword as cw
 from codeword import packing
-from codeword.tables import read_array, read_codes
+from codeword.tables import read_array, read_codes, read_columns
 
 MARGIN = 5e-5  # within it another backend may give another symbol
 FOLDERS = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if (path / "model.codeword").is_file())
@@ -56,3 +56,10 @@ def test_rows_encode_to_the_same_codes_outside_the_margin(folder: Path, model: c
     clear = margin >= MARGIN
     assert clear.mean() > 0.99
     np.testing.assert_array_equal(packing.unpack(codes, model.code_)[clear], stored[clear])
+
+
+def test_a_model_of_ratings_gives_the_same_answers(folder: Path) -> None:
+    stored = read_columns(folder / "ratings.csv")
+    model = cw.load(folder / "ratings.codeword")
+    np.testing.assert_allclose(model.predict(stored["user"], stored["item"]), stored["predicted"], atol=1e-5)
+    assert len(np.unique(stored["predicted"])) > 30

@@ -123,27 +123,61 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         raise DataError(
             f"`{name}` must have an id in every row. Received: {int(np.ma.getmaskarray(ids).sum())} empty. Drop them."
         )
-    array = np.atleast_1d(np.asarray(ids))
+    of_text = isinstance(ids, list | tuple) and len(ids) > 0 and isinstance(ids[0], str)
+    array = np.atleast_1d(np.asarray(ids, object if of_text else None))
+    if array.size == 0 and array.ndim == 1:
+        return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
+    _refuse_too_large(array, name)
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
-        if kinds and all(issubclass(kind, str) for kind in kinds):
-            array = array.astype(str)
-        elif kinds and all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+        if all(issubclass(kind, str) for kind in kinds):
+            return _texts(array, name)
+        if all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
             array = array.astype(np.int64)
         else:
-            found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
+            found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DataTypeError(
                 f"`{name}` must hold ids that are all whole numbers or all text. Received: {found}. Drop the rows "
                 "without an id, or write all as text: column.astype(str)."
             )
-    if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)) and np.isfinite(array).all():
+    if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)  # whole numbers that a frame keeps as floats
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise DataTypeError(
             f"`{name}` must hold ids, one a row: whole numbers or text. Received: shape {array.shape}, dtype "
             f"{array.dtype}. Write them as text: column.astype(str)."
         )
-    return array if array.dtype.kind == "U" else array.astype(np.int64)
+    return _texts(array, name) if array.dtype.kind == "U" else array.astype(np.int64)
+
+
+def _refuse_too_large(array: NDArray[Any], name: str) -> None:
+    """Refuses whole numbers of which two could become one id: floats from 2**53 on, others beyond 64 bits."""
+    limit = 2**53 if array.dtype.kind == "f" else 2**63
+    if array.dtype.kind in "fu":
+        large = np.abs(array) >= limit
+    elif array.dtype.kind == "O":
+        large = np.array([isinstance(value, int) and not -limit <= value < limit for value in array.flat])
+    else:
+        return
+    if large.any():
+        raise DataError(
+            f"`{name}` must hold ids that are exact as 64-bit whole numbers. Received: {int(large.sum())} that are "
+            f"not, the first {array[large][0]!s}. Write them as text: column.astype(str)."
+        )
+
+
+def _texts(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Gives texts as a text array; refuses what would not come back from it, or from a file."""
+    zeros = sum("\0" in text for text in set(array.flat)) if array.dtype.kind == "O" else 0
+    array = np.ascontiguousarray(array.astype(str))
+    characters = array.view(np.uint32) if array.dtype.itemsize else np.zeros(0, np.uint32)
+    halves = int(((characters >= 0xD800) & (characters < 0xE000)).sum())
+    if zeros or halves:
+        raise DataError(
+            f"`{name}` must hold text of whole characters, without NUL. Received: {zeros} ids with NUL, {halves} "
+            "halves of characters. Mend the encoding where it was read."
+        )
+    return array
 
 
 def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]:

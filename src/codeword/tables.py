@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind, code_kind_from_config
-from codeword.errors import CodeError, DataError, TableFileError
+from codeword.errors import CodeError, DataError, OutputPathError, TableFileError
 from codeword.output_file import replaced_whole
 
 SUFFIXES = (".npy", ".csv", ".parquet")
@@ -92,6 +92,20 @@ def write_array(path: str | Path, array: NDArray[Any]) -> None:
     _write(Path(path), array, metadata=None)
 
 
+def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Writes a table, whole or not at all.
+
+    Args:
+        path: `.csv` or `.parquet`.
+        columns: By name arrays of one length, numbers or text.
+
+    Raises:
+        OutputPathError: If the place cannot be written to.
+    """
+    with replaced_whole(path) as file:
+        _copy_columns(columns, file.name, "FORMAT parquet" if Path(path).suffix == ".parquet" else "FORMAT csv, HEADER")
+
+
 def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
     """Reads codes, and refuses those of another model.
 
@@ -157,16 +171,23 @@ def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) 
 
 
 def _copy_table(array: NDArray[Any], target: str, suffix: str, metadata: dict[str, Any] | None) -> None:
-    options = "HEADER"
+    options = "FORMAT csv, HEADER"
     if suffix == ".parquet":
         text = json.dumps(metadata).replace("'", "''")
         options = "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     columns = {f"c{number}": np.ascontiguousarray(native[:, number]) for number in range(array.shape[1])}
-    with duckdb.connect() as connection:
-        connection.register("columns", columns)
-        # Straight into the file that `replaced_whole` syncs and renames.
-        connection.execute(f"COPY columns TO '{_quoted(target)}' ({options}, USE_TMP_FILE false)")
+    _copy_columns(columns, target, options)
+
+
+def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
+    try:
+        with duckdb.connect() as connection:
+            connection.register("columns", columns)
+            # Straight into the file that `replaced_whole` syncs and renames.
+            connection.execute(f"COPY columns TO '{_quoted(target)}' ({options}, USE_TMP_FILE false)")
+    except duckdb.IOException as error:
+        raise OutputPathError(f"{target} must be a place with room. Received: {error}. Free some.") from error
 
 
 def _read_columns(path: Path) -> dict[str, Any]:

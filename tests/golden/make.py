@@ -1,15 +1,16 @@
-"""Writes the golden files of this version: python tests/golden/make.py
+"""Writes the golden files of this version: python tests/golden/make.py [codes|ratings]
 
 Run it before a release, never after: what a version has written, all later ones must read.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
 import codeword as cw
 from codeword.datasets import four_level_digits
-from codeword.tables import write_array, write_codes
+from codeword.tables import write_array, write_codes, write_columns
 
 NUM_ROWS = 64
 
@@ -17,6 +18,21 @@ NUM_ROWS = 64
 def main() -> None:
     folder = Path(__file__).parent / ".".join(cw.__version__.split(".")[:2])
     folder.mkdir(exist_ok=True)
+    for part in sys.argv[1:] or ("codes", "ratings"):
+        {"codes": write_codes_of_digits, "ratings": write_ratings}[part](folder)
+
+
+def write_ratings(folder: Path) -> None:
+    ratings, _ = cw.datasets.planted_ratings(40, 30, 400)
+    users = np.array([f"user é {number}" for number in range(40)])[ratings.users]
+    model = cw.RatingAutoencoder(by="both", units=4, epochs=3, seed=0, verbose=0)
+    model.fit((users, ratings.items, ratings.ratings))
+    model.save(folder / "ratings.codeword")
+    asked, items = np.repeat(model.users_[:8], 5), np.tile(model.items_[:5], 8)
+    write_columns(folder / "ratings.csv", {"user": asked, "item": items, "predicted": model.predict(asked, items)})
+
+
+def write_codes_of_digits(folder: Path) -> None:
     digits = four_level_digits()
     model = cw.Autoencoder(
         data=cw.Levels([0, 0.25, 0.5, 0.75]), code=cw.Bits(10), hidden=(8,), epochs=5, seed=0, verbose=0

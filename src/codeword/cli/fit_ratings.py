@@ -30,7 +30,7 @@ def fit_ratings(
     return {
         "model": str(output),
         "fingerprint": fingerprint,
-        "ratings": int(model._table.matrix.nnz),
+        "ratings": model.num_ratings_,
         "users": len(model.users_),
         "items": len(model.items_),
         "scale": [data.low, data.high],

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import click
 
 from codeword.cli.columns_option import columns_option
-from codeword.cli.recommendation_output import check_table_path, print_table, write_columns
+from codeword.cli.recommendation_output import check_table_path, print_table
 from codeword.cli.reporting import errors_in_words, json_option, report
 
 
@@ -132,6 +132,8 @@ def _records(found: Recommendations) -> list[dict[str, Any]]:
 
 def _write(path: Path, found: Recommendations) -> dict[str, Any]:
     import numpy as np
+
+    from codeword.tables import write_columns
 
     left = ~np.isnan(found.ratings)
     users = np.repeat(found.users, left.sum(axis=1))

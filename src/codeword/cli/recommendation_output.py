@@ -38,23 +38,6 @@ def check_table_path(path: Path) -> None:
     check_writable(path)
 
 
-def write_columns(path: Path, columns: dict[str, Any]) -> None:
-    """Writes columns of one length, numbers or text, to a .csv or .parquet file, whole or not at all.
-
-    Raises:
-        OutputPathError: If the place cannot be written to.
-    """
-    import duckdb
-
-    from codeword.output_file import replaced_whole
-
-    options = "FORMAT parquet" if path.suffix == ".parquet" else "FORMAT csv, HEADER"
-    with replaced_whole(path) as file, duckdb.connect() as connection:
-        connection.register("columns", columns)
-        target = file.name.replace("'", "''")
-        connection.execute(f"COPY columns TO '{target}' ({options}, USE_TMP_FILE false)")
-
-
 def _remarks(record: dict[str, Any]) -> list[str]:
     if not record["items"]:
         return [f"User {record['user']} has rated every item: nothing is left."]

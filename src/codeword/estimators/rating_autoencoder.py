@@ -54,7 +54,7 @@ class RatingAutoencoder(BaseEstimator):
 
     Attributes:
         data_: The `Ratings` kind.
-        users_, items_: Ids, ascending: int64 or text, `(num_users,)` and `(num_items,)`.
+        users_, items_: Ids, ascending: int64 or text, `(num_users,)` and `(num_items,)`; num_ratings_: their ratings.
         biases_: Mean and biases on a scale from 0 to 4.
         members_: The trained networks, with a `history` each; member_weights_: their weights in the answer.
         model_, encoder_, decoder_: Keras models of the first network, made when asked for; copies.
@@ -129,6 +129,11 @@ class RatingAutoencoder(BaseEstimator):
         if validation_data is not None:
             given = as_rating_table(validation_data, kind, columns=self.columns, name="validation_data")
             held_out = self._scaled(self._matrix_of_known(given, table, "validation_data"), kind)
+            if held_out.nnz == 0:
+                raise DataError(
+                    f"`validation_data` must hold ratings of users and items of the training data. Received: "
+                    f"{given.matrix.nnz} ratings of others. Hold ratings out within the rows."
+                )
         trained = train_members(self, self._scaled(table.matrix, kind), held_out)
 
         self.data_, self._table = kind, table
@@ -204,7 +209,7 @@ class RatingAutoencoder(BaseEstimator):
 
         Returns:
             Ids of items and predicted ratings within the scale, both of shape `(n, k)`, best first. Where fewer items
-            are left the rating is NaN and the id -1, or "" if ids are text.
+            are left the rating is NaN, and the id, -1 or "", means nothing.
         """
         check_is_fitted(self)
         rows = self._table.users.positions(users, "users")
@@ -260,6 +265,10 @@ class RatingAutoencoder(BaseEstimator):
     @property
     def items_(self) -> NDArray[Any]:
         return self._table.items.values
+
+    @property
+    def num_ratings_(self) -> int:
+        return int(self._table.matrix.nnz)
 
     @property
     def model_(self) -> Any:

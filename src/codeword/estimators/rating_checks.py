@@ -38,9 +38,9 @@ def check_settings(model: Any) -> Ratings:
         if getattr(model, name) == 1:
             raise ParameterError(f"`{name}` must be less than 1. Received: 1: nothing would be left to learn from.")
     names = model.columns
-    if isinstance(names, str) or len(names) != 3 or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str) or len(set(names)) != 3 or not all(isinstance(name, str) for name in names):
         raise ParameterError(
-            f"`columns` must name the columns of users, items and ratings. Received: {names!r}. "
+            f"`columns` must name the three columns of users, items and ratings. Received: {names!r}. "
             'Write ("user", "item", "rating").'
         )
     return kind

@@ -60,8 +60,8 @@ def fit_rows(
                 kept = generator.random(batch.nnz, np.float32) >= np.float32(noise)
                 batch.data *= kept * np.float32(1 / (1 - noise))
             slope, squares = gradient(part, batch, targets[entries])
+            rate = learning_rate * _rate_share((step + 0.5) / num_steps)
             step += 1
-            rate = learning_rate * _rate_share(step / num_steps)
             for name in ("kernel_in", "kernel_out"):
                 optimizers[name].update(columns, getattr(slope, name), rate=rate, decay=weight_decay / steps_per_epoch)
             for name in ("bias_in", "common_out"):
