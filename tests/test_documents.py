@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -22,6 +22,9 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     if number == 0:
         assert "of the cells come back exactly" in capsys.readouterr().out
         assert set(namespace["restored"].ravel()) <= {0, 0.25, 0.5, 0.75}
+    elif number == 1:
+        assert namespace["items"].shape == namespace["scores"].shape == (1, 10)
+        assert namespace["rec"].evaluate(namespace["test"])["rmse"] < 0.87
     else:
         assert namespace["model"].output_shape == (None, 64)
 

@@ -127,6 +127,9 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
     array = np.atleast_1d(np.asarray(ids, object if of_text else None))
     if array.size == 0 and array.ndim == 1:
         return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        empty = int(np.isnan(array).sum())
+        raise DataError(f"`{name}` must have an id in every row. Received: {empty} missing (NaN). Drop those rows.")
     _refuse_too_large(array, name)
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
@@ -156,7 +159,7 @@ def _refuse_too_large(array: NDArray[Any], name: str) -> None:
     if array.dtype.kind in "fu":
         large = np.abs(array) >= limit
     elif array.dtype.kind == "O":
-        large = np.array([isinstance(value, int) and not -limit <= value < limit for value in array.flat])
+        large = np.array([isinstance(value, int) and not -limit <= value < limit for value in array.flat], bool)
     else:
         return
     if large.any():
@@ -218,6 +221,8 @@ def _numbers(values: Any, name: str) -> NDArray[np.float32]:
     array = np.asarray(values)
     if array.dtype.kind == "O":
         try:
+            if any(isinstance(value, str | bytes) for value in array.flat):
+                raise TypeError("text")
             array = array.astype(np.float64)  # Decimal, or None, which becomes NaN
         except (TypeError, ValueError) as error:
             raise DataTypeError(f"`{name}` must hold numbers as ratings. Received: {error}. Convert them.") from error
@@ -225,7 +230,13 @@ def _numbers(values: Any, name: str) -> NDArray[np.float32]:
         raise DataTypeError(
             f"`{name}` must hold numbers as ratings, one a row. Received: shape {array.shape}, dtype {array.dtype}."
         )
-    return array.astype(np.float32)
+    return _narrow(array)
+
+
+def _narrow(array: Any) -> Any:
+    """Gives float32 numbers; what is too large for them becomes infinite, and is refused with the infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def _matrix_of(matrix: Any, name: str, users: Ids | None = None, items: Ids | None = None) -> scipy.sparse.csr_array:
@@ -236,7 +247,7 @@ def _matrix_of(matrix: Any, name: str, users: Ids | None = None, items: Ids | No
             f"{matrix.dtype}."
         )
     coo = matrix.tocoo()
-    rows = scipy.sparse.csr_array(coo.astype(np.float32))  # sums what stands twice; undone below
+    rows = scipy.sparse.csr_array(_narrow(coo))  # sums what stands twice; undone below
     if rows.nnz < coo.nnz:
         order = np.lexsort((coo.col, coo.row))
         row, column, value = coo.row[order], coo.col[order], coo.data[order]
@@ -252,7 +263,7 @@ def _matrix_of(matrix: Any, name: str, users: Ids | None = None, items: Ids | No
                 "their mean."
             )
         keep = np.append(True, ~again)
-        rows = scipy.sparse.csr_array((value[keep], (row[keep], column[keep])), shape=coo.shape, dtype=np.float32)
+        rows = scipy.sparse.csr_array((_narrow(value[keep]), (row[keep], column[keep])), shape=coo.shape)
     rows.sort_indices()
     if not np.isfinite(rows.data).all():
         wrong = int(np.argmax(~np.isfinite(rows.data)))

@@ -76,7 +76,9 @@ class Ratings(DataKind):
                 f"{int(outside.sum())} others; min={x.min():g}, max={x.max():g}. {hint}"
             )
         if self.step is not None:
-            off = np.abs(x - self.quantize(x)) > 1e-4 * self.step
+            # float32 cannot hold most steps; allow what it rounds, but never half a step.
+            rounding = float(np.finfo(np.float32).eps) * max(abs(self.low), abs(self.high))
+            off = np.abs(x - self.quantize(x)) > min(max(1e-4 * self.step, rounding), 0.49 * self.step)
             if off.any():
                 raise DataError(
                     f"Ratings must lie on the steps of {self.step:g} from {self.low:g}. Received: {int(off.sum())} "

@@ -294,11 +294,13 @@ class RatingAutoencoder(BaseEstimator):
 
     def _keras_models(self) -> Any:
         from codeword.networks.rating_models import keras_models  # only who asks for Keras models loads Keras
+        from codeword.training.fitting import seeded
 
         check_is_fitted(self)
         network = self.members_[0].network
         kernel_out = network.kernel_out + network.common_out
-        return keras_models(network.kernel_in, network.bias_in, kernel_out, row_length=ROW_LENGTH)
+        with seeded(int(self.seed)):
+            return keras_models(network.kernel_in, network.bias_in, kernel_out, row_length=ROW_LENGTH)
 
     @property
     def _unit(self) -> float:

@@ -23,7 +23,7 @@ def check_settings(model: Any) -> Ratings:
             f"`scale` must be the lowest and the highest rating. Received: {model.scale!r}. Write (1, 5)."
         ) from error
     kind = Ratings(low, high, model.step)
-    if model.by not in KINDS_BY:
+    if not isinstance(model.by, str) or model.by not in KINDS_BY:
         raise ParameterError(f'`by` must be "items", "users" or "both". Received: {model.by!r}.')
     for name in ("members", "units", "epochs", "patience"):
         check_number(name, getattr(model, name), Integral, 1)
@@ -38,7 +38,8 @@ def check_settings(model: Any) -> Ratings:
         if getattr(model, name) == 1:
             raise ParameterError(f"`{name}` must be less than 1. Received: 1: nothing would be left to learn from.")
     names = model.columns
-    if isinstance(names, str) or len(set(names)) != 3 or not all(isinstance(name, str) for name in names):
+    three = isinstance(names, tuple | list) and len(names) == 3 and all(isinstance(name, str) for name in names)
+    if not three or len(set(names)) != 3:
         raise ParameterError(
             f"`columns` must name the three columns of users, items and ratings. Received: {names!r}. "
             'Write ("user", "item", "rating").'

@@ -1,5 +1,6 @@
 """Makes a rating autoencoder again from its file, trusting nothing."""
 
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, ParameterError
+from codeword.estimators.input_checks import check_number
 from codeword.estimators.rating_autoencoder import RatingAutoencoder
-from codeword.estimators.rating_checks import KINDS_BY, check_settings
+from codeword.estimators.rating_checks import check_settings
 from codeword.estimators.rating_parts import PARAMETERS, expected_shapes, fit_by_parts, unfitted_from
 from codeword.model_file import model_fingerprint, refused
 
@@ -44,12 +46,17 @@ def rating_autoencoder_from(
 
 def _check_arrays(model: Any, kind: Any, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     """Refuses arrays that are not exactly what the configuration needs, before anything is computed."""
-    if not isinstance(kind, Ratings) or config["members"] != [
-        by for by in KINDS_BY[model.by] for _ in range(model.members)
-    ]:
-        raise ParameterError(f"`members` are {config['members']}")
+    members = config["members"]
+    if not isinstance(kind, Ratings) or not 0 < len(members) <= len(arrays):
+        raise ParameterError(f"there are {len(members)} networks")
+    for member in members:
+        if set(member) != {"by", "ridge"} or member["by"] not in ("items", "users"):
+            raise ParameterError(f"a network is described as {member}")
+        check_number("ridge", member["ridge"], Real, 0)
     num_users, num_items = len(arrays["biases/users"]), len(arrays["biases/items"])
-    shapes = expected_shapes(config, num_users, num_items)
+    shapes = expected_shapes(config, arrays, num_users, num_items)
+    if any(len(arrays[f"members/{number:03d}/bias_in"].shape) != 1 for number in range(len(members))):
+        raise ParameterError("hidden biases must have one axis")
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise ParameterError(f"`{name}` must have shape {shape}; it has {arrays[name].shape}")

@@ -92,7 +92,7 @@ def ridge_regression(codes: NDArray[np.float64], targets: NDArray[np.float64], p
     """Solves min ‖codes w - targets‖² + penalty ‖w‖², in the smaller of its two forms."""
     wide = len(codes) < codes.shape[1]
     square = codes @ codes.T if wide else codes.T @ codes
-    square.flat[:: len(square) + 1] += penalty
+    square.flat[:: len(square) + 1] += max(penalty, 1e-6)  # without any the solution need not be one
     if wide:
         return np.asarray(codes.T @ scipy.linalg.solve(square, targets, assume_a="pos"))
     return np.asarray(scipy.linalg.solve(square, codes.T @ targets, assume_a="pos"))

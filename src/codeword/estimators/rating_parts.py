@@ -38,7 +38,7 @@ def rating_parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
             "columns": list(model.columns),
         },
         "data": model.data_.to_config(),
-        "members": [member.by for member in model.members_],
+        "members": [{"by": member.by, "ridge": member.ridge} for member in model.members_],
     }
     matrix = model._table.matrix
     arrays: dict[str, NDArray[Any]] = {
@@ -85,15 +85,17 @@ def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[A
     model._table = RatingTable(matrix, users, items)
     model.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
     model.members_ = []
-    for number, by in enumerate(config["members"]):
+    for number, member in enumerate(config["members"]):
         parts = (arrays[f"members/{number:03d}/{name}"] for name in WEIGHTS)
-        model.members_.append(Member(by, RowNetwork(*parts), float(model.weight_decay)))
+        model.members_.append(Member(member["by"], RowNetwork(*parts), float(member["ridge"])))
     model.member_weights_ = arrays["members/weights"]
     model.validation_rmse_ = float(arrays["validation_rmse"][0])
     model._prepare()
 
 
-def expected_shapes(config: dict[str, Any], num_users: int, num_items: int) -> dict[str, tuple[int, ...]]:
+def expected_shapes(
+    config: dict[str, Any], arrays: dict[str, NDArray[Any]], num_users: int, num_items: int
+) -> dict[str, tuple[int, ...]]:
     """Gives the shape that every array must have, the ratings' and ids' own excepted."""
     shapes: dict[str, tuple[int, ...]] = {
         "biases/mean": (1,),
@@ -103,11 +105,11 @@ def expected_shapes(config: dict[str, Any], num_users: int, num_items: int) -> d
         "validation_rmse": (1,),
         "ratings/starts": (num_users + 1,),
     }
-    units = config["parameters"]["units"]
-    for number, by in enumerate(config["members"]):
-        columns = num_users if by == "items" else num_items
+    for number, member in enumerate(config["members"]):
+        units = arrays[f"members/{number:03d}/bias_in"].shape
+        columns = num_users if member["by"] == "items" else num_items
         for name in WEIGHTS:
-            shapes[f"members/{number:03d}/{name}"] = (columns, units) if name.startswith("kernel") else (units,)
+            shapes[f"members/{number:03d}/{name}"] = (columns, *units) if name.startswith("kernel") else units
     return shapes
 
 

@@ -73,6 +73,9 @@ class _Tracker:
         model, residuals = self._model, self._residuals
         rows = residuals.T.tocsr() if self.by == "items" else residuals
         network = RowNetwork.random(rows.shape[1], model.units, generator)
+        # A column without a rating to learn from says what all columns share, and enters nothing.
+        unseen = np.bincount(rows.indices, minlength=rows.shape[1]) == 0
+        network.kernel_in[unseen] = network.kernel_out[unseen] = 0
         self._member = Member(self.by, network, float(model.weight_decay))
         self._member.history = {"mse": []} if self._aims.nnz == 0 else {"mse": [], "val_rmse": []}
         batch_size = model.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))

@@ -23,8 +23,8 @@ def top_items(
         k: How many; at most the number of columns.
 
     Returns:
-        Columns, -1 where a row has too few, and their scores, NaN there; both (rows, k), best first; among equal scores
-        the lower column.
+        Columns, -1 where a row has too few, and their scores, NaN there; both (rows, k), best first. Of columns with
+        equal scores the lower one comes first; which of them come in at the k-th place is open.
     """
     rows = np.repeat(np.arange(len(scores)), np.diff(left_out.indptr))
     scores[rows, left_out.indices] = -np.inf

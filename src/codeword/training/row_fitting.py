@@ -47,12 +47,11 @@ def fit_rows(
     optimizers = {
         name: RowAdam(getattr(network, name)) for name in ("kernel_in", "bias_in", "kernel_out", "common_out")
     }
-    filled = np.flatnonzero(np.diff(inputs.indptr))
-    steps_per_epoch = min(steps_per_epoch, len(filled))
-    num_steps, step = epochs * steps_per_epoch, 0
+    lengths = np.diff(inputs.indptr)
+    filled = np.flatnonzero(lengths)
     for epoch in range(1, epochs + 1):
-        cost = 0.0
-        for rows in _batches(generator.permutation(filled), np.diff(inputs.indptr), steps_per_epoch):
+        cost, done = 0.0, 0
+        for rows in _batches(generator.permutation(filled), lengths, steps_per_epoch):
             batch, entries = _rows_of(inputs, rows)
             columns, batch = _touched(batch)
             part = network if columns is None else network.rows_of(columns)
@@ -60,13 +59,13 @@ def fit_rows(
                 kept = generator.random(batch.nnz, np.float32) >= np.float32(noise)
                 batch.data *= kept * np.float32(1 / (1 - noise))
             slope, squares = gradient(part, batch, targets[entries])
-            rate = learning_rate * _rate_share((step + 0.5) / num_steps)
-            step += 1
+            share = batch.nnz / inputs.nnz
+            rate = learning_rate * _rate_share((epoch - 1 + done / inputs.nnz + share / 2) / epochs)
             for name in ("kernel_in", "kernel_out"):
-                optimizers[name].update(columns, getattr(slope, name), rate=rate, decay=weight_decay / steps_per_epoch)
+                optimizers[name].update(columns, getattr(slope, name), rate=rate, decay=weight_decay * share)
             for name in ("bias_in", "common_out"):
                 optimizers[name].update(None, getattr(slope, name), rate=rate)
-            cost += squares
+            cost, done = cost + squares, done + batch.nnz
         if after_epoch(epoch, cost / inputs.nnz):
             return
 
@@ -78,9 +77,9 @@ def _rate_share(progress: float) -> float:
 
 
 def _batches(order: NDArray[np.intp], num_entries: NDArray[np.integer], count: int) -> list[NDArray[np.intp]]:
-    """Cuts rows into batches of about equally many entries."""
+    """Cuts rows into batches of about equally many entries; a row of many may make them fewer."""
     entries = np.cumsum(num_entries[order])
-    cuts = np.searchsorted(entries, entries[-1] * np.arange(1, count) / count)
+    cuts = np.searchsorted(entries, entries[-1] * np.arange(1, count) / count) + 1
     return [batch for batch in np.split(order, cuts) if len(batch)]
 
 
