@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 import codeword as cw
 from codeword.datasets import RatingColumns, planted_ratings, split_ratings
-from codeword.estimators.top_items import batch_length
+from codeword.estimators.rating_scores import SCORES_AT_A_TIME
 from codeword.training.biases import Biases
 from codeword.training.row_network import RowNetwork, gradient
 
@@ -34,11 +34,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "default, nothing held out": {"validation_fraction": 0.0},
     "by users": {"by": "users"},
-    "both, 4 members, 350 units, 20 epochs, nothing held out": {
+    "both, 4 members, 350 units, 20 epochs, noise .6, nothing held out": {
         "by": "both",
         "members": 4,
         "units": 350,
         "epochs": 20,
+        "noise": 0.6,
         "validation_fraction": 0.0,
     },
 }
@@ -242,8 +243,8 @@ def recommend(seed: int, smoke: bool) -> dict[str, Any]:
 
     def plain() -> None:
         factors = model.members_[0].network.kernel_out
-        item_factors = model._item_factors[:-1]
-        length = batch_length(len(item_factors))
+        item_factors = model._scores._item_factors[:-1]
+        length = SCORES_AT_A_TIME // len(item_factors)
         for start in range(0, len(asked), length):
             scores = factors[start : start + length] @ item_factors.T
             best = np.argpartition(scores, -10, axis=1)[:, -10:]

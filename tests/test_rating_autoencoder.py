@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from codeword import RatingAutoencoder
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError, DivergedError, ParameterError
-from codeword.estimators import rating_autoencoder, top_items
+from codeword.estimators import rating_scores, top_items
 from codeword.estimators.rating_member import OFFSET, ROW_LENGTH, ridge_regression
 from codeword.training import row_fitting
 
@@ -117,7 +117,7 @@ def test_pairs_in_any_order_and_number_are_the_same(model: RatingAutoencoder, mo
     users, items = EVERY_PAIR
     expected = model.predict(users, items)
     order = np.random.default_rng(0).permutation(len(users))
-    monkeypatch.setattr(rating_autoencoder, "PAIRS", 7)
+    monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 99)
     np.testing.assert_allclose(model.predict(users[order], items[order]), expected[order], atol=1e-5)
     repeated = model.predict([3, 3, 3, 9], [5, 5, 6, 5])
     np.testing.assert_allclose(repeated, expected.reshape(NUM_USERS, NUM_ITEMS)[[3, 3, 3, 9], [5, 5, 6, 5]], atol=1e-5)
@@ -343,7 +343,7 @@ def rated_by(user: int) -> set[int]:
 def test_recommendations_are_the_best_items_not_rated(
     model: RatingAutoencoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(top_items, "BATCH_CELLS", 3 * NUM_ITEMS)  # three users at a time
+    monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 3 * NUM_ITEMS)  # three users at a time
     users = [5, 0, COLD_USER, 59, 5, 10**6, 31]
     items, answers = model.recommend(users, k=6)
     assert items.shape == answers.shape == (7, 6)
@@ -492,7 +492,7 @@ def test_recommendations_to_new_people_are_their_best_items_not_rated(
     model: RatingAutoencoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = model.predict_rows(RATINGS)
-    monkeypatch.setattr(top_items, "BATCH_CELLS", 7 * NUM_ITEMS)
+    monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 7 * NUM_ITEMS)
     items, answers = model.recommend_rows(RATINGS, k=NUM_ITEMS)
     for user in range(NUM_USERS):
         left = NUM_ITEMS - 1 - len(rated_by(user))

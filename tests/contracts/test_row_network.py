@@ -56,7 +56,7 @@ def test_the_gradient_by_hand_is_that_of_a_masked_loss(name: str, dense: bool) -
 def test_a_fitted_network_comes_out_as_keras_models(by: str) -> None:
     ratings, _ = cw.datasets.planted_ratings(40, 30, 500)
     rec = cw.RatingAutoencoder(by=by, units=6, epochs=1, verbose=0).fit(ratings)
-    residuals = rec._residuals[:-1]
+    residuals = rec._scores._residuals[:-1]
     rows = residuals.T.tocsr() if by == "items" else residuals
     # `model_` takes the entries as they are before the row is brought to one length.
     shifted = scipy.sparse.csr_array((rows.data + np.float32(2.5), rows.indices, rows.indptr), shape=rows.shape)

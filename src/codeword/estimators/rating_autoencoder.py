@@ -15,14 +15,14 @@ from codeword.errors import DataError
 from codeword.estimators import rating_checks
 from codeword.estimators.rating_member import ROW_LENGTH
 from codeword.estimators.rating_parts import rating_parts_of
+from codeword.estimators.rating_scores import RatingScores
 from codeword.estimators.rating_training import train_members
-from codeword.estimators.top_items import batch_length, top_items
+from codeword.estimators.top_items import top_items
 from codeword.model_file import model_fingerprint, write_model_file
 from codeword.rating_table import COLUMNS, RatingTable, as_rating_table
 from codeword.training.row_network import Floats
 
 WIDTH = 4.0  # of the scale as the networks see it, so that no setting depends on the scale's unit
-PAIRS = 2**16  # predicted at a time
 
 
 class RatingAutoencoder(BaseEstimator):
@@ -162,22 +162,16 @@ class RatingAutoencoder(BaseEstimator):
         """
         check_is_fitted(self)
         rows, columns = self._pairs(users, items)
-        scores = np.empty(len(rows), np.float32)
-        order = np.argsort(rows, kind="stable")  # so that a user is worked out once or twice, not once a pair
-        for start in range(0, len(order), PAIRS):
-            pairs = order[start : start + PAIRS]
-            present, which = np.unique(rows[pairs], return_inverse=True)
-            factors, biases = self._users(present)
-            own = np.einsum("ij,ij->i", factors[which], self._item_factors[columns[pairs]])
-            scores[pairs] = own + biases[which] + self._item_biases[columns[pairs]]
-        answers = self._answers(scores, rounded)
-        return (answers, self._rated_users[rows] & self._rated_items[columns]) if return_known else answers
+        answers = self._answers(self._scores.of_pairs(rows, columns), rounded)
+        if not return_known:
+            return answers
+        return answers, self._scores.rated_users[rows] & self._scores.rated_items[columns]
 
     def predict_biases(self, users: Any, items: Any) -> NDArray[np.float32]:
         """Predicts from the biases alone, what any network must be better than: like `predict`."""
         check_is_fitted(self)
         rows, columns = self._pairs(users, items)
-        return self._answers(self._user_biases[rows] + self._item_biases[columns], rounded=False)
+        return self._answers(self._scores.of_biases(rows, columns))
 
     def predict_rows(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
         """Predicts all items for people whom the model has never seen, from their ratings alone, without training.
@@ -193,7 +187,7 @@ class RatingAutoencoder(BaseEstimator):
         """
         matrix = self._rows_of_new(ratings)
         answers = np.empty(matrix.shape, np.float32)
-        for rows, scores in self._new_scores(matrix):
+        for rows, scores, _ in self._scores.of_new_users(self._scaled(matrix, self.data_)):
             answers[rows] = self._answers(scores, rounded)
         return answers
 
@@ -213,13 +207,12 @@ class RatingAutoencoder(BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._table.users.positions(users, "users")
-        return self._recommended(len(rows), k, self._known_scores(rows))
+        return self._recommended(len(rows), k, self._scores.of_users(rows))
 
     def recommend_rows(self, ratings: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Recommends to people whom the model has never seen: `recommend` from ratings like `predict_rows`'s."""
         matrix = self._rows_of_new(ratings)
-        scored = ((rows, scores, matrix[rows]) for rows, scores in self._new_scores(matrix))
-        return self._recommended(matrix.shape[0], k, scored)
+        return self._recommended(matrix.shape[0], k, self._scores.of_new_users(self._scaled(matrix, self.data_)))
 
     def evaluate(self, ratings: Any) -> dict[str, float]:
         """Compares ratings with predictions.
@@ -312,47 +305,12 @@ class RatingAutoencoder(BaseEstimator):
         return scipy.sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def _prepare(self) -> None:
-        """Works out what every answer needs; the last row of each stands for what is unknown, position -1."""
+        """Works out what every answer needs."""
         scaled = self._scaled(self._table.matrix, self.data_)
-        residuals = self.biases_.residuals(scaled, self.biases_.users)
-        factors = [member.item_factors(residuals) for member in self.members_]
-        weighted = [weight * part for weight, part in zip(self.member_weights_, factors, strict=True)]
-        self._member_item_factors = factors
-        self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
-        self._item_biases, self._user_biases = np.pad(self.biases_.items, (0, 1)), np.pad(self.biases_.users, (0, 1))
-        self._rated_items = np.bincount(scaled.indices, minlength=scaled.shape[1] + 1) > 0
-        indptr = np.append(residuals.indptr, residuals.indptr[-1])
-        shape = (residuals.shape[0] + 1, residuals.shape[1])
-        self._residuals = scipy.sparse.csr_array((residuals.data, residuals.indices, indptr), shape=shape)
-        self._rated_users = np.diff(indptr) > 0
+        self._scores = RatingScores(scaled, self.biases_, self.members_, self.member_weights_)
 
-    def _users(self, positions: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Gives the factors and biases of known users, 0 for the unknown."""
-        factors = [member.user_factors(self._residuals, positions) for member in self.members_]
-        return np.hstack(factors), self._user_biases[positions]
-
-    def _known_scores(self, positions: NDArray[np.intp]) -> Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]:
-        for part in _parts(len(positions), len(self.items_)):
-            yield part, self._scores(*self._users(positions[part])), self._residuals[positions[part]]
-
-    def _new_scores(self, matrix: scipy.sparse.csr_array) -> Iterator[tuple[slice, Floats]]:
-        for part in _parts(matrix.shape[0], len(self.items_)):
-            scaled = self._scaled(matrix[part], self.data_)
-            biases = self.biases_.users_of(scaled)
-            residuals = self.biases_.residuals(scaled, biases)
-            pairs = zip(self.members_, self._member_item_factors, strict=True)
-            factors = np.hstack([member.new_user_factors(residuals, codes) for member, codes in pairs])
-            yield part, self._scores(factors, biases)
-
-    def _scores(self, factors: Floats, biases: Floats) -> Floats:
-        """Gives every item's score for users, less the mean: (users, items)."""
-        scores = factors @ self._item_factors[:-1].T
-        scores += biases[:, None]
-        scores += self.biases_.items
-        return scores
-
-    def _answers(self, scores: Floats, rounded: bool) -> NDArray[np.float32]:
-        ratings = self.data_.from_network(self.data_.low + (scores + self.biases_.mean) * self._unit, {})
+    def _answers(self, scores: Floats, rounded: bool = False) -> NDArray[np.float32]:
+        ratings = self.data_.from_network(self.data_.low + scores * self._unit, {})
         return self.data_.quantize(ratings).astype(np.float32) if rounded else ratings
 
     def _recommended(
@@ -364,10 +322,10 @@ class RatingAutoencoder(BaseEstimator):
         items, answers = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
         few = min(k, len(ids))
         for part, scores, rated in scored:
-            scores[:, ~self._rated_items[:-1]] = -np.inf
+            scores[:, ~self._scores.rated_items[:-1]] = -np.inf
             columns, best = top_items(scores, rated, few)
             items[part, :few] = np.where(columns < 0, nothing, ids[columns])
-            answers[part, :few] = self._answers(best, rounded=False)
+            answers[part, :few] = self._answers(best)
         return items, answers
 
     def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
@@ -394,8 +352,3 @@ class RatingAutoencoder(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")
-
-
-def _parts(number: int, num_items: int) -> Iterator[slice]:
-    length = batch_length(num_items)
-    return (slice(start, min(start + length, number)) for start in range(0, number, length))

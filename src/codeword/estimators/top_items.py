@@ -1,15 +1,8 @@
-"""The best items that a user has not rated, without a matrix of all users and all items."""
+"""The best items that a user has not rated."""
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-
-BATCH_CELLS = 2**22  # users x items whose scores exist at one time: 16 MiB, and twice that while they are ranked
-
-
-def batch_length(num_items: int) -> int:
-    """Gives how many users are ranked at a time."""
-    return max(1, BATCH_CELLS // max(1, num_items))
 
 
 def top_items(
