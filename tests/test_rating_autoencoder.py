@@ -706,3 +706,12 @@ def test_keras_models_are_copies() -> None:
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
     np.testing.assert_array_equal(rec.predict(*EVERY_PAIR), expected)
     assert all(np.abs(weight).max() > 0 for weight in rec.model_.get_weights() if weight.ndim == 2)
+
+
+def test_recommendations_say_who_gets_an_answer_of_their_own(model: RatingAutoencoder) -> None:
+    users = [int(model.users_[0]), 10**9]
+    items, _, known = model.recommend(users, k=3, return_known=True)
+    assert known.tolist() == [True, False]
+    np.testing.assert_array_equal(items, model.recommend(users, k=3)[0])
+    new = sp.csr_array(([4.0], ([1], [0])), shape=(2, len(model.items_)))
+    assert model.recommend_rows(new, k=3, return_known=True)[2].tolist() == [False, True]

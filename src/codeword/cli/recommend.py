@@ -77,27 +77,19 @@ def recommend(
 
 
 def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
-    import numpy as np
-
     users = _ids(texts, model.users_.dtype.kind)
-    items, ratings = model.recommend(users, k)
-    # Only rated items are recommended, so that their pairs tell of the user; who has none left has rated them all.
-    _, known = model.predict(users, items[:, 0], return_known=True)
-    return Recommendations(users, known | np.isnan(ratings[:, 0]), items, ratings)
+    items, ratings, known = model.recommend(users, k, return_known=True)
+    return Recommendations(users, known, items, ratings)
 
 
 def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
-    import numpy as np
-
     from codeword.rating_table import as_rating_table
 
     table = as_rating_table(path, model.data_, columns=columns, name=str(path), empty=True)
     entries = table.matrix.tocoo()
     # Not the path again: one reading, and the same people in the same order.
     rows = table.users.values[entries.row], table.items.values[entries.col], entries.data
-    items, ratings = model.recommend_rows(rows, k)
-    rated_known = entries.row[np.isin(table.items.values, model.items_)[entries.col]]
-    known = np.bincount(rated_known, minlength=len(table.users)) > 0
+    items, ratings, known = model.recommend_rows(rows, k, return_known=True)
     return Recommendations(table.users.values, known, items, ratings)
 
 

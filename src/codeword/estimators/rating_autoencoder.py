@@ -9,6 +9,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from tqdm import tqdm
 
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError
@@ -191,7 +192,7 @@ class RatingAutoencoder(BaseEstimator):
             answers[rows] = self._answers(scores, rounded)
         return answers
 
-    def recommend(self, users: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    def recommend(self, users: Any, k: int = 10, *, return_known: bool = False) -> Any:
         """Gives the items that users would rate highest among those that they have not rated.
 
         Items that nobody rated are never recommended. Users without a rating, or unknown, get the items of the highest
@@ -200,19 +201,23 @@ class RatingAutoencoder(BaseEstimator):
         Args:
             users: Ids, `(n,)`.
             k: How many items.
+            return_known: Whether to return also who has a rating, and so gets an answer of their own.
 
         Returns:
-            Ids of items and predicted ratings within the scale, both of shape `(n, k)`, best first. Where fewer items
-            are left the rating is NaN, and the id, -1 or "", means nothing.
+            Ids of items and predicted ratings within the scale, both of shape `(n, k)`, best first; with
+            `return_known` also booleans `(n,)`. Where fewer items are left the rating is NaN, and the id, -1 or "",
+            means nothing.
         """
         check_is_fitted(self)
         rows = self._table.users.positions(users, "users")
-        return self._recommended(len(rows), k, self._scores.of_users(rows))
+        found = self._recommended(len(rows), k, self._scores.of_users(rows))
+        return (*found, self._scores.rated_users[rows]) if return_known else found
 
-    def recommend_rows(self, ratings: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    def recommend_rows(self, ratings: Any, k: int = 10, *, return_known: bool = False) -> Any:
         """Recommends to people whom the model has never seen: `recommend` from ratings like `predict_rows`'s."""
         matrix = self._rows_of_new(ratings)
-        return self._recommended(matrix.shape[0], k, self._scores.of_new_users(self._scaled(matrix, self.data_)))
+        found = self._recommended(matrix.shape[0], k, self._scores.of_new_users(self._scaled(matrix, self.data_)))
+        return (*found, np.diff(matrix.indptr) > 0) if return_known else found
 
     def evaluate(self, ratings: Any) -> dict[str, float]:
         """Compares ratings with predictions.
@@ -321,11 +326,13 @@ class RatingAutoencoder(BaseEstimator):
         nothing = -1 if ids.dtype.kind == "i" else ""
         items, answers = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
         few = min(k, len(ids))
-        for part, scores, rated in scored:
-            scores[:, ~self._scores.rated_items[:-1]] = -np.inf
-            columns, best = top_items(scores, rated, few)
-            items[part, :few] = np.where(columns < 0, nothing, ids[columns])
-            answers[part, :few] = self._answers(best)
+        with tqdm(total=number, desc="recommend", unit="user", disable=self.verbose != 1, delay=1) as bar:
+            for part, scores, rated in scored:
+                scores[:, ~self._scores.rated_items[:-1]] = -np.inf
+                columns, best = top_items(scores, rated, few)
+                items[part, :few] = np.where(columns < 0, nothing, ids[columns])
+                answers[part, :few] = self._answers(best)
+                bar.update(len(scores))
         return items, answers
 
     def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
