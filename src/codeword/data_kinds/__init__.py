@@ -5,6 +5,7 @@
 | `Binary()` | 0 and 1 | itself | binary_crossentropy | logit >= 0 |
 | `Levels(values)` | the levels | one-hot | crossentropy, ordinal, bin_insensitive, mse, staircase | best level or bin |
 | `UnitInterval()` | 0 to 1 | itself | mse, binary_crossentropy | itself, within 0 to 1 |
+| `Ratings(low, high)` | the rated, others missing | residuals, and who rated | mse where rated | the scale's limits |
 | `Real()` | any finite number | standardized | mse, mae | undoing the standardization |
 
 Heads, estimators and advice read this table, so that they cannot drift apart.

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from codeword.training.row_network import Floats, RowNetwork
 
@@ -58,6 +59,7 @@ class Member:
         factors[np.diff(residuals.indptr)[users] == 0] = 0
         return factors
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # many small products
     def new_user_factors(self, residuals: scipy.sparse.csr_array, item_factors: Floats) -> Floats:
         """Gives one vector for each user never seen, from the residuals of their own ratings alone, untrained.
 
@@ -93,6 +95,7 @@ def ridge_regression(codes: NDArray[np.float64], targets: NDArray[np.float64], p
     wide = len(codes) < codes.shape[1]
     square = codes @ codes.T if wide else codes.T @ codes
     square.flat[:: len(square) + 1] += max(penalty, 1e-6)  # without any the solution need not be one
+    factor = scipy.linalg.cho_factor(square, lower=True, overwrite_a=True, check_finite=False)
     if wide:
-        return np.asarray(codes.T @ scipy.linalg.solve(square, targets, assume_a="pos"))
-    return np.asarray(scipy.linalg.solve(square, codes.T @ targets, assume_a="pos"))
+        return np.asarray(codes.T @ scipy.linalg.cho_solve(factor, targets, check_finite=False))
+    return np.asarray(scipy.linalg.cho_solve(factor, codes.T @ targets, check_finite=False))
