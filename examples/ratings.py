@@ -60,7 +60,9 @@ def main() -> None:
         "autoencoder": predicted[there] - test.ratings[there],
     }
     known = counts[np.searchsorted(users, test.users[there])]
-    save_error_by_count(arguments.picture, known, errors, title="Who has rated more is predicted better")
+    save_error_by_count(
+        arguments.picture, known, errors, title="Error of the predictions by how many ratings a user has"
+    )
     print(f"picture: {arguments.picture}")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import codeword as cw
 from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded, uint8_steps
-from codeword.evaluation.pictures import save_image_rows
+from codeword.evaluation.pictures import save_error_by_count, save_image_rows
 
 
 def test_most_frequent_level_is_the_mode_of_each_cell():
@@ -58,3 +58,15 @@ def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(cw.errors.MissingExtraError, match=r"codeword\[plots\]"):
         save_image_rows(tmp_path / "p.png", {"a": np.zeros((1, 2, 2))})
+
+
+def test_a_picture_of_errors_is_written_for_any_counts(tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    random = np.random.default_rng(0)
+    for number, counts in enumerate((random.integers(1, 300, 100), np.zeros(3), np.arange(2))):
+        path = tmp_path / f"{number}.png"
+        save_error_by_count(path, counts, {"a": random.normal(size=len(counts)), "b": np.zeros(len(counts))})
+        pixels = imread(path)[..., :3]
+        assert (pixels.reshape(-1, 3).std(axis=1) > 0.1).sum() > 100  # colored lines

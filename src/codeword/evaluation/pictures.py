@@ -77,6 +77,8 @@ def save_error_by_count(
         axis.plot(middles, heights, marker="o", label=name)
     if min(middles) > 0:
         axis.set_xscale("log")
+    axis.set_xticks(middles, labels=[f"{middle:g}" for middle in middles])
+    axis.minorticks_off()
     axis.set_xlabel(label)
     axis.set_ylabel("root mean squared error")
     axis.grid(alpha=0.3)
