@@ -86,7 +86,10 @@ def test_fit_takes_its_options_to_the_estimator(folder):
 
 
 def test_fit_measures_on_a_validation_file_if_given(folder):
-    pairs = {"user": [100, 101, 7], "item": [0, 1, 2], "rating": [3, 3, 3]}
+    table = some_ratings()
+    rated = set(zip(table["user"].tolist(), table["item"].tolist(), strict=True))
+    free = [next(item for item in range(NUM_ITEMS) if (user, item) not in rated) for user in (100, 101)]
+    pairs = {"user": [100, 101, 7], "item": [*free, 2], "rating": [3, 3, 3]}
     write(folder / "held-out.csv", pairs)
     words = ["fit", folder / "ratings.csv", "-o", folder / "v.codeword", "--validation", folder / "held-out.csv", *FIT]
     result = json.loads(run(*words).output)

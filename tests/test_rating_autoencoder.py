@@ -83,7 +83,7 @@ def plain_answers(model: RatingAutoencoder, ratings: sp.csr_array = RATINGS) -> 
         rows = ROW_LENGTH * rows / np.where(lengths > 0, lengths, 1)
         network = member.network
         hidden = 1 / (1 + np.exp(-(rows @ network.kernel_in.astype(np.float64) + network.bias_in)))
-        output = hidden @ (network.kernel_out + getattr(network, "common_out", 0)).T.astype(np.float64)
+        output = hidden @ (network.kernel_out + network.common_out).T.astype(np.float64)
         scores += weight * np.where(both_rated, output.T if member.by == "items" else output, 0)
     return tuple(np.clip(low + part * (high - low) / 4, low, high) for part in (scores, biases))
 
@@ -123,8 +123,9 @@ def test_pairs_in_any_order_and_number_are_the_same(model: RatingAutoencoder, mo
     np.testing.assert_allclose(repeated, expected.reshape(NUM_USERS, NUM_ITEMS)[[3, 3, 3, 9], [5, 5, 6, 5]], atol=1e-5)
     assert model.predict(3, 5).shape == (1,)
     assert model.predict([], []).shape == (0,)
-    with pytest.raises(DataError, match=r"Received: 1 users and 3 items"):
-        model.predict(3, [1, 2, 3])
+    np.testing.assert_allclose(model.predict(3, [5, 6, 7]), model.predict([3, 3, 3], [5, 6, 7]), atol=1e-6)
+    with pytest.raises(DataError, match=r"Received: 2 users and 3 items"):
+        model.predict([3, 4], [1, 2, 3])
 
 
 def test_cold_and_unknown_ids_are_answered_from_biases_and_marked(model: RatingAutoencoder) -> None:
@@ -149,22 +150,16 @@ def test_cold_and_unknown_ids_are_answered_from_biases_and_marked(model: RatingA
 
 
 @pytest.mark.parametrize("by", ["items", "users"])
-def test_who_was_only_held_out_is_not_answered_from_weights_that_nothing_trained(by: str) -> None:
-    """Their only rating measured the training and taught nothing: what began at random must not tell them apart."""
+def test_every_user_and_item_keeps_a_rating_to_learn_from(by: str) -> None:
+    """Whose only ratings were held out would be called known, and answered as by nothing."""
     single = np.arange(100, 300)
-    rows, columns = np.concatenate([ROW, single]), np.concatenate([COLUMN, single % 20])
-    values = np.concatenate([RATINGS.data, np.full(200, 4.0)])
-    rec = small(by=by, validation_fraction=0.3, units=64)
-    if by == "items":  # a column of the network is a user
-        rec.fit((rows, columns, values))
-        untrained = rec.users_[(rec.biases_.users == 0) & (rec.users_ >= 100)]
-        answers = rec.predict(untrained, np.full(len(untrained), 1))
-    else:
-        rec.fit((columns, rows, values))
-        untrained = rec.items_[(rec.biases_.items == 0) & (rec.items_ >= 100)]
-        answers = rec.predict(np.full(len(untrained), 1), untrained)
-    assert len(untrained) > 20
-    np.testing.assert_allclose(answers, answers[0], atol=1e-4)
+    users, items = np.concatenate([ROW, single]), np.concatenate([COLUMN, single % 20])
+    values = np.concatenate([RATINGS.data, np.full(200, 1.0)])
+    rec = small(by=by, validation_fraction=0.9, units=8).fit((users, items, values))
+    assert rec.history_["val_rmse"]
+    assert (rec.biases_.users[rec.users_ >= 100] < 0).all()  # they said 1 of everything
+    swapped = small(by=by, validation_fraction=0.9, units=8).fit((items, users, values))
+    assert (swapped.biases_.items[swapped.items_ >= 100] < 0).all()
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(2.0, -7.0), (0.25, 0.0), (20.0, 100.0)])
@@ -389,7 +384,7 @@ def test_recommendations_of_no_user_and_of_other_numbers(fitted: dict[str, Ratin
     items, answers = fitted["items"].recommend([], k=4)
     assert items.shape == answers.shape == (0, 4)
     for k in (0, -1, 2.0, None, True):
-        with pytest.raises(ParameterError, match=r"`k` must be an integer from 1"):
+        with pytest.raises(ParameterError, match=r"`k` must be an integer, at least 1"):
             fitted["items"].recommend([1], k=k)
     with pytest.raises(DataTypeError, match=r"`users` must be whole numbers"):
         fitted["items"].recommend(["5"])
@@ -447,7 +442,7 @@ def test_new_people_by_items_have_the_weights_of_ridge_regression(fitted: dict[s
     for user in (3, 40):
         own = codes[mask[user]]
         square = own.T @ own + rec.weight_decay * np.eye(8)
-        shared = getattr(member.network, "common_out", np.zeros(8))  # what all columns have, if they have
+        shared = member.network.common_out  # what all columns have
         weights = shared + np.linalg.solve(square, own.T @ (residuals[user, mask[user]] - own @ shared))
         expected = np.clip(1 + biases[user] + np.where(mask.any(axis=0), codes @ weights, 0), 1, 5)
         np.testing.assert_allclose(rec.predict_rows(RATINGS[[user]])[0], expected, atol=1e-3)
@@ -715,3 +710,24 @@ def test_recommendations_say_who_gets_an_answer_of_their_own(model: RatingAutoen
     np.testing.assert_array_equal(items, model.recommend(users, k=3)[0])
     new = sp.csr_array(([4.0], ([1], [0])), shape=(2, len(model.items_)))
     assert model.recommend_rows(new, k=3, return_known=True)[2].tolist() == [False, True]
+
+
+def test_a_matrix_is_only_compared_where_its_numbers_are_the_ids(model: RatingAutoencoder) -> None:
+    table = (ROW + 1, COLUMN + 1, RATINGS.data)  # ids from 1
+    of_table = small().fit(table)
+    assert of_table.evaluate(table)["known"] == 1
+    with pytest.raises(DataError, match=r"a matrix of shape .*; training had ids\. Pass a table"):
+        of_table.evaluate(RATINGS)
+    with pytest.raises(DataError, match=r"training had shape \("):
+        small().fit(RATINGS).score(RATINGS[:10])
+
+
+def test_validation_on_what_is_learnt_is_refused() -> None:
+    with pytest.raises(DataError, match=rf"Received: {RATINGS.nnz} of {RATINGS.nnz} that are in both"):
+        small().fit(RATINGS, validation_data=RATINGS)
+
+
+def test_what_is_learned_is_refused_before_fit() -> None:
+    for name in ("users_", "items_", "num_ratings_", "history_", "rows_", "model_"):
+        with pytest.raises(NotFittedError):
+            getattr(small(), name)

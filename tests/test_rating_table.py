@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
-from codeword.rating_table import Ids, RatingTable, as_rating_table, checked_ids
+from codeword.rating_ids import Ids, checked_ids
+from codeword.rating_table import RatingTable, as_rating_table
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 FORMATS = [f"{name}_{kind}" for name in ("csr", "csc", "coo", "lil", "dok") for kind in ("array", "matrix")]
@@ -387,7 +388,7 @@ def test_ratings_outside_the_scale_are_refused_from_every_origin() -> None:
         with pytest.raises(DataError, match=r"from 1 to 4, the scale of this model. Received: 1 others"):
             read(ratings, kind=Ratings(1, 4))
     stored_zero = sp.coo_array(([0.0, 3.0], ([0, 1], [0, 1])), shape=(2, 2))
-    with pytest.raises(DataError, match=r"1 are 0: if 0 means not rated, do not store it"):
+    with pytest.raises(DataError, match=r"1 are 0: if 0 means not rated, drop those rows"):
         read(stored_zero, kind=Ratings(1, 4))
 
 

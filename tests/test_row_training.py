@@ -45,7 +45,7 @@ def in_float64(network: RowNetwork) -> dict[str, np.ndarray]:
 def plain_output(weights: dict[str, Any], rows: Any) -> tuple[Any, Any, Any]:
     """Gives hidden values, the outputs of all columns, and what the columns' output weights are in all."""
     hidden = 1 / (1 + np.exp(-(rows @ weights["kernel_in"] + weights["bias_in"])))
-    kernel_out = weights["kernel_out"] + weights.get("common_out", 0)
+    kernel_out = weights["kernel_out"] + weights["common_out"]
     return hidden, hidden @ kernel_out.T, kernel_out
 
 
@@ -126,7 +126,7 @@ def test_gradient_is_the_backends_own_through_the_masked_loss() -> None:
         def cost(weight: Any, name: str = name) -> Any:
             weights = {other: ops.convert_to_tensor(getattr(network, other)) for other in WEIGHTS} | {name: weight}
             hidden = ops.sigmoid(ops.convert_to_tensor(entering) @ weights["kernel_in"] + weights["bias_in"])
-            return loss(aims, hidden @ ops.transpose(weights["kernel_out"] + weights.get("common_out", 0.0)))
+            return loss(aims, hidden @ ops.transpose(weights["kernel_out"] + weights["common_out"]))
 
         expected = 0.5 * backend_gradient(cost, getattr(network, name))
         np.testing.assert_allclose(getattr(slope, name), expected, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -16,7 +16,10 @@ def as_finite_numbers(x: Any) -> NDArray[Any]:
         DataError: If `x` is complex, or holds NaN, infinity or masked entries.
     """
     if hasattr(x, "toarray"):
-        raise DataTypeError(f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray().")
+        raise DataTypeError(
+            f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray(), or "
+            "take RatingAutoencoder if what is not stored is missing."
+        )
     if np.ma.is_masked(x):
         raise DataError(
             f"`x` must have no masked entry. Received: {int(np.ma.getmaskarray(x).sum())} of them. Fill them in."

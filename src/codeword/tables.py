@@ -6,6 +6,7 @@ Codes carry the fingerprint and code kind of their model with them: in the metad
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,12 @@ def read_array(path: str | Path) -> NDArray[Any]:
     return np.column_stack([np.asarray(values) for values in columns.values()])
 
 
-def read_columns(path: str | Path) -> dict[str, Any]:
+def read_columns(path: str | Path, *, texts: Sequence[str] = ()) -> dict[str, Any]:
     """Reads a table's columns by name; a .csv file without a header has column0, column1, ….
+
+    Args:
+        path: `.csv` or `.parquet`.
+        texts: Columns of a .csv file that are read as text, as they are written, so that 007 is not 7.
 
     Returns:
         Arrays by name, masked where cells are empty; text as objects.
@@ -79,7 +84,7 @@ def read_columns(path: str | Path) -> dict[str, Any]:
     path = _existing(path)
     if path.suffix == ".npy":
         raise TableFileError(f"{path} must be a table, .csv or .parquet. Received: .npy. Write it as a table.")
-    return _read_columns(path)
+    return _read_columns(path, texts)
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -190,7 +195,7 @@ def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -
         raise OutputPathError(f"{target} must be a place with room. Received: {error}. Free some.") from error
 
 
-def _read_columns(path: Path) -> dict[str, Any]:
+def _read_columns(path: Path, texts: Sequence[str] = ()) -> dict[str, Any]:
     options = ", hive_partitioning=false"
     if path.suffix == ".csv":
         # Left alone, DuckDB tells the types from the first rows and rounds later ones, and skips lines that look odd.
@@ -199,6 +204,10 @@ def _read_columns(path: Path) -> dict[str, Any]:
     reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
     try:
         with duckdb.connect() as connection:
+            if path.suffix == ".csv" and texts:
+                found = connection.execute(f"DESCRIBE SELECT * FROM {reader}('{_pattern(path)}'{options})").fetchall()
+                types = [f"'{_quoted(name)}': 'VARCHAR'" for name, *_ in found if name in texts]
+                options += f", types={{{', '.join(types)}}}" if types else ""
             return connection.execute(f"SELECT * FROM {reader}('{_pattern(path)}'{options})").fetchnumpy()
     except duckdb.Error as error:
         raise TableFileError(

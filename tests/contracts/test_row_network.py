@@ -56,13 +56,9 @@ def test_the_gradient_by_hand_is_that_of_a_masked_loss(name: str, dense: bool) -
 def test_a_fitted_network_comes_out_as_keras_models(by: str) -> None:
     ratings, _ = cw.datasets.planted_ratings(40, 30, 500)
     rec = cw.RatingAutoencoder(by=by, units=6, epochs=1, verbose=0).fit(ratings)
-    residuals = rec._scores._residuals[:-1]
-    rows = residuals.T.tocsr() if by == "items" else residuals
-    # `model_` takes the entries as they are before the row is brought to one length.
-    shifted = scipy.sparse.csr_array((rows.data + np.float32(2.5), rows.indices, rows.indptr), shape=rows.shape)
     network = rec.members_[0].network
-    hidden = network.hidden(entering(rows))
-    dense = to_tensor(shifted.toarray())
+    hidden = network.hidden(entering(rec._scores.rows(by)))
+    dense = to_tensor(rec.rows_.toarray())
     code, output = to_array(rec.encoder_(dense)), to_array(rec.model_(dense))
     np.testing.assert_allclose(code, hidden, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(output, hidden @ (network.kernel_out + network.common_out).T, rtol=1e-3, atol=1e-4)

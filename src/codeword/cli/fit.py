@@ -36,7 +36,9 @@ Examples:
 )
 @click.option("--hidden", help="Units of the hidden layers, such as 512,512.  [default: those of Autoencoder]")
 @click.option(
-    "--by", type=click.Choice(["items", "users", "both"]), help="Ratings: a row of the network.  [default: items]"
+    "--by",
+    type=click.Choice(["items", "users", "both"]),
+    help="Ratings. items: most exact; users: smaller; both: mixed.  [default: items]",
 )
 @click.option("--members", type=click.IntRange(min=1), help="Ratings: networks, averaged.  [default: 1]")
 @columns_option

@@ -28,11 +28,10 @@ class Ratings(DataKind):
     low: float
     high: float
     step: float | None = None
-    loss: str = "mse"
+    loss: ClassVar[str] = "mse"  # type: ignore[misc]
     losses: ClassVar[tuple[str, ...]] = ("mse",)
 
     def __post_init__(self) -> None:
-        self._check_loss()
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             if value is None and name == "step":
@@ -57,7 +56,9 @@ class Ratings(DataKind):
     def levels(self) -> NDArray[np.float64]:
         """The ratings that one can give, ascending; only a scale with a `step` has them."""
         if self.step is None:
-            raise ParameterError(f"Only a scale with steps has levels. Received: {self}. Say step=1 for whole stars.")
+            raise ParameterError(
+                f"Only a scale with steps has levels. Received: {self}. Give it one: step=1 for whole stars."
+            )
         return np.linspace(self.low, self.high, round((self.high - self.low) / self.step) + 1)
 
     def check(self, x: Any) -> NDArray[Any]:
@@ -66,10 +67,11 @@ class Ratings(DataKind):
         outside = (x < self.low) | (x > self.high)
         if outside.any():
             zeros = int((x == 0).sum())
+            low, high = min(self.low, x.min()), max(self.high, x.max())
             hint = (
-                f"{zeros} are 0: if 0 means not rated, do not store it: matrix.eliminate_zeros()."
+                f"{zeros} are 0: if 0 means not rated, drop those rows (of a matrix: eliminate_zeros())."
                 if zeros
-                else f"Is the scale right? scale=({x.min():g}, {x.max():g}) would hold them."
+                else f"Is the scale right? scale=({low:g}, {high:g}) would hold them."
             )
             raise DataError(
                 f"Ratings must lie from {self.low:g} to {self.high:g}, the scale of this model. Received: "
@@ -99,4 +101,4 @@ class Ratings(DataKind):
         return {"rmse": float(np.sqrt(np.square(error).mean())), "mae": float(np.abs(error).mean())}
 
     def to_config(self) -> dict[str, Any]:
-        return {"kind": "Ratings", "low": self.low, "high": self.high, "step": self.step, "loss": self.loss}
+        return {"kind": "Ratings", "low": self.low, "high": self.high, "step": self.step}

@@ -83,4 +83,5 @@ def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 
     """Refuses a setting that is not an integer (`Integral`) or number (`Real`) within its range."""
     if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
         noun = "an integer" if kind is Integral else "a number"
-        raise ParameterError(f"`{name}` must be {noun} from {least} to {most:g}. Received: {value!r}.")
+        allowed = f"at least {least}" if most == 2.0**63 else f"from {least} to {most:g}"
+        raise ParameterError(f"`{name}` must be {noun}, {allowed}. Received: {value!r}.")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codeword.errors import ParameterError
 from codeword.model_file import read_model_file
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> "Auto
     """
     config, arrays = read_model_file(path)
     # Each is imported where it is needed: a model of ratings answers without Keras.
-    if config.get("estimator") == "RatingAutoencoder" and encoder is decoder is None:
+    if config.get("estimator") == "RatingAutoencoder":
+        if encoder is not None or decoder is not None:
+            raise ParameterError(
+                f"`encoder` and `decoder` belong to an Autoencoder. Received: {path}, a RatingAutoencoder. "
+                "Call load(path)."
+            )
         from codeword.estimators.rating_loading import rating_autoencoder_from
 
         return rating_autoencoder_from(path, config, arrays)

@@ -1,6 +1,7 @@
 """The recommender autoencoder: learns from the ratings there are, predicts those there are not."""
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,14 +14,15 @@ from tqdm import tqdm
 
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError
-from codeword.estimators import rating_checks
-from codeword.estimators.rating_member import ROW_LENGTH
+from codeword.estimators.input_checks import check_number
+from codeword.estimators.rating_checks import check_settings
+from codeword.estimators.rating_member import ROW_LENGTH, shifted
 from codeword.estimators.rating_parts import rating_parts_of
 from codeword.estimators.rating_scores import RatingScores
 from codeword.estimators.rating_training import train_members
 from codeword.estimators.top_items import top_items
 from codeword.model_file import model_fingerprint, write_model_file
-from codeword.rating_table import COLUMNS, RatingTable, as_rating_table
+from codeword.rating_table import COLUMNS, RatingTable, as_rating_table, num_shared
 from codeword.training.row_network import Floats
 
 WIDTH = 4.0  # of the scale as the networks see it, so that no setting depends on the scale's unit
@@ -30,8 +32,8 @@ class RatingAutoencoder(BaseEstimator):
     """Learns from sparse ratings, in which what is not rated is missing, neither learnt nor pulling on any weight.
 
     A rating is a mean, what its user and its item add to it (biases), and what an autoencoder of one hidden layer adds
-    from all ratings of that item, or of that user. Only rated outputs are computed; a step leaves the weights of every
-    user and item without a rating in its batch as they are, so that time and memory follow the ratings.
+    from all ratings of that item, or of that user. Only what was rated is learnt from; a step leaves the own weights of
+    every column (user, or item) without a rating in its batch as they are, so that time and memory follow the ratings.
 
     Args:
         scale: Lowest and highest rating.
@@ -39,10 +41,11 @@ class RatingAutoencoder(BaseEstimator):
         by: What the network reads as a row: "items" (more exact where users are many), "users" (smaller where they
             are; new people are read by the network itself), or "both": networks of either kind, weighted by their
             errors on held-out ratings.
-        members: Networks of each kind, of different random beginnings; their mean is more exact than one.
+        members: Number of networks of each kind, from different random beginnings; their mean is more exact than one.
         units: Of the hidden layer.
         noise: Share of a row's ratings that do not enter in training, drawn anew in every step; 0 to below 1.
-        weight_decay: Cost of a weight's square, in squared residuals on a scale 4 wide.
+        weight_decay: Cost of the square of a column's weights in the batches in which it has a rating, in squared
+            residuals on a scale 4 wide.
         epochs: Most passes over the ratings.
         batch_size: Ratings a step. None: a thirtieth of them, at most 100,000.
         learning_rate: Adam's highest rate; it falls to 0 along a half cosine.
@@ -57,8 +60,11 @@ class RatingAutoencoder(BaseEstimator):
         data_: The `Ratings` kind.
         users_, items_: Ids, ascending: int64 or text, `(num_users,)` and `(num_items,)`; num_ratings_: their ratings.
         biases_: Mean and biases on a scale from 0 to 4.
-        members_: The trained networks, with a `history` each; member_weights_: their weights in the answer.
+        members_: The trained networks; member_weights_: their weights in the answer.
+        history_: Of the first network: "mse" by epoch and, with held-out ratings, "val_rmse". Files do not keep it.
         model_, encoder_, decoder_: Keras models of the first network, made when asked for; copies.
+        rows_: The rows that they take, CSR: residuals + 2.5 on a scale 4 wide, nothing stored where nothing was rated;
+            of items, or users, as `members_[0].by` says.
         validation_rmse_: Of all networks together on the held-out ratings; NaN without.
 
     Example:
@@ -124,17 +130,9 @@ class RatingAutoencoder(BaseEstimator):
             ParameterError: If a setting cannot work.
             DivergedError: If the loss becomes NaN or infinite.
         """
-        kind = rating_checks.check_settings(self)
+        kind = check_settings(self)
         table = as_rating_table(ratings, kind, columns=self.columns)
-        held_out = None
-        if validation_data is not None:
-            given = as_rating_table(validation_data, kind, columns=self.columns, name="validation_data")
-            held_out = self._scaled(self._matrix_of_known(given, table, "validation_data"), kind)
-            if held_out.nnz == 0:
-                raise DataError(
-                    f"`validation_data` must hold ratings of users and items of the training data. Received: "
-                    f"{given.matrix.nnz} ratings of others. Hold ratings out within the rows."
-                )
+        held_out = None if validation_data is None else self._held_out(validation_data, table, kind)
         trained = train_members(self, self._scaled(table.matrix, kind), held_out)
 
         self.data_, self._table = kind, table
@@ -150,7 +148,7 @@ class RatingAutoencoder(BaseEstimator):
         and what is known of the other of the two.
 
         Args:
-            users, items: Ids, of one length.
+            users, items: Ids, of one length, or a single one of either.
             rounded: Whether to give the scale's own steps instead of numbers between them.
             return_known: Whether to return also which answers are more than biases.
 
@@ -222,21 +220,27 @@ class RatingAutoencoder(BaseEstimator):
     def evaluate(self, ratings: Any) -> dict[str, float]:
         """Compares ratings with predictions.
 
+        Args:
+            ratings: Like those of `fit`: a table with the same ids, or a matrix of the same shape.
+
         Returns:
             "rmse" and "mae" in units of the ratings, "rmse_biases" of the biases alone, to compare with, and "known",
             the share of ratings whose user and item both were rated in training.
         """
         check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns)
-        entries = table.matrix.tocoo()
-        users, items = table.users.values[entries.row], table.items.values[entries.col]
+        table = as_rating_table(ratings, self.data_, columns=self.columns, like=self._table)
+        table.check_same_ids(self._table, "ratings")
+        users, items, given = table.pairs()
         predicted, known = self.predict(users, items, return_known=True)
-        biases = self.data_.metrics(entries.data, self.predict_biases(users, items), {})
-        figures = self.data_.metrics(entries.data, predicted, {})
+        biases = self.data_.metrics(given, self.predict_biases(users, items), {})
+        figures = self.data_.metrics(given, predicted, {})
         return {**figures, "rmse_biases": biases["rmse"], "known": float(known.mean())}
 
     def score(self, ratings: Any, y: Any = None) -> float:
-        """Gives the negative root mean squared error, so that more is better."""
+        """Gives the negative root mean squared error, so that more is better.
+
+        Cross-validate on tables: the folds of a matrix's rows are other people.
+        """
         return -self.evaluate(ratings)["rmse"]
 
     def save(self, path: str | Path) -> str:
@@ -258,15 +262,23 @@ class RatingAutoencoder(BaseEstimator):
 
     @property
     def users_(self) -> NDArray[Any]:
+        check_is_fitted(self)
         return self._table.users.values
 
     @property
     def items_(self) -> NDArray[Any]:
+        check_is_fitted(self)
         return self._table.items.values
 
     @property
     def num_ratings_(self) -> int:
+        check_is_fitted(self)
         return int(self._table.matrix.nnz)
+
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        check_is_fitted(self)
+        return self.members_[0].history
 
     @property
     def model_(self) -> Any:
@@ -280,14 +292,38 @@ class RatingAutoencoder(BaseEstimator):
     def decoder_(self) -> Any:
         return self._keras_models()[2]
 
-    def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Gives the positions of users and items, -1 for unknown ones."""
-        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
-        if len(rows) != len(columns):
+    @property
+    def rows_(self) -> scipy.sparse.csr_array:
+        check_is_fitted(self)
+        return shifted(self._scores.rows(self.members_[0].by))
+
+    def _held_out(self, validation_data: Any, table: RatingTable, kind: Ratings) -> scipy.sparse.csr_array:
+        """Gives ratings to stop by, on a scale from 0 to 4, or refuses what would measure nothing or copying."""
+        given = as_rating_table(validation_data, kind, columns=self.columns, name="validation_data", like=table)
+        given.check_same_ids(table, "validation_data")
+        held_out = given.within(table, "validation_data")
+        if held_out.nnz == 0:
             raise DataError(
-                f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. For every "
-                "item of one user, repeat the user."
+                "`validation_data` must hold ratings of users and items of the training data. Received: "
+                f"{given.matrix.nnz} ratings of others. Hold ratings out within the rows."
             )
+        shared = num_shared(held_out, table.matrix)
+        if shared:
+            raise DataError(
+                "`validation_data` must hold other ratings than the training data, which the network reads as its "
+                f"input. Received: {shared} of {held_out.nnz} that are in both. Take them out of one."
+            )
+        return self._scaled(held_out, kind)
+
+    def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Gives the positions of users and items, -1 for unknown ones; one is repeated for all of the other."""
+        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
+            raise DataError(
+                f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. Give as "
+                "many of one as of the other, or one."
+            )
+        rows, columns = np.broadcast_arrays(rows, columns)
         return rows, columns
 
     def _keras_models(self) -> Any:
@@ -295,10 +331,8 @@ class RatingAutoencoder(BaseEstimator):
         from codeword.training.fitting import seeded
 
         check_is_fitted(self)
-        network = self.members_[0].network
-        kernel_out = network.kernel_out + network.common_out
         with seeded(int(self.seed)):
-            return keras_models(network.kernel_in, network.bias_in, kernel_out, row_length=ROW_LENGTH)
+            return keras_models(vars(self.members_[0].network), row_length=ROW_LENGTH)
 
     @property
     def _unit(self) -> float:
@@ -321,7 +355,7 @@ class RatingAutoencoder(BaseEstimator):
     def _recommended(
         self, number: int, k: int, scored: Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        rating_checks.check_k(k)
+        check_number("k", k, Integral, 1)
         ids = self._table.items.values
         nothing = -1 if ids.dtype.kind == "i" else ""
         items, answers = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
@@ -337,25 +371,15 @@ class RatingAutoencoder(BaseEstimator):
 
     def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
         check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True)
-        if hasattr(ratings, "tocoo"):
+        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self._table)
+        if table.is_bare:
             if table.matrix.shape[1] != len(self.items_):
                 raise DataError(
                     f"`ratings` must have the model's {len(self.items_)} items as columns. Received: shape "
                     f"{table.matrix.shape}. Give a table of user, item, rating if the items are others."
                 )
             return table.matrix
-        return self._matrix_of_known(table, self._table, "ratings", users=False)
-
-    @staticmethod
-    def _matrix_of_known(table: RatingTable, known: RatingTable, name: str, users: bool = True) -> Any:
-        """Gives ratings in the columns and, with `users`, rows of another table; what it does not know is left out."""
-        entries = table.matrix.tocoo()
-        columns = known.items.positions(table.items.values, name)[entries.col]
-        rows = known.users.positions(table.users.values, name)[entries.row] if users else entries.row
-        keep = (columns >= 0) & (rows >= 0)
-        shape = (len(known.users if users else table.users), len(known.items))
-        return scipy.sparse.csr_array((entries.data[keep], (rows[keep], columns[keep])), shape=shape)
+        return table.within(self._table, "ratings", users=False)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")

@@ -45,8 +45,3 @@ def check_settings(model: Any) -> Ratings:
             'Write ("user", "item", "rating").'
         )
     return kind
-
-
-def check_k(k: Any) -> None:
-    """Refuses a number of recommendations that is none."""
-    check_number("k", k, Integral, 1)

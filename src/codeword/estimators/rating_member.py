@@ -64,8 +64,7 @@ class Member:
         """Gives one vector for each user never seen, from the residuals of their own ratings alone, untrained.
 
         Where a row is an item, a new user is a new column, whose output weights are what all columns share and the
-        ridge regression of the rest on the items' codes: what training leads to, given the codes. Where a row is a
-        user, the network simply reads it.
+        ridge regression of the rest on the items' codes. Where a row is a user, the network simply reads it.
         """
         if self.by == "users":
             factors = self.network.hidden(entering(residuals))
@@ -80,14 +79,20 @@ class Member:
         return factors
 
 
-def entering(residuals: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-    """Gives rows of residuals as they enter a network: 2.5 added to every entry, each row brought to length 30."""
+def shifted(residuals: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Gives rows of residuals with 2.5 added to every entry."""
     data = residuals.data + np.float32(OFFSET)
-    lengths = np.diff(residuals.indptr)
-    squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), data * data, len(lengths))
-    scale = ROW_LENGTH / np.sqrt(np.where(squares > 0, squares, 1))
-    data *= np.repeat(scale.astype(np.float32), lengths)
     return scipy.sparse.csr_array((data, residuals.indices, residuals.indptr), shape=residuals.shape)
+
+
+def entering(residuals: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Gives rows of residuals as they enter a network: shifted, and each row brought to length 30."""
+    rows = shifted(residuals)
+    lengths = np.diff(rows.indptr)
+    squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), rows.data * rows.data, len(lengths))
+    scale = ROW_LENGTH / np.sqrt(np.where(squares > 0, squares, 1))
+    rows.data *= np.repeat(scale.astype(np.float32), lengths)
+    return rows
 
 
 def ridge_regression(codes: NDArray[np.float64], targets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:

@@ -40,6 +40,11 @@ class RatingScores:
         self.rated_users = np.diff(indptr) > 0
         self.rated_items = np.bincount(ratings.indices, minlength=shape[1] + 1) > 0
 
+    def rows(self, by: str) -> scipy.sparse.csr_array:
+        """Gives the residuals with items, or users, as rows."""
+        known = self._residuals[:-1]
+        return known.T.tocsr() if by == "items" else known
+
     def of_pairs(self, users: NDArray[np.intp], items: NDArray[np.intp]) -> Floats:
         """Gives each pair's score, (n,)."""
         scores = self.of_biases(users, items)

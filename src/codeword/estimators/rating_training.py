@@ -139,10 +139,14 @@ class _Tracker:
 def _split(
     ratings: scipy.sparse.csr_array, fraction: float, generator: np.random.Generator
 ) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Holds a share of the ratings out, within the rows; none where that would leave nothing."""
-    count = int(fraction * ratings.nnz)
+    """Holds a share of the ratings out, within the rows: every user and item keeps one, or nothing would know them."""
+    order = generator.permutation(ratings.nnz)
+    users = np.repeat(np.arange(ratings.shape[0]), np.diff(ratings.indptr))
+    spare = np.ones(ratings.nnz, bool)
+    for owner in (users, ratings.indices):
+        spare[order[np.unique(owner[order], return_index=True)[1]]] = False
     held_out = np.zeros(ratings.nnz, bool)
-    held_out[generator.permutation(ratings.nnz)[:count]] = True
+    held_out[order[spare[order]][: int(fraction * ratings.nnz)]] = True
     return _entries_of(ratings, ~held_out), _entries_of(ratings, held_out)
 
 

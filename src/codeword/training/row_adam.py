@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from codeword.training.row_network import Floats
 
 BLOCK = 2**15  # numbers updated at a time, so that what a formula needs stays in the processor's cache
 EPSILON = 1e-8

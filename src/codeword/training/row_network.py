@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-DENSE_ABOVE = 0.08  # share of filled cells from which dense products are faster; benchmarks/ratings.py --part density
+DENSE_ABOVE = 0.06  # share of filled cells from which dense products are faster; benchmarks/ratings.py --part density
 
 
 @dataclass
