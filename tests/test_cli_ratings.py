@@ -261,7 +261,6 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
         (["recommend", "films.codeword", "--new", "nowhere.csv"], "no such file"),
         (["recommend", "films.codeword", "--new", "images.npy"], "must be a table, .csv or .parquet"),
         (["recommend", "films.codeword", "--new", "outside.csv"], "Received: 1 others; min=1, max=6"),
-        (["recommend", "texts.codeword", "--new", "new.csv", "--columns", "user,item,rating"], "must be texts"),
         (["recommend", "films.codeword", "--user", "100", "-o", "never.npy"], "must end in .csv or .parquet"),
         (["recommend", "films.codeword", "--user", "100", "-o", "no/never.csv"], "nothing was written"),
         (["recommend", "nowhere.codeword", "--user", "100"], "no such file"),
@@ -301,3 +300,20 @@ def test_a_file_without_a_header_and_half_stars(folder):
     words = ["fit", folder / "bare.csv", "-o", folder / "bare.codeword", "--data", "ratings:.5-2.5/.5"]
     result = json.loads(run(*words, "--epochs", 1, "--json").output)
     assert (result["users"], result["scale"], result["step"]) == (40, [0.5, 2.5], 0.5)
+
+
+def test_ids_of_a_file_are_read_as_the_model_has_them(folder):
+    """A file of one catalogue may happen to hold only ids that look like numbers."""
+    users, items = np.repeat(np.arange(20), 6), np.tile(np.arange(6), 20)
+    names = np.array(["tt1", "007", "7", "8", "9", "10"], object)[items]
+    write(folder / "mixed.csv", {"user": users, "item": names, "rating": (users + items) % 5 + 1})
+    run("fit", folder / "mixed.csv", "-o", folder / "mixed.codeword", *FIT)
+    (folder / "new-mixed.csv").write_text("user,item,rating\n1,7,5\n1,8,1\n")
+    found = json.loads(run("recommend", folder / "mixed.codeword", "--new", folder / "new-mixed.csv", "--json").output)
+    assert found["recommendations"][0]["known"]
+    assert set(found["recommendations"][0]["items"]) == {"tt1", "007", "9", "10"}
+
+
+def test_a_table_of_ratings_without_data_is_pointed_to_the_recommender(folder):
+    result = run("fit", folder / "ratings.csv", "-o", folder / "rows.codeword", "--epochs", 1, "--hidden", 4, "--quiet")
+    assert "--data ratings:1-5" in result.stderr

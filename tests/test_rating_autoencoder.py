@@ -183,7 +183,7 @@ def test_the_unit_of_the_scale_changes_nothing(
 def test_zero_negative_and_fractional_ratings_are_ratings() -> None:
     values = np.resize([-0.75, 0.0, 0.25], len(ROW))
     rec = small(scale=(-0.75, 0.25), step=0.25).fit(sp.coo_array((values, (ROW, COLUMN)), shape=RATINGS.shape))
-    assert rec._table.matrix.nnz == len(ROW)  # also the zeros
+    assert rec.ratings_.matrix.nnz == len(ROW)  # also the zeros
     answers = rec.predict(*EVERY_PAIR)
     assert answers.min() >= -0.75
     assert answers.max() <= 0.25

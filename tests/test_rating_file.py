@@ -100,7 +100,7 @@ def test_a_loaded_model_saves_the_same_file_and_fits_again(model: RatingAutoenco
     loaded = cw.load(tmp_path / "first.codeword")
     loaded.save(tmp_path / "second.codeword")
     assert (tmp_path / "first.codeword").read_bytes() == (tmp_path / "second.codeword").read_bytes()
-    ratings = model._table.matrix
+    ratings = model.ratings_.matrix
     again = loaded.set_params(verbose=0).fit(ratings)
     np.testing.assert_array_equal(again.predict(*PAIRS), small(**model.get_params()).fit(ratings).predict(*PAIRS))
 
@@ -130,12 +130,12 @@ def test_settings_as_numpy_numbers_can_be_saved(tmp_path: Path) -> None:
 )
 def test_settings_changed_after_fit_change_no_saved_model(changed: dict[str, Any], tmp_path: Path) -> None:
     rec = small().fit((ROW, COLUMN, STARS))
-    fingerprint, answers, rows = rec.fingerprint_, rec.predict(*PAIRS), rec.predict_rows(rec._table.matrix)
+    fingerprint, answers, rows = rec.fingerprint_, rec.predict(*PAIRS), rec.predict_rows(rec.ratings_.matrix)
     rec.set_params(**changed)  # for a next fit; this one is done
     assert rec.save(tmp_path / "m.codeword") == fingerprint
     loaded = cw.load(tmp_path / "m.codeword")
     np.testing.assert_array_equal(loaded.predict(*PAIRS), answers)
-    np.testing.assert_array_equal(loaded.predict_rows(rec._table.matrix), rows)
+    np.testing.assert_array_equal(loaded.predict_rows(rec.ratings_.matrix), rows)
 
 
 def test_the_fingerprint_tells_models_apart() -> None:

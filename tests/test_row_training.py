@@ -242,9 +242,9 @@ class Recorder:
 
         class RecordedAdam(RowAdam):
             def update(self, rows: Any, gradient: Any, *, rate: float, decay: float = 0.0) -> None:
-                states = (self._table, self._mean, self._square)
+                states = (self.ratings_, self._mean, self._square)
                 others = np.setdiff1d(
-                    np.arange(len(self._table)), np.arange(len(self._table)) if rows is None else rows
+                    np.arange(len(self.ratings_)), np.arange(len(self.ratings_)) if rows is None else rows
                 )
                 before = [state[others].tobytes() for state in states]
                 super().update(rows, gradient, rate=rate, decay=decay)

@@ -87,6 +87,12 @@ def read_columns(path: str | Path, *, texts: Sequence[str] = ()) -> dict[str, An
     return _read_columns(path, texts)
 
 
+def column_names(path: str | Path) -> list[str]:
+    """Gives the names of a table's columns, none for a .npy file; as `read_columns`, without reading the rows."""
+    path = _existing(path)
+    return [] if path.suffix == ".npy" else _query(path, "DESCRIBE SELECT *")["column_name"].tolist()
+
+
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
     """Writes numbers to a file, whole or not at all; tables get one column a number, named c0, c1, ….
 
@@ -196,19 +202,24 @@ def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -
 
 
 def _read_columns(path: Path, texts: Sequence[str] = ()) -> dict[str, Any]:
+    if path.suffix != ".csv" or not texts:
+        return _query(path, "SELECT *")
+    return _query(path, "SELECT *", [name for name in column_names(path) if name in texts])
+
+
+def _query(path: Path, select: str, texts: Sequence[str] = ()) -> dict[str, Any]:
+    """Asks DuckDB of a table file; gives the answer's columns."""
     options = ", hive_partitioning=false"
     if path.suffix == ".csv":
         # Left alone, DuckDB tells the types from the first rows and rounds later ones, and skips lines that look odd.
         header = "false" if _first_line_is_numbers(path) else "true"
         options += f", header={header}, sample_size=-1, skip=0, comment='', null_padding=false"
+        types = ", ".join(f"'{_quoted(name)}': 'VARCHAR'" for name in texts)
+        options += f", types={{{types}}}" if types else ""
     reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
     try:
         with duckdb.connect() as connection:
-            if path.suffix == ".csv" and texts:
-                found = connection.execute(f"DESCRIBE SELECT * FROM {reader}('{_pattern(path)}'{options})").fetchall()
-                types = [f"'{_quoted(name)}': 'VARCHAR'" for name, *_ in found if name in texts]
-                options += f", types={{{', '.join(types)}}}" if types else ""
-            return connection.execute(f"SELECT * FROM {reader}('{_pattern(path)}'{options})").fetchnumpy()
+            return connection.execute(f"{select} FROM {reader}('{_pattern(path)}'{options})").fetchnumpy()
     except duckdb.Error as error:
         raise TableFileError(
             f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "

@@ -112,9 +112,11 @@ def _refuse_options_of_the_other(data: Any, data_text: str | None) -> None:
 
 def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: Any) -> dict[str, Any]:
     """Trains an `Autoencoder` on rows, saves it and tells what it made."""
-    from codeword.tables import read_array
+    from codeword.tables import column_names, read_array
 
     x = read_array(input)
+    if settings["data"] is None and {name.lower() for name in column_names(input)} & {"rating", "ratings", "stars"}:
+        click.echo("If each row is one rating, train a recommender instead: --data ratings:1-5", err=True)
     held_out = None if validation is None else read_array(validation)
 
     from codeword.estimators.autoencoder import Autoencoder

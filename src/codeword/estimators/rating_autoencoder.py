@@ -59,6 +59,7 @@ class RatingAutoencoder(BaseEstimator):
     Attributes:
         data_: The `Ratings` kind.
         users_, items_: Ids, ascending: int64 or text, `(num_users,)` and `(num_items,)`; num_ratings_: their ratings.
+        ratings_: The training ratings: `matrix`, CSR (users, items), and the ids `users` and `items`.
         biases_: Mean and biases on a scale from 0 to 4.
         members_: The trained networks; member_weights_: their weights in the answer.
         history_: Of the first network: "mse" by epoch and, with held-out ratings, "val_rmse". Files do not keep it.
@@ -135,7 +136,7 @@ class RatingAutoencoder(BaseEstimator):
         held_out = None if validation_data is None else self._held_out(validation_data, table, kind)
         trained = train_members(self, self._scaled(table.matrix, kind), held_out)
 
-        self.data_, self._table = kind, table
+        self.data_, self.ratings_ = kind, table
         self.biases_, self.members_, self.member_weights_, error = trained
         self.validation_rmse_ = error * self._unit
         self._prepare()
@@ -207,7 +208,7 @@ class RatingAutoencoder(BaseEstimator):
             means nothing.
         """
         check_is_fitted(self)
-        rows = self._table.users.positions(users, "users")
+        rows = self.ratings_.users.positions(users, "users")
         found = self._recommended(len(rows), k, self._scores.of_users(rows))
         return (*found, self._scores.rated_users[rows]) if return_known else found
 
@@ -228,8 +229,8 @@ class RatingAutoencoder(BaseEstimator):
             the share of ratings whose user and item both were rated in training.
         """
         check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, like=self._table)
-        table.check_same_ids(self._table, "ratings")
+        table = as_rating_table(ratings, self.data_, columns=self.columns, like=self.ratings_)
+        table.check_same_ids(self.ratings_, "ratings")
         users, items, given = table.pairs()
         predicted, known = self.predict(users, items, return_known=True)
         biases = self.data_.metrics(given, self.predict_biases(users, items), {})
@@ -263,17 +264,17 @@ class RatingAutoencoder(BaseEstimator):
     @property
     def users_(self) -> NDArray[Any]:
         check_is_fitted(self)
-        return self._table.users.values
+        return self.ratings_.users.values
 
     @property
     def items_(self) -> NDArray[Any]:
         check_is_fitted(self)
-        return self._table.items.values
+        return self.ratings_.items.values
 
     @property
     def num_ratings_(self) -> int:
         check_is_fitted(self)
-        return int(self._table.matrix.nnz)
+        return int(self.ratings_.matrix.nnz)
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -317,7 +318,7 @@ class RatingAutoencoder(BaseEstimator):
 
     def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Gives the positions of users and items, -1 for unknown ones; one is repeated for all of the other."""
-        rows, columns = self._table.users.positions(users, "users"), self._table.items.positions(items, "items")
+        rows, columns = self.ratings_.users.positions(users, "users"), self.ratings_.items.positions(items, "items")
         if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
             raise DataError(
                 f"`users` and `items` must be pairs. Received: {len(rows)} users and {len(columns)} items. Give as "
@@ -345,7 +346,7 @@ class RatingAutoencoder(BaseEstimator):
 
     def _prepare(self) -> None:
         """Works out what every answer needs."""
-        scaled = self._scaled(self._table.matrix, self.data_)
+        scaled = self._scaled(self.ratings_.matrix, self.data_)
         self._scores = RatingScores(scaled, self.biases_, self.members_, self.member_weights_)
 
     def _answers(self, scores: Floats, rounded: bool = False) -> NDArray[np.float32]:
@@ -356,7 +357,7 @@ class RatingAutoencoder(BaseEstimator):
         self, number: int, k: int, scored: Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         check_number("k", k, Integral, 1)
-        ids = self._table.items.values
+        ids = self.ratings_.items.values
         nothing = -1 if ids.dtype.kind == "i" else ""
         items, answers = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
         few = min(k, len(ids))
@@ -371,7 +372,7 @@ class RatingAutoencoder(BaseEstimator):
 
     def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
         check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self._table)
+        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self.ratings_)
         if table.is_bare:
             if table.matrix.shape[1] != len(self.items_):
                 raise DataError(
@@ -379,7 +380,7 @@ class RatingAutoencoder(BaseEstimator):
                     f"{table.matrix.shape}. Give a table of user, item, rating if the items are others."
                 )
             return table.matrix
-        return table.within(self._table, "ratings", users=False)
+        return table.within(self.ratings_, "ratings", users=False)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")

@@ -41,7 +41,7 @@ def rating_parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
         "data": model.data_.to_config(),
         "members": [{"by": member.by, "ridge": member.ridge} for member in model.members_],
     }
-    matrix = model._table.matrix
+    matrix = model.ratings_.matrix
     arrays: dict[str, NDArray[Any]] = {
         "biases/mean": np.array([model.biases_.mean]),
         "biases/users": model.biases_.users,
@@ -51,8 +51,8 @@ def rating_parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
         "ratings/starts": matrix.indptr.astype(np.int64),
         "members/weights": model.member_weights_,
         "validation_rmse": np.array([model.validation_rmse_]),
-        **_ids_to_arrays("users", model._table.users),
-        **_ids_to_arrays("items", model._table.items),
+        **_ids_to_arrays("users", model.ratings_.users),
+        **_ids_to_arrays("items", model.ratings_.items),
     }
     for number, member in enumerate(model.members_):
         for name in WEIGHTS:
@@ -83,7 +83,7 @@ def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[A
     if not matrix.has_canonical_format:
         raise ValueError("the ratings are not sorted, or twice there")
     model.data_.check(matrix.data)
-    model._table = RatingTable(matrix, users, items)
+    model.ratings_ = RatingTable(matrix, users, items)
     model.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
     model.members_ = []
     for number, member in enumerate(config["members"]):

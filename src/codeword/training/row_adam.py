@@ -25,7 +25,7 @@ class RowAdam:
     """
 
     def __init__(self, table: Floats, *, betas: tuple[float, float] = (0.9, 0.99)) -> None:
-        self._table = table
+        self.ratings_ = table
         self._betas = betas
         self._mean = np.zeros_like(table)
         self._square = np.zeros(len(table), np.float32)
@@ -44,12 +44,12 @@ class RowAdam:
         beta1, beta2 = self._betas
         rate = rate / (1 - beta1**self._steps)
         spread = 1 / np.sqrt(1 - beta2**self._steps)
-        length = max(1, BLOCK // max(1, self._table[:1].size))
+        length = max(1, BLOCK // max(1, self.ratings_[:1].size))
         for start in range(0, len(gradient), length):
             block = slice(start, start + length)
             where = block if rows is None else rows[block]
             # A slice gives views and indices give copies, which are written back below.
-            table, mean, square = self._table[where], self._mean[where], self._square[where]
+            table, mean, square = self.ratings_[where], self._mean[where], self._square[where]
             step = gradient[block] + np.float32(decay) * table
             square *= np.float32(beta2)
             square += np.float32(1 - beta2) * _mean_square(step)
@@ -60,7 +60,7 @@ class RowAdam:
             np.multiply(mean, shrink.reshape(-1, *(1,) * (mean.ndim - 1)), out=step)
             table -= step
             if rows is not None:
-                self._table[where], self._mean[where], self._square[where] = table, mean, square
+                self.ratings_[where], self._mean[where], self._square[where] = table, mean, square
 
 
 def _mean_square(rows: Floats) -> Floats:
