@@ -16,6 +16,7 @@ from codeword.training.row_network import Floats, RowNetwork
 
 STEPS_PER_EPOCH = 30
 MAX_BATCH_SIZE = 100_000
+PAIRS = 2**15  # held-out ratings answered at a time
 ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, where no held-out ratings tell it
 
 
@@ -70,18 +71,19 @@ class _Tracker:
 
     def train(self, generator: np.random.Generator) -> Member:
         """Trains and gives the network of the least error on the held-out ratings; without any, the last."""
-        model, residuals = self._model, self._residuals
-        rows = residuals.T.tocsr() if self.by == "items" else residuals
+        model = self._model
+        rows = self._residuals.T.tocsr() if self.by == "items" else self._residuals
         network = RowNetwork.random(rows.shape[1], model.units, generator)
         # A column without a rating to learn from says what all columns share, and enters nothing.
-        unseen = np.bincount(rows.indices, minlength=rows.shape[1]) == 0
-        network.kernel_in[unseen] = network.kernel_out[unseen] = 0
+        self._unseen = np.bincount(rows.indices, minlength=rows.shape[1]) == 0
+        network.kernel_in[self._unseen] = network.kernel_out[self._unseen] = 0
+        self._inputs = entering(rows)
         self._member = Member(self.by, network, float(model.weight_decay))
         self._member.history = {"mse": []} if self._aims.nnz == 0 else {"mse": [], "val_rmse": []}
         batch_size = model.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))
         fit_rows(
             network,
-            entering(rows),
+            self._inputs,
             rows.data,
             epochs=model.epochs,
             steps_per_epoch=-(-rows.nnz // batch_size),
@@ -125,14 +127,16 @@ class _Tracker:
 
     def _answers(self) -> Floats:
         """Gives the network's answers at the held-out ratings."""
-        items = self._member.item_factors(self._residuals)
-        answers = np.empty(self._aims.nnz, np.float32)
-        users = np.flatnonzero(np.diff(self._aims.indptr))
-        for part in np.array_split(users, max(1, len(users) // 4096)):
-            factors = self._member.user_factors(self._residuals, part)
-            for user, own in zip(part, factors, strict=True):
-                start, end = self._aims.indptr[user : user + 2]
-                answers[start:end] = items.take(self._aims.indices[start:end], axis=0, mode="clip") @ own
+        network, pairs = self._member.network, self._aims.tocoo()
+        codes = network.hidden(self._inputs)
+        own = network.kernel_out + network.common_out
+        codes[np.diff(self._inputs.indptr) == 0] = 0
+        own[self._unseen] = 0
+        row, column = (pairs.col, pairs.row) if self.by == "items" else (pairs.row, pairs.col)
+        answers = np.empty(len(row), np.float32)
+        for start in range(0, len(row), PAIRS):
+            part = slice(start, start + PAIRS)
+            np.einsum("ij,ij->i", codes[row[part]], own[column[part]], out=answers[part])
         return answers
 
 
