@@ -1,4 +1,4 @@
-"""Losses for outputs of few values."""
+"""Losses for outputs of few values, and for targets of which some are missing."""
 
 from codeword.losses.bin_insensitive import BinInsensitive as BinInsensitive
 from codeword.losses.level_loss import LevelCrossentropy as LevelCrossentropy
