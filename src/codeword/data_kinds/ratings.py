@@ -28,7 +28,7 @@ class Ratings(DataKind):
     low: float
     high: float
     step: float | None = None
-    loss: ClassVar[str] = "mse"  # type: ignore[misc]
+    loss: ClassVar[str] = "mse"  # type: ignore[misc]  # there is one loss: no field of the scale
     losses: ClassVar[tuple[str, ...]] = ("mse",)
 
     def __post_init__(self) -> None:
