@@ -203,7 +203,7 @@ def test_no_codes_give_no_rows(model):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hidden": (0,)}, "`hidden` must be an integer from 1 .* Received: 0"),
+        ({"hidden": (0,)}, "`hidden` must be an integer, at least 1.* Received: 0"),
         ({"hidden": 8}, r"Write \(8,\)"),
         ({"epochs": 0}, "Received: 0"),
         ({"epochs": 1.5}, "Received: 1.5"),
