@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import codeword as cw
@@ -27,6 +28,15 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert namespace["rec"].evaluate(namespace["test"])["rmse"] < 0.87
     else:
         assert namespace["model"].output_shape == (None, 64)
+
+
+def test_the_masked_network_of_the_ratings_runs():
+    program = re.search(r"```python\n(.*?)```", (ROOT / "docs/ratings.md").read_text(), re.DOTALL)[1]
+    rated = np.random.default_rng(0).integers(0, 6, (6, 4000)).astype("float32")
+    first = np.arange(4000) % 2 == 0
+    namespace = {"ratings": rated * first, "held_out": rated * ~first}
+    exec(program, namespace)
+    assert np.isfinite(namespace["model"].history.history["val_rmse"]).all()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

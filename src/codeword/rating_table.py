@@ -59,6 +59,42 @@ class RatingTable:
                 "rating; for people never seen take predict_rows."
             )
 
+    def held_out_of(self, training: Self, name: str) -> scipy.sparse.csr_array:
+        """Gives these ratings in the rows and columns of others, to measure by what is learnt from those.
+
+        Raises:
+            DataError: If they would measure nothing, or copying.
+        """
+        self.check_same_ids(training, name)
+        matrix = self.within(training, name)
+        if matrix.nnz == 0:
+            raise DataError(
+                f"`{name}` must hold ratings of users and items of the training data. Received: {self.matrix.nnz} "
+                "ratings of others. Hold ratings out within the rows."
+            )
+        shared = _num_shared(matrix, training.matrix)
+        if shared:
+            raise DataError(
+                f"`{name}` must hold other ratings than the training data, which the network reads as its input. "
+                f"Received: {shared} of {matrix.nnz} that are in both. Take them out of one."
+            )
+        return matrix
+
+    def rows_for(self, known: Self, name: str) -> scipy.sparse.csr_array:
+        """Gives a row for each of these users, in the columns of the items of another table.
+
+        Raises:
+            DataError: If this is a bare matrix with another number of columns.
+        """
+        if not self.is_bare:
+            return self.within(known, name, users=False)
+        if self.matrix.shape[1] != len(known.items):
+            raise DataError(
+                f"`{name}` must have the model's {len(known.items)} items as columns. Received: shape "
+                f"{self.matrix.shape}. Give a table of user, item, rating if the items are others."
+            )
+        return self.matrix
+
 
 def as_rating_table(
     ratings: Any,
@@ -78,7 +114,7 @@ def as_rating_table(
             numbers or text; in a `.csv` file they are whole numbers if all are, written without leading zeros.
         kind: The scale that the ratings must lie on; None: any finite number.
         columns: Names of the table's columns of users, items and ratings.
-        name: What to call the ratings in messages.
+        name: What to call the ratings in messages; the path of a file is added.
         empty: Whether there may be none.
         like: A table of the same ids: where its ids are text, a `.csv` file's are read as text.
 
@@ -89,11 +125,12 @@ def as_rating_table(
         FileNotFoundError, TableFileError: If a file cannot be read.
     """
     if hasattr(ratings, "tocoo"):
+        # A sparse array of one axis gets a second one here, and is refused by its shape below.
         users, items = (Ids.counted(number) for number in (*ratings.shape, 0)[:2])
         table = RatingTable(_matrix_of(ratings, name, users, items), users, items, is_bare=True)
     else:
         if isinstance(ratings, str | Path):
-            name = f"{name} ({ratings})" if name not in str(ratings) else str(ratings)
+            name = f"{name} ({ratings})"
             parts = _file_columns(ratings, columns, name, like)
         else:
             parts = _three_columns(ratings, columns, name)
@@ -112,7 +149,7 @@ def as_rating_table(
     return table
 
 
-def num_shared(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> int:
+def _num_shared(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> int:
     """Gives how many pairs are stored in both of two matrices of one shape."""
     keys = []
     for matrix in (one, other):

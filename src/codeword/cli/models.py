@@ -1,7 +1,7 @@
 """Loads the model that a command needs, and says which command takes it where it is another."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codeword.errors import ParameterError
 
@@ -17,16 +17,7 @@ def load_autoencoder(path: Path) -> "Autoencoder":
         ParameterError: If it is a model of ratings.
         FileNotFoundError, ModelFileError: If it cannot be loaded.
     """
-    from codeword.estimators.autoencoder import Autoencoder
-    from codeword.estimators.loading import load
-
-    model = load(path)
-    if not isinstance(model, Autoencoder):
-        raise ParameterError(
-            f"{path} must be a model of rows, an Autoencoder, to encode and decode them. Received: "
-            f"{type(model).__name__}, a model of ratings. Use it with `codeword recommend`."
-        )
-    return model
+    return _loaded(path, "Autoencoder", "to encode and decode", "Use it with `codeword recommend`.")
 
 
 def load_recommender(path: Path) -> "RatingAutoencoder":
@@ -36,13 +27,21 @@ def load_recommender(path: Path) -> "RatingAutoencoder":
         ParameterError: If it is a model of rows.
         FileNotFoundError, ModelFileError: If it cannot be loaded.
     """
+    remedy = "Train one: `codeword fit ratings.csv --data ratings:1-5`."
+    return _loaded(path, "RatingAutoencoder", "to recommend", remedy)
+
+
+_MODELS_OF = {"Autoencoder": "a model of rows", "RatingAutoencoder": "a model of ratings"}
+
+
+def _loaded(path: Path, wanted: str, purpose: str, remedy: str) -> Any:
     from codeword.estimators.loading import load
-    from codeword.estimators.rating_autoencoder import RatingAutoencoder
 
     model = load(path)
-    if not isinstance(model, RatingAutoencoder):
+    given = type(model).__name__
+    if given != wanted:
         raise ParameterError(
-            f"{path} must be a model of ratings, a RatingAutoencoder, to recommend. Received: {type(model).__name__}, "
-            "a model of rows. Train one: `codeword fit ratings.csv --data ratings:1-5`."
+            f"{path} must be {_MODELS_OF[wanted]}, {wanted}, {purpose}. "
+            f"Received: {given}, {_MODELS_OF[given]}. {remedy}"
         )
     return model

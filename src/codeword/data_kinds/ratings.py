@@ -1,6 +1,6 @@
 """What people think of things, on a scale; most of it unknown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +28,7 @@ class Ratings(DataKind):
     low: float
     high: float
     step: float | None = None
-    loss: ClassVar[str] = "mse"  # type: ignore[misc]  # there is one loss: no field of the scale
+    loss: str = field(default="mse", init=False, repr=False)  # the only one, so that nobody is asked for it
     losses: ClassVar[tuple[str, ...]] = ("mse",)
 
     def __post_init__(self) -> None:

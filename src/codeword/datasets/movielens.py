@@ -68,7 +68,7 @@ def load_movielens_1m(folder: str | Path | None = None) -> RatingColumns:
     if path is not None and (path / "movielens_1m.mat").is_file():
         try:
             matrix = scipy.sparse.coo_array(scipy.io.loadmat(path / "movielens_1m.mat")["X"])
-        except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        except (ValueError, KeyError, TypeError, NotImplementedError) as error:  # the last of a MATLAB 7.3 file
             raise TableFileError(f"{path}/movielens_1m.mat cannot be read: {error}. Fetch it again.") from error
         return RatingColumns(
             matrix.row.astype(np.int64) + 1, matrix.col.astype(np.int64) + 1, matrix.data.astype(np.float32)

@@ -16,16 +16,14 @@ from codeword.data_kinds import Ratings
 from codeword.errors import DataError
 from codeword.estimators.input_checks import check_number
 from codeword.estimators.rating_checks import check_settings
-from codeword.estimators.rating_member import ROW_LENGTH, shifted
+from codeword.estimators.rating_member import ROW_LENGTH, WIDTH, shifted
 from codeword.estimators.rating_parts import rating_parts_of
 from codeword.estimators.rating_scores import RatingScores
 from codeword.estimators.rating_training import train_members
 from codeword.estimators.top_items import top_items
 from codeword.model_file import model_fingerprint, write_model_file
-from codeword.rating_table import COLUMNS, RatingTable, as_rating_table, num_shared
+from codeword.rating_table import COLUMNS, as_rating_table
 from codeword.training.row_network import Floats
-
-WIDTH = 4.0  # of the scale as the networks see it, so that no setting depends on the scale's unit
 
 
 class RatingAutoencoder(BaseEstimator):
@@ -133,7 +131,11 @@ class RatingAutoencoder(BaseEstimator):
         """
         kind = check_settings(self)
         table = as_rating_table(ratings, kind, columns=self.columns)
-        held_out = None if validation_data is None else self._held_out(validation_data, table, kind)
+        held_out = None
+        if validation_data is not None:
+            name = "validation_data"
+            given = as_rating_table(validation_data, kind, columns=self.columns, name=name, like=table)
+            held_out = self._scaled(given.held_out_of(table, name), kind)
         trained = train_members(self, self._scaled(table.matrix, kind), held_out)
 
         self.data_, self.ratings_ = kind, table
@@ -298,24 +300,6 @@ class RatingAutoencoder(BaseEstimator):
         check_is_fitted(self)
         return shifted(self._scores.rows(self.members_[0].by))
 
-    def _held_out(self, validation_data: Any, table: RatingTable, kind: Ratings) -> scipy.sparse.csr_array:
-        """Gives ratings to stop by, on a scale from 0 to 4, or refuses what would measure nothing or copying."""
-        given = as_rating_table(validation_data, kind, columns=self.columns, name="validation_data", like=table)
-        given.check_same_ids(table, "validation_data")
-        held_out = given.within(table, "validation_data")
-        if held_out.nnz == 0:
-            raise DataError(
-                "`validation_data` must hold ratings of users and items of the training data. Received: "
-                f"{given.matrix.nnz} ratings of others. Hold ratings out within the rows."
-            )
-        shared = num_shared(held_out, table.matrix)
-        if shared:
-            raise DataError(
-                "`validation_data` must hold other ratings than the training data, which the network reads as its "
-                f"input. Received: {shared} of {held_out.nnz} that are in both. Take them out of one."
-            )
-        return self._scaled(held_out, kind)
-
     def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Gives the positions of users and items, -1 for unknown ones; one is repeated for all of the other."""
         rows, columns = self.ratings_.users.positions(users, "users"), self.ratings_.items.positions(items, "items")
@@ -373,14 +357,7 @@ class RatingAutoencoder(BaseEstimator):
     def _rows_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
         check_is_fitted(self)
         table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self.ratings_)
-        if table.is_bare:
-            if table.matrix.shape[1] != len(self.items_):
-                raise DataError(
-                    f"`ratings` must have the model's {len(self.items_)} items as columns. Received: shape "
-                    f"{table.matrix.shape}. Give a table of user, item, rating if the items are others."
-                )
-            return table.matrix
-        return table.within(self.ratings_, "ratings", users=False)
+        return table.rows_for(self.ratings_, "ratings")
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from codeword.training.row_network import Floats, RowNetwork
 
+WIDTH = 4.0  # of the scale as the networks see it, so that no setting depends on the ratings' unit
 OFFSET = 2.5  # added to every residual that enters, so that the network also sees who rated; best of 1 to 4
 ROW_LENGTH = 30.0  # of every row as it enters; best, or nearly, on both MovieLens sets (row counts 48 and 243)
 

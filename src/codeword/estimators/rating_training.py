@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from codeword.errors import DivergedError
 from codeword.estimators.rating_checks import KINDS_BY
-from codeword.estimators.rating_member import Member, entering
+from codeword.estimators.rating_member import WIDTH, Member, entering
 from codeword.training.biases import Biases
 from codeword.training.row_fitting import fit_rows
 from codeword.training.row_network import Floats, RowNetwork
@@ -51,7 +51,7 @@ def train_members(
             members.append(tracker.train(generator.spawn(1)[0]))
             answers.append(tracker.best_answers)
     weights = _weights(kinds, np.array(answers), aims.data)
-    combined = np.clip(weights @ np.array(answers) + held_out.data - aims.data, 0, 4) if aims.nnz else np.zeros(0)
+    combined = np.clip(weights @ np.array(answers) + held_out.data - aims.data, 0, WIDTH) if aims.nnz else np.zeros(0)
     return biases, members, weights, _root_mean_square(combined - held_out.data)
 
 
@@ -63,7 +63,7 @@ class _Tracker:
     ) -> None:
         self._model, self._bar, self._name = model, bar, name
         self._residuals, self._aims = residuals, aims
-        self._unit = (model.scale[1] - model.scale[0]) / 4
+        self._unit = (model.scale[1] - model.scale[0]) / WIDTH
         self._best: RowNetwork | None = None
         self._best_error, self._bad_epochs = np.inf, 0
         self.best_answers: Floats = np.zeros(aims.nnz, np.float32)

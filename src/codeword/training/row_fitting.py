@@ -30,8 +30,8 @@ def fit_rows(
     """Trains in place, by Adam with a rate that rises for a moment and then falls to 0 along a half cosine.
 
     A step touches the weights of the columns that have an entry in its rows, and no others. It runs on one core: its
-    products are small, and where others work on the same machine, threads that wait for each other made it 15 times
-    slower.
+    products are small, so that more threads gained nothing on an idle machine, and where others worked on it as well,
+    threads that waited for each other made it 8 to 12 times slower.
 
     Args:
         network: What is trained.
