@@ -1,5 +1,6 @@
 """Names that every docstring's example may use."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import codeword
 
 
 @pytest.fixture(autouse=True)
-def names_in_examples(doctest_namespace: dict[str, Any]) -> None:
+def names_in_examples(doctest_namespace: dict[str, Any], tmp_path: Path) -> None:
     doctest_namespace["np"] = np
+    doctest_namespace["folder"] = tmp_path
     for name in ("Bits", "Choices", "Floats", "Levels", "Scalars"):
         doctest_namespace[name] = getattr(codeword, name)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
-from codeword.rating_ids import Ids, checked_ids
+from codeword.ids import Ids, checked_ids
 from codeword.rating_table import RatingTable, as_rating_table
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}

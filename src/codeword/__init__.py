@@ -13,10 +13,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from codeword import activations as activations
     from codeword import datasets as datasets
+    from codeword import evaluation as evaluation
     from codeword import layers as layers
     from codeword import losses as losses
     from codeword import metrics as metrics
     from codeword import packing as packing
+    from codeword import search as search
     from codeword.code_kinds import Bits as Bits
     from codeword.code_kinds import Choices as Choices
     from codeword.code_kinds import Floats as Floats
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from codeword.estimators.autoencoder import Autoencoder as Autoencoder
     from codeword.estimators.loading import load as load
     from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
+    from codeword.search import CodeStore as CodeStore
+    from codeword.search import HammingIndex as HammingIndex
 
 _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
@@ -37,8 +41,9 @@ _MODULE_OF = {
     "Autoencoder": "codeword.estimators.autoencoder",
     "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
     "load": "codeword.estimators.loading",
+    **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
 }
-_SUBMODULES = ("activations", "datasets", "errors", "layers", "losses", "metrics", "packing")
+_SUBMODULES = ("activations", "datasets", "errors", "evaluation", "layers", "losses", "metrics", "packing", "search")
 
 __all__ = sorted([*_MODULE_OF, *_SUBMODULES, "__version__"])  # noqa: PLE0605 - the table above is the list
 

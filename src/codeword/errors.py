@@ -8,6 +8,8 @@
     ├── DivergedError       (ArithmeticError)  a training whose loss is no number any more
     ├── ModelFileError      (ValueError)   a model file that is damaged, foreign or hostile
     ├── TableFileError      (ValueError)   a data file that cannot be read as a table or array
+    ├── StoreFileError      (ValueError)   a store of codes that is damaged, foreign or of another model
+    ├── StoreBusyError      (TimeoutError) a store that others held for too long
     ├── OutputPathError     (OSError)      a place that cannot be written to
     └── MissingExtraError   (ImportError)  a package that an extra would install
 
@@ -46,6 +48,14 @@ class ModelFileError(CodewordError, ValueError):
 
 class TableFileError(CodewordError, ValueError):
     """A data file cannot be read as an array or a table."""
+
+
+class StoreFileError(CodewordError, ValueError):
+    """A store of codes is damaged, foreign, or holds codes of another model."""
+
+
+class StoreBusyError(CodewordError, TimeoutError):
+    """Other processes held a store for longer than one was willing to wait."""
 
 
 class OutputPathError(CodewordError, OSError):

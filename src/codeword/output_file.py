@@ -23,7 +23,7 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     try:
         os.close(handle)
         with open(temporary, "wb") as file:
@@ -35,8 +35,21 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, OutputPathError):
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         raise
+    _sync_folder(path.parent)
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Gives a file that another program wrote its place, so that a crash leaves it whole or not there at all.
+
+    Args:
+        temporary: The file, in the same file system.
+        path: Its place.
+    """
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
     _sync_folder(path.parent)
 
 
@@ -53,10 +66,11 @@ def check_writable(path: str | Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> OutputPathError:
+def cannot_write(path: Path, error: OSError) -> OutputPathError:
+    """Gives the error for a place that the system does not let us write to."""
     return OutputPathError(
         f"{path} must be in a folder that exists and can be written to. Received: {error.strerror or error}. "
         "Create the folder, free the disk, or choose another place; nothing was written."

@@ -123,6 +123,42 @@ def check_codes(codes: Any, kind: CodeKind) -> NDArray[np.uint8]:
     )
 
 
+def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "codes") -> tuple[NDArray[np.uint8], int]:
+    """Refuses what are no packed bits; returns C-contiguous codes and the number of bits.
+
+    Args:
+        codes: uint8 of shape `(n, num_bytes)`.
+        num_bits: Bits of a code; None: all bits of the bytes.
+        name: Of the argument, for the message.
+
+    Raises:
+        CodeError: If dtype, shape or padding do not fit, or each bit seems to have a byte of its own.
+        ParameterError: If `num_bits` is no positive integer.
+    """
+    codes = np.asarray(codes)
+    wanted = (
+        "uint8 of shape (n, num_bytes), eight bits a byte" if num_bits is None else f"the bytes of {Bits(num_bits)}"
+    )
+    if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] == 0:
+        raise CodeError(
+            f"`{name}` must be packed: {wanted}. Received: shape {codes.shape}, dtype {codes.dtype}. "
+            "Take what `encode` returned, or pack 0 and 1: packing.pack_bits."
+        )
+    if num_bits is not None:
+        check_codes(codes, Bits(num_bits))
+        if num_bits % 8 and (codes[:, -1] & (0xFF >> num_bits % 8)).any():
+            raise CodeError(
+                f"`{name}` of {Bits(num_bits)} end in {-num_bits % 8} padding bits, which must be 0. Received: a row "
+                f"where they are not. {_ORIGIN}"
+            )
+    elif codes.shape[1] >= 8 and codes.size and codes.max() <= 1:
+        raise CodeError(
+            f"`{name}` must be packed, eight bits a byte. Received: {codes.shape[1]} columns of nothing but 0 and 1. "
+            f"Pack them: packing.pack_bits; if they are packed, pass num_bits={8 * codes.shape[1]}."
+        )
+    return np.ascontiguousarray(codes), 8 * codes.shape[1] if num_bits is None else int(num_bits)
+
+
 _ORIGIN = "They were damaged or made by another model; encode the data again."
 
 

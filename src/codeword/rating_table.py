@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError, DataTypeError
-from codeword.rating_ids import Ids
+from codeword.ids import Ids
 from codeword.tables import read_columns
 
 COLUMNS = ("user", "item", "rating")

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import narwhals as nw
@@ -21,6 +21,14 @@ from codeword.output_file import replaced_whole
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
+CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
+
+
+class Origin(NamedTuple):
+    """Where codes come from: the fingerprint of their model, and their kind."""
+
+    fingerprint: str
+    code: CodeKind
 
 
 def as_array(x: Any) -> Any:
@@ -132,7 +140,12 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
         FileNotFoundError, TableFileError: If the file cannot be read.
     """
     path = _existing(path)
-    codes = read_array(path)
+    columns = [] if path.suffix == ".npy" else column_names(path)
+    if "id" in columns:  # a store's export: ids and metadata stand beside the bytes
+        found = _query(path, f"SELECT {', '.join(name for name in columns if CODE_COLUMN.fullmatch(name))}")
+        codes = np.column_stack(list(found.values()))
+    else:
+        codes = read_array(path)
     if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
         codes = codes.astype(np.uint8)  # text has no dtype
     if codes.dtype != np.uint8 or codes.ndim != 2:
@@ -140,15 +153,42 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
             f"{path} must hold codes: uint8, one row a sample. Received: shape {codes.shape}, dtype {codes.dtype}. "
             "Write it with `codeword encode`."
         )
-    origin = _read_origin(path)
+    origin = read_origin(path)
     if origin is None:
         return codes, None
-    if fingerprint is not None and origin["model"] != fingerprint:
+    if fingerprint is not None and origin.fingerprint != fingerprint:
         raise CodeError(
             f"{path} must hold codes of this model, {fingerprint[:12]}. Received: codes of model "
-            f"{str(origin['model'])[:12]}. Decode them with the model that made them."
+            f"{origin.fingerprint[:12]}. Use them with the model that made them."
         )
-    return codes, origin["code"]
+    return codes, origin.code
+
+
+def read_origin(path: str | Path) -> Origin | None:
+    """Gives what a file of codes says of their model; None if it says nothing.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TableFileError: If what it says cannot be read.
+    """
+    path = _existing(path)
+    if path.suffix == ".parquet":
+        with duckdb.connect() as connection:
+            query = f"SELECT value FROM parquet_kv_metadata('{_pattern(path)}') WHERE key = '{METADATA_KEY}'"
+            found = connection.execute(query).fetchone()
+        text = found[0] if found else None
+    else:
+        text = _sidecar(path).read_bytes() if _sidecar(path).is_file() else None
+    if text is None:
+        return None
+    try:
+        note = json.loads(text)
+        return Origin(str(note["model"]), code_kind_from_config(note["code"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TableFileError(
+            f"{path} must say which model made its codes. Received: a note that cannot be read ({error!r}). "
+            "Encode the data again."
+        ) from error
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
@@ -224,27 +264,6 @@ def _query(path: Path, select: str, texts: Sequence[str] = ()) -> dict[str, Any]
         raise TableFileError(
             f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "
             f"({str(error).splitlines()[0]}). Restore it from a copy or write it again."
-        ) from error
-
-
-def _read_origin(path: Path) -> dict[str, Any] | None:
-    """Gives what the file says of its codes' model; None if it says nothing."""
-    if path.suffix == ".parquet":
-        with duckdb.connect() as connection:
-            query = f"SELECT value FROM parquet_kv_metadata('{_pattern(path)}') WHERE key = '{METADATA_KEY}'"
-            found = connection.execute(query).fetchone()
-        text = found[0] if found else None
-    else:
-        text = _sidecar(path).read_bytes() if _sidecar(path).is_file() else None
-    if text is None:
-        return None
-    try:
-        origin = json.loads(text)
-        return {"model": str(origin["model"]), "code": code_kind_from_config(origin["code"])}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TableFileError(
-            f"{path} must say which model made its codes. Received: a note that cannot be read ({error!r}). "
-            "Encode the data again."
         ) from error
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds import data_kind_from_config
 from codeword.estimators.rating_member import Member
-from codeword.rating_ids import Ids
+from codeword.ids import Ids
 from codeword.rating_table import RatingTable
 from codeword.training.biases import Biases
 from codeword.training.row_network import RowNetwork

@@ -1,1 +1,7 @@
 """What codes are worth, beside the plain ways to do the same (no Keras)."""
+
+from codeword.evaluation.code_usage import CodeUsage as CodeUsage
+from codeword.evaluation.code_usage import code_usage as code_usage
+from codeword.evaluation.retrieval import mean_average_precision as mean_average_precision
+from codeword.evaluation.retrieval import precision_at_k as precision_at_k
+from codeword.evaluation.retrieval import recall_at_k as recall_at_k

@@ -1,0 +1,111 @@
+"""Whether the bits of codes are used, balanced and independent (no Keras)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.errors import CodeError, DataError
+from codeword.packing import check_bit_codes
+
+NEAR_THRESHOLD = 5e-5  # closer than this, another backend may give another bit
+
+
+@dataclass(frozen=True)
+class CodeUsage:
+    """What `code_usage` found; `print` shows it as a table.
+
+    Attributes:
+        num_codes: Rows.
+        ones: Share of rows in which each bit is 1, shape `(num_bits,)`; .5 is balanced.
+        entropy: Of each bit, 0 to 1 bit, shape `(num_bits,)`.
+        dead_bits: Numbers of the bits that are the same in all rows.
+        correlation: Largest and mean absolute correlation of two living bits; 0 with fewer than two.
+        distinct: Share of the rows whose code is different from that of all rows before.
+        near_threshold: Share of all bits nearer to the threshold than 5e-5 of the spread; None without margins.
+    """
+
+    num_codes: int
+    ones: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+    dead_bits: tuple[int, ...]
+    correlation: tuple[float, float]
+    distinct: float
+    near_threshold: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the figures as plain values."""
+        return {
+            "codes": self.num_codes,
+            "bits": len(self.ones),
+            "dead_bits": list(self.dead_bits),
+            "least_entropy": float(self.entropy.min()),
+            "mean_entropy": float(self.entropy.mean()),
+            "largest_imbalance": float(np.abs(self.ones - 0.5).max()),
+            "largest_correlation": self.correlation[0],
+            "mean_correlation": self.correlation[1],
+            "distinct": self.distinct,
+            "near_threshold": self.near_threshold,
+        }
+
+    def __str__(self) -> str:
+        shown = {name.replace("_", " "): value for name, value in self.to_dict().items()}
+        lines = [
+            f"{name:<22}{value:.4f}" if isinstance(value, float) else f"{name:<22}{value}"
+            for name, value in shown.items()
+        ]
+        return "\n".join(lines)
+
+
+def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -> CodeUsage:
+    """Measures how codes use their bits.
+
+    Args:
+        codes: Packed codes, uint8 of shape `(n, num_bytes)`.
+        num_bits: Bits of a code, where the last byte is not full; None: all bits of the bytes.
+        margin: What `encode(..., return_margin=True)` gave: distances to the threshold, shape `(n, num_bits)`.
+
+    Raises:
+        CodeError: If the codes are not packed bits, or there are none.
+        DataError: If the margins have another shape.
+
+    Example:
+        >>> usage = code_usage(np.array([[0b1000], [0b0000]], np.uint8))
+        >>> usage.dead_bits, usage.distinct
+        ((0, 1, 2, 3, 5, 6, 7), 1.0)
+    """
+    codes, num_bits = check_bit_codes(codes, num_bits)
+    if len(codes) == 0:
+        raise CodeError("`codes` must have at least one row. Received: none. Give codes.")
+    bits = np.unpackbits(codes, axis=1, count=num_bits)
+    ones = bits.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.where(share > 0, -share * np.log2(share), 0.0) for share in (ones, 1 - ones)]
+    living = (ones > 0) & (ones < 1)
+    return CodeUsage(
+        num_codes=len(codes),
+        ones=ones,
+        entropy=parts[0] + parts[1],
+        dead_bits=tuple(np.flatnonzero(~living).tolist()),
+        correlation=_correlation(bits[:, living]),
+        distinct=len(np.unique(codes, axis=0)) / len(codes),
+        near_threshold=None if margin is None else _share_near(margin, bits.shape),
+    )
+
+
+def _correlation(bits: NDArray[np.uint8]) -> tuple[float, float]:
+    if bits.shape[1] < 2:
+        return 0.0, 0.0
+    pairs = np.abs(np.asarray(np.corrcoef(bits, rowvar=False))[np.triu_indices(bits.shape[1], 1)])
+    return float(pairs.max()), float(pairs.mean())
+
+
+def _share_near(margin: Any, shape: tuple[int, ...]) -> float:
+    margin = np.asarray(margin)
+    if margin.shape != shape:
+        raise DataError(
+            f"`margin` must have shape {shape}, one a bit. Received: shape {margin.shape}. "
+            "Take both from encode(x, return_margin=True)."
+        )
+    return float((margin < NEAR_THRESHOLD).mean())

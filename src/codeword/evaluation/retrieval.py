@@ -1,0 +1,198 @@
+"""How well codes find what they should, with ties counted rightly (no Keras).
+
+Hamming distance takes few values, so many codes of a database lie at the same distance from a query. A ranking that
+breaks those ties by row number gives a figure that changes when the rows are shuffled. Here each figure is its mean
+over all orders of the ties, by the closed formula.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.errors import CodeError, DataError, ParameterError
+from codeword.packing import check_bit_codes
+
+_BLOCK_CELLS = 16_000_000  # distances held at once: 64 MB
+
+
+def mean_average_precision(codes: Any, labels: Any, query_codes: Any, query_labels: Any) -> float:
+    """Gives the mean over queries of the average precision of the whole database ranked by Hamming distance.
+
+    An entry is relevant if it has the query's label. Queries of which no entry has the label are left out.
+
+    Args:
+        codes: Packed codes of the database, uint8 of shape `(n, num_bytes)`.
+        labels: One a code.
+        query_codes: Packed codes, uint8 of shape `(q, num_bytes)`.
+        query_labels: One a query.
+
+    Returns:
+        0 to 1.
+
+    Raises:
+        CodeError: If codes are not packed, or the widths differ.
+        DataError: If labels and codes differ in number, or no query has a relevant entry.
+
+    Example:
+        >>> codes, labels = np.array([[0], [0], [255]], np.uint8), ["a", "b", "a"]
+        >>> round(mean_average_precision(codes, labels, codes[:1], ["a"]), 4)  # the mean of (1 + 2/3)/2, (1/2 + 2/3)/2
+        0.7083
+
+    Source:
+        McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
+        Scores", 2008, section 3.
+    """
+    averages = [_average_precision(*counts) for counts in _counts(codes, labels, query_codes, query_labels)]
+    found = np.concatenate(averages)
+    if np.isnan(found).all():
+        raise DataError(
+            "`query_labels` must hold a label that the database has. Received: none. Check that both are of one kind."
+        )
+    return float(np.nanmean(found))
+
+
+def precision_at_k(codes: Any, labels: Any, query_codes: Any, query_labels: Any, k: int) -> float:
+    """Gives the mean share of relevant entries among the `k` nearest; arguments like `mean_average_precision`.
+
+    Of the ties at the k-th place each counts with the chance that it comes in.
+
+    Raises:
+        ParameterError: If `k` is not from 1 to the size of the database.
+    """
+    shares = []
+    for total, relevant in _counts(codes, labels, query_codes, query_labels):
+        _check_k(k, int(total[0].sum()))
+        shares.append((relevant * _share_within(total, k)).sum(axis=1) / k)
+    return float(np.concatenate(shares).mean())
+
+
+def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int) -> float:
+    """Gives the mean share of each query's true neighbors that are among its `k` nearest codes.
+
+    Of the ties at the k-th place each counts with the chance that it comes in.
+
+    Args:
+        codes, query_codes: Packed codes, uint8.
+        neighbors: Integers of shape `(q, t)`: for each query the rows of its true neighbors in the database, such as
+            `search.nearest_rows` gives.
+        k: How many codes count as found.
+
+    Raises:
+        CodeError, DataError, ParameterError: If codes, neighbors or `k` do not fit.
+    """
+    codes, query_codes, num_bits = _checked(codes, query_codes)
+    neighbors = np.asarray(neighbors)
+    if neighbors.ndim != 2 or len(neighbors) != len(query_codes) or neighbors.dtype.kind not in "iu":
+        raise DataError(
+            f"`neighbors` must be integers of shape ({len(query_codes)}, t), rows of the database. Received: shape "
+            f"{neighbors.shape}, dtype {neighbors.dtype}. Take what nearest_rows returned."
+        )
+    if neighbors.size == 0 or neighbors.min() < 0 or neighbors.max() >= len(codes):
+        raise DataError(
+            f"`neighbors` must be rows of the database, 0 to {len(codes) - 1}. Received: "
+            f"{f'{neighbors.min()} to {neighbors.max()}' if neighbors.size else 'none'}. Search in the same database."
+        )
+    _check_k(k, len(codes))
+    shares = []
+    for part, distances in _distances(codes, query_codes):
+        total = _histogram(distances, num_bits)
+        chance = _share_within(total, k)
+        of_neighbors = np.take_along_axis(distances, neighbors[part], axis=1)
+        shares.append(np.take_along_axis(chance, of_neighbors, axis=1).mean(axis=1))
+    return float(np.concatenate(shares).mean())
+
+
+def _average_precision(total: NDArray[np.int64], relevant: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Gives each query's average precision from the counts at each distance; NaN where nothing is relevant.
+
+    For a tie of n entries, r of them relevant, behind C entries, R of them relevant, the mean over all orders is
+
+        r/n * sum over i = 1..n of (R + 1 + (i - 1) (r - 1)/(n - 1)) / (C + i)
+
+    and the sum is a difference of harmonic numbers.
+    """
+    before, relevant_before = (counts.cumsum(axis=1) - counts for counts in (total, relevant))
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, total.sum(axis=1).max() + 1))])
+    rise = (relevant - 1) / np.maximum(total - 1, 1)
+    inverse_ranks = harmonic[before + total] - harmonic[before]
+    gained = (relevant_before + 1 - rise * (before + 1)) * inverse_ranks + rise * total
+    share = relevant / np.maximum(total, 1)
+    with np.errstate(invalid="ignore"):
+        return (share * gained).sum(axis=1) / relevant.sum(axis=1)
+
+
+def _share_within(total: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Gives for each distance the chance that an entry there is among the `k` nearest."""
+    before = total.cumsum(axis=1) - total
+    return np.clip((k - before) / np.maximum(total, 1), 0, 1)
+
+
+def _counts(codes: Any, labels: Any, query_codes: Any, query_labels: Any) -> Iterator[Any]:
+    """Gives for blocks of queries how many entries, and how many relevant ones, lie at each distance."""
+    codes, query_codes, num_bits = _checked(codes, query_codes)
+    classes, database = np.unique(_labels(labels, len(codes), "labels"), return_inverse=True)
+    wanted = _labels(query_labels, len(query_codes), "query_labels")
+    if classes.dtype.kind in "US" and wanted.dtype.kind not in "US":
+        raise DataError(f"`query_labels` must be text, as `labels` are. Received: dtype {wanted.dtype}. Convert them.")
+    for part, distances in _distances(codes, query_codes):
+        right = classes[database] == wanted[part, None]
+        yield _histogram(distances, num_bits), _histogram(distances, num_bits, right)
+
+
+def _distances(codes: NDArray[np.uint8], query_codes: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """Gives blocks of queries and their distances to all codes, shape `(block, n)`."""
+    words, query_words = _words(codes), _words(query_codes)
+    size = max(1, _BLOCK_CELLS // len(codes))
+    for start in range(0, len(query_codes), size):
+        part = slice(start, start + size)
+        distances = np.zeros((len(query_codes[part]), len(codes)), np.intp)
+        for column in range(words.shape[1]):
+            distances += np.bitwise_count(query_words[part, column, None] ^ words[:, column])
+        yield part, distances
+
+
+def _histogram(
+    distances: NDArray[np.intp], num_bits: int, chosen: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Counts each row's distances, or the chosen ones: `(q, n)` -> `(q, num_bits + 1)`."""
+    cells = distances + (np.arange(len(distances)) * (num_bits + 1))[:, None]
+    flat = cells.ravel() if chosen is None else cells[chosen]
+    return np.bincount(flat, minlength=len(distances) * (num_bits + 1)).reshape(len(distances), num_bits + 1)
+
+
+def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Views packed codes as 64-bit words, filled up with zeros: `(n, num_bytes)` -> `(n, num_words)`."""
+    filled = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
+    return np.ascontiguousarray(filled).view(np.uint64)
+
+
+def _checked(codes: Any, query_codes: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+    codes, num_bits = check_bit_codes(codes)
+    query_codes, query_bits = check_bit_codes(query_codes, name="query_codes")
+    if query_bits != num_bits:
+        raise CodeError(
+            f"`query_codes` must have {num_bits // 8} columns, as `codes` have. Received: {query_bits // 8}. "
+            "Encode both with the same model."
+        )
+    for name, array in (("codes", codes), ("query_codes", query_codes)):
+        if len(array) == 0:
+            raise CodeError(f"`{name}` must have at least one row. Received: none. Give codes.")
+    return codes, query_codes, num_bits
+
+
+def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
+    labels = np.asarray(labels)
+    if labels.shape != (count,):
+        raise DataError(
+            f"`{name}` must have shape ({count},), one a code. Received: shape {labels.shape}. Give one label a row."
+        )
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise DataError(f"`{name}` must not be missing. Received: {int(np.isnan(labels).sum())} NaN. Drop those rows.")
+    return labels
+
+
+def _check_k(k: Any, size: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= size:
+        raise ParameterError(f"`k` must be an integer from 1 to {size}, the size of the database. Received: {k!r}.")

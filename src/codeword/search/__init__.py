@@ -1,0 +1,5 @@
+"""Search among codes: in memory on FAISS, on disk on DuckDB (no Keras)."""
+
+from codeword.search.hamming import HammingIndex as HammingIndex
+from codeword.search.nearest_rows import nearest_rows as nearest_rows
+from codeword.search.store import CodeStore as CodeStore

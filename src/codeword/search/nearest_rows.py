@@ -1,0 +1,47 @@
+"""Exact nearest rows by Euclidean distance, on FAISS (no Keras)."""
+
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.errors import DataError, ParameterError
+from codeword.finite_numbers import as_finite_numbers
+
+
+def nearest_rows(x: Any, queries: Any, k: int) -> NDArray[np.int64]:
+    """Gives the rows of `x` that are nearest to each query: the truth that codes are measured against.
+
+    For rows of unit length this is the order of the cosine.
+
+    Args:
+        x: Numbers of shape `(n, ...)`.
+        queries: Numbers of shape `(q, ...)`.
+        k: From 1 to `n`.
+
+    Returns:
+        Row numbers of shape `(q, k)`, nearest first.
+
+    Raises:
+        DataError, DataTypeError: If values are not finite, or the shapes differ.
+        ParameterError: If `k` does not fit.
+    """
+    rows, wanted = _flat(x), _flat(queries)
+    if rows.shape[1] != wanted.shape[1] or len(wanted) == 0:
+        raise DataError(
+            f"`queries` must be at least one row of {rows.shape[1]} numbers, as `x`. Received: shape {wanted.shape}."
+        )
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(rows):
+        raise ParameterError(f"`k` must be an integer from 1 to {len(rows)}, the rows of `x`. Received: {k!r}.")
+    index = faiss.IndexFlatL2(rows.shape[1])
+    index.add(rows)
+    found: NDArray[np.int64] = index.search(wanted, int(k))[1]
+    return found
+
+
+def _flat(x: Any) -> NDArray[np.float32]:
+    array = as_finite_numbers(x)
+    if array.ndim < 2:
+        raise DataError(f"Rows must have shape (n, ...). Received: shape {array.shape}. Reshape them.")
+    return np.ascontiguousarray(array.reshape(len(array), -1), np.float32)
