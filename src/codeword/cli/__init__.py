@@ -11,6 +11,7 @@ _COMMANDS = {
     "fit": "Train an autoencoder, or a recommender, on a file and save it.",
     "encode": "Turn rows into codes.",
     "decode": "Turn codes into rows.",
+    "search": "Find the codes in a store that are nearest to queries.",
     "recommend": "Find the items that people would rate highest.",
 }
 
@@ -45,6 +46,8 @@ def main() -> None:
       codeword fit images.npy --data levels:0,.25,.5,.75 --code bits:64 --output digits.codeword
       codeword encode digits.codeword images.npy codes.npy
       codeword decode digits.codeword codes.npy images-again.npy
+      codeword encode digits.codeword images.npy --store codes.duckdb
+      codeword search codes.duckdb --model digits.codeword query.npy -k 10
       codeword fit ratings.csv --data ratings:1-5 --output films.codeword
       codeword recommend films.codeword --user 42 -k 10
     """

@@ -1,6 +1,7 @@
 """`codeword encode`: turn rows into codes."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,40 +12,76 @@ from codeword.cli.reporting import errors_in_words, json_option, progress_level,
     epilog="""\b
 Examples:
   codeword encode digits.codeword images.npy codes.npy
-  codeword encode digits.codeword images.parquet codes.parquet --json"""
+  codeword encode digits.codeword images.parquet codes.parquet --json
+  codeword encode digits.codeword images.npy --store codes.duckdb --metadata labels.csv"""
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("input", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--store", type=click.Path(path_type=Path), help="Append the codes to this DuckDB file, for `codeword search`."
+)
+@click.option(
+    "--metadata",
+    type=click.Path(path_type=Path),
+    help="With --store: a .csv or .parquet table with a row for each row of INPUT, kept beside the codes. Its column "
+    "id, if it has one, names the rows; else they are numbered on.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @json_option
 @errors_in_words
-def encode(model: Path, input: Path, output: Path, quiet: bool, as_json: bool) -> None:
-    """Encode the rows of INPUT with MODEL and write their codes, uint8, to OUTPUT.
+def encode(
+    model: Path,
+    input: Path,
+    output: Path | None,
+    store: Path | None,
+    metadata: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Encode the rows of INPUT with MODEL and write their codes, uint8, to OUTPUT, or append them to a store.
 
-    The codes carry the model's fingerprint: inside a .parquet file, beside .npy and .csv in OUTPUT.json.
+    The codes carry the model's fingerprint: inside a .parquet file or a store, beside .npy and .csv in OUTPUT.json.
     """
-    from codeword.output_file import check_writable
-    from codeword.tables import check_suffix, read_array, write_codes
+    if (output is None) == (store is None):
+        raise click.UsageError("Give either OUTPUT, a file of codes, or --store with a DuckDB file.")
+    if metadata is not None and store is None:
+        raise click.UsageError("--metadata stands beside codes in a store. Give --store as well.")
 
-    check_suffix(output)
-    check_writable(output)
+    from codeword.output_file import check_writable
+    from codeword.tables import check_suffix, read_array, read_columns, write_codes
+
+    if output is not None:
+        check_suffix(output)
+        check_writable(output)
     x = read_array(input)
+    beside = {} if metadata is None else read_columns(metadata)
 
     from codeword.cli.models import load_autoencoder
 
     autoencoder = load_autoencoder(model)
     autoencoder.verbose = progress_level(quiet, as_json)
+    if store is not None:
+        report(_append(store, autoencoder, x, beside), as_json=as_json)
+        return
     codes = autoencoder.encode(x)
-    fingerprint = autoencoder.fingerprint_
-    write_codes(output, codes, fingerprint=fingerprint, kind=autoencoder.code_)
-    report(
-        {
-            "codes": str(output),
-            "rows": len(codes),
-            "bytes_a_row": codes.shape[1],
-            "code": str(autoencoder.code_),
-            "model_fingerprint": fingerprint,
-        },
-        as_json=as_json,
-    )
+    assert output is not None, "one of the two is given"
+    write_codes(output, codes, fingerprint=autoencoder.fingerprint_, kind=autoencoder.code_)
+    report({"codes": str(output), "rows": len(codes), **_described(autoencoder)}, as_json=as_json)
+
+
+def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dict[str, Any]:
+    from codeword.search import CodeStore
+
+    store = CodeStore(path, model=autoencoder)  # before the work: a store of another model is refused
+    ids = beside.pop("id", None)
+    total = store.append(ids, autoencoder.encode(x), beside or None)
+    return {"store": str(path), "rows": len(x), "rows_in_store": total, **_described(autoencoder)}
+
+
+def _described(autoencoder: Any) -> dict[str, Any]:
+    return {
+        "bytes_a_row": autoencoder.code_.num_bytes,
+        "code": str(autoencoder.code_),
+        "model_fingerprint": autoencoder.fingerprint_,
+    }

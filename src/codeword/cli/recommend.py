@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import click
 
 from codeword.cli.columns_option import columns_option
-from codeword.cli.recommendation_output import check_table_path, print_table
+from codeword.cli.recommendation_output import print_table
 from codeword.cli.reporting import errors_in_words, json_option, report
+from codeword.cli.table_output import check_table_path
 
 
 class Recommendations(NamedTuple):

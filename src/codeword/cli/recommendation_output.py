@@ -1,6 +1,5 @@
-"""Recommendations as a table: printed, or written to a file."""
+"""Recommendations printed as a table."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,21 +20,6 @@ def print_table(records: list[dict[str, Any]]) -> None:
     remarks = [remark for record in records for remark in _remarks(record)]
     if remarks:
         click.echo("\n" + "\n".join(remarks))
-
-
-def check_table_path(path: Path) -> None:
-    """Refuses a place where `write_columns` would fail.
-
-    Raises:
-        TableFileError: If the suffix is no table's.
-        OutputPathError: If the place cannot be written to.
-    """
-    from codeword.errors import TableFileError
-    from codeword.output_file import check_writable
-
-    if path.suffix not in (".csv", ".parquet"):
-        raise TableFileError(f"{path} must end in .csv or .parquet, a table. Received: {path.suffix!r}. Rename it.")
-    check_writable(path)
 
 
 def _remarks(record: dict[str, Any]) -> list[str]:

@@ -76,7 +76,8 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
     if array.dtype.kind == "M":
         array = array.astype("datetime64[us]")
     if array.dtype.kind == "U":
-        array = np.where(missing, None, array.astype(object))
+        array = array.astype(object)
+        array[missing] = None
     return MetadataColumn(np.ma.array(array, mask=missing) if missing.any() else array, sql_type)
 
 

@@ -1,0 +1,125 @@
+"""`codeword search`: the codes in a store that are nearest to queries."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+
+SHOWN_QUERIES = 20
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  codeword search codes.duckdb --codes query-codes.npy -k 10
+  codeword search codes.duckdb --model digits.codeword queries.npy --where "label = 7"
+  codeword search codes.duckdb --codes query-codes.npy --within 3 --output found.parquet"""
+)
+@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("queries", type=click.Path(path_type=Path), required=False)
+@click.option("--codes", type=click.Path(path_type=Path), help="Codes of the queries, from `codeword encode`.")
+@click.option("--model", type=click.Path(path_type=Path), help="The model that encodes QUERIES, rows like its own.")
+@click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Nearest codes of each query.  [default: 10]")
+@click.option("--within", type=click.IntRange(min=0), help="Instead of -k: all codes at most so many bits away.")
+@click.option("--where", help="SQL condition on id and the metadata.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="A .csv or .parquet table to write instead of printing."
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@json_option
+@errors_in_words
+def search(
+    store: Path,
+    queries: Path | None,
+    codes: Path | None,
+    model: Path | None,
+    k: int | None,
+    within: int | None,
+    where: str | None,
+    output: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Search STORE for the codes nearest to queries by Hamming distance: exactly, of equal ones the lower id first.
+
+    Queries are codes (--codes; this needs no Keras), or rows in the file QUERIES that --model encodes.
+    """
+    if (codes is None) == (queries is None) or (queries is None) != (model is None):
+        raise click.UsageError("Give either --codes with codes of queries, or --model and a file QUERIES of rows.")
+    if k is not None and within is not None:
+        raise click.UsageError("Give either -k or --within.")
+
+    from codeword.cli.table_output import check_table_path
+
+    if output is not None:
+        check_table_path(output)
+
+    found = _found(store, queries, codes, model, k, within, where, progress_level(quiet, as_json))
+    if output is not None:
+        report(_write(output, found), as_json=as_json)
+    elif as_json:
+        report({"results": [_record(number, *pair) for number, pair in enumerate(found)]}, as_json=True)
+    else:
+        _print(found)
+
+
+def _found(
+    path: Path,
+    queries: Path | None,
+    codes: Path | None,
+    model: Path | None,
+    k: int | None,
+    within: int | None,
+    where: str | None,
+    verbose: int,
+) -> list[tuple[Any, Any]]:
+    """Gives for each query its distances and ids."""
+    from codeword.search import CodeStore
+    from codeword.tables import read_array, read_codes
+
+    if model is not None and queries is not None:
+        rows = read_array(queries)
+
+        from codeword.cli.models import load_autoencoder
+
+        autoencoder = load_autoencoder(model)
+        autoencoder.verbose = verbose
+        store = CodeStore(path, model=autoencoder)
+        wanted = autoencoder.encode(rows)
+    else:
+        assert codes is not None, "checked before"
+        store = CodeStore(path)
+        wanted, _ = read_codes(codes, fingerprint=store.fingerprint)
+    index = store.index(where)
+    if within is not None:
+        pair: Any = index.within(wanted, within)
+    else:
+        pair = index.search(wanted, min(10, len(index)) if k is None else k, verbose=verbose)
+    return list(zip(*pair, strict=True))
+
+
+def _record(query: int, distances: Any, ids: Any) -> dict[str, Any]:
+    return {"query": query, "ids": ids.tolist(), "distances": distances.tolist()}
+
+
+def _write(path: Path, found: list[tuple[Any, Any]]) -> dict[str, Any]:
+    import numpy as np
+
+    from codeword.tables import write_columns
+
+    numbers = np.repeat(np.arange(len(found)), [len(ids) for _, ids in found])
+    distances, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    write_columns(path, {"query": numbers, "id": ids, "distance": distances})
+    return {"queries": len(found), "rows": len(ids), "written_to": str(path)}
+
+
+def _print(found: list[tuple[Any, Any]]) -> None:
+    """Prints a line for each query: its nearest ids, each with its distance in bits."""
+    click.echo("query  id (bits that differ)")
+    for number, (distances, ids) in enumerate(found[:SHOWN_QUERIES]):
+        pairs = [f"{name} ({distance})" for name, distance in zip(ids.tolist(), distances.tolist(), strict=True)]
+        click.echo(f"{number:>5}  {', '.join(pairs) or 'none'}")
+    if len(found) > SHOWN_QUERIES:
+        click.echo(f"… and {len(found) - SHOWN_QUERIES} queries more: --output writes them all to a table.")
