@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from codeword.data_kinds import UnitInterval as UnitInterval
     from codeword.data_kinds import infer_data_kind as infer_data_kind
     from codeword.estimators.autoencoder import Autoencoder as Autoencoder
+    from codeword.estimators.binarize import binarize as binarize
     from codeword.estimators.loading import load as load
     from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
     from codeword.search import CodeStore as CodeStore
@@ -39,6 +40,7 @@ _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "Autoencoder": "codeword.estimators.autoencoder",
+    "binarize": "codeword.estimators.binarize",
     "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
     "load": "codeword.estimators.loading",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),

@@ -54,6 +54,8 @@ def encode(
     if output is not None:
         check_suffix(output)
         check_writable(output)
+    if store is not None:
+        check_writable(store)
     x = read_array(input)
     beside = {} if metadata is None else read_columns(metadata)
 

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from codeword.cli.columns_option import columns_option
 from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
 
-ONLY_FOR_ROWS = ("edges", "code", "hidden")
+ONLY_FOR_ROWS = ("similar", "augment", "edges", "code", "hidden")
 ONLY_FOR_RATINGS = ("by", "members", "columns")
 
 
@@ -36,6 +36,13 @@ Examples:
 )
 @click.option("--hidden", help="Units of the hidden layers, such as 512,512.  [default: those of Autoencoder]")
 @click.option(
+    "--similar",
+    type=click.Choice(["groups", "neighbors", "nothing"]),
+    help="Bits. Rows that get similar codes, to be found by `codeword search`; nothing: codes give rows back best.  "
+    "[default: groups where data is unit or real]",
+)
+@click.option("--augment", type=click.Choice(["images"]), help="Bits. Images keep their code when turned or shifted.")
+@click.option(
     "--by",
     type=click.Choice(["items", "users", "both"]),
     help="Ratings. items: most exact; users: smaller; both: mixed.  [default: items]",
@@ -58,6 +65,8 @@ def fit(
     edges: str,
     code: str,
     hidden: str | None,
+    similar: str | None,
+    augment: str | None,
     by: str | None,
     members: int | None,
     columns: tuple[str, ...] | None,
@@ -86,7 +95,14 @@ def fit(
     _refuse_options_of_the_other(data, data_text)
     check_writable(output)
 
-    chosen: dict[str, Any] = {"hidden": sizes, "by": by, "members": members, "columns": columns}
+    chosen: dict[str, Any] = {
+        "hidden": sizes,
+        "similar": similar,
+        "augment": augment,
+        "by": by,
+        "members": members,
+        "columns": columns,
+    }
     chosen |= {"epochs": epochs, "patience": patience}
     settings = {name: value for name, value in chosen.items() if value is not None}
     settings |= {"data": data, "seed": seed, "verbose": progress_level(quiet, as_json)}

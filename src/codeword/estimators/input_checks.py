@@ -5,10 +5,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from codeword.code_kinds import CodeKind
+from codeword.code_kinds import Bits, CodeKind
 from codeword.data_kinds import DataKind, Ratings
 from codeword.errors import DataError, ParameterError
 from codeword.finite_numbers import as_finite_numbers
+
+SIMILAR = ("groups", "neighbors", "nothing")
 
 
 def check_rows(
@@ -61,22 +63,45 @@ def check_settings(model: Any) -> None:
             f"An Autoencoder needs every cell; most ratings are missing. Received: data={model.data!r}. Take "
             f"RatingAutoencoder(scale=({model.data.low:g}, {model.data.high:g}))."
         )
-    for name, least in (("epochs", 1), ("batch_size", 1), ("verbose", 0)):
-        check_number(name, getattr(model, name), Integral, least)
+    _check_similar(model)
+    for name in ("epochs", "batch_size", "patience"):
+        if getattr(model, name) is not None:
+            check_number(name, getattr(model, name), Integral, 1)
+    check_number("verbose", model.verbose, Integral, 0)
     check_number("seed", model.seed, Integral, 0, most=2**32 - 1)
     hidden = model.hidden
     if isinstance(hidden, str | int) or not hasattr(hidden, "__len__"):
         raise ParameterError(f"`hidden` must be a sequence of layer sizes. Received: {hidden!r}. Write ({hidden!r},).")
     for units in hidden:
         check_number("hidden", units, Integral, 1)
-    if model.patience is not None:
-        check_number("patience", model.patience, Integral, 1)
     if model.noise is not None:
         check_number("noise", model.noise, Real, 0, most=1)
     check_number("learning_rate", model.learning_rate, Real, 0)
     if model.swap is not None:
         check_number("swap", model.swap, Real, 0, most=1)
     check_number("weight_decay", model.weight_decay, Real, 0)
+
+
+def _check_similar(model: Any) -> None:
+    """Refuses what only bits can learn where the codes are not bits, and views of rows where nothing looks at them."""
+    if model.similar is not None and model.similar not in SIMILAR:
+        raise ParameterError(f"`similar` must be one of {', '.join(SIMILAR)}, or None. Received: {model.similar!r}.")
+    if model.similar not in (None, "nothing") and not isinstance(model.code, Bits | None):
+        raise ParameterError(
+            f"`similar` is for Bits, which have a Hamming distance. Received: code={model.code!r}. Leave it out, or "
+            "take code=Bits(64)."
+        )
+    if model.augment is None:
+        return
+    if isinstance(model.augment, str) and model.augment != "images":
+        raise ParameterError(
+            f'`augment` must be "images", a Keras layer from rows to rows, or None. Received: {model.augment!r}.'
+        )
+    if model.similar == "nothing" or not isinstance(model.code, Bits | None):
+        raise ParameterError(
+            "`augment` varies rows whose Bits shall stay the same. Received: it, with "
+            f"{'similar=' + repr(model.similar) if model.similar else 'code=' + repr(model.code)}. Leave one out."
+        )
 
 
 def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:

@@ -10,6 +10,8 @@ from codeword.code_kinds import code_kind_from_config
 from codeword.data_kinds import data_kind_from_config
 
 PARAMETERS = (
+    "similar",
+    "augment",
     "noise",
     "swap",
     "epochs",
@@ -24,6 +26,8 @@ PARAMETERS = (
 def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Gives all that is needed to make a fitted model again: plain values, and arrays by name."""
     values = {name: getattr(model, name) for name in PARAMETERS}
+    if not isinstance(model.augment, str):
+        values["augment"] = None  # a layer that only training needs
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
     config = {
         "estimator": type(model).__name__,

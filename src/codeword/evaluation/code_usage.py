@@ -103,9 +103,10 @@ def _correlation(bits: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _share_near(margin: Any, shape: tuple[int, ...]) -> float:
     margin = np.asarray(margin)
-    if margin.shape != shape:
+    if margin.shape != shape or margin.dtype.kind != "f":
         raise DataError(
-            f"`margin` must have shape {shape}, one a bit. Received: shape {margin.shape}. "
+            f"`margin` must be floats of shape {shape}, one a bit. Received: shape {margin.shape}, dtype "
+            f"{margin.dtype}. "
             "Take both from encode(x, return_margin=True)."
         )
     return float((margin < NEAR_THRESHOLD).mean())

@@ -87,6 +87,54 @@ def save_error_by_count(
     figure.savefig(path, dpi=150)
 
 
+def save_search(
+    path: str | Path,
+    queries: NDArray[Any],
+    found: NDArray[Any],
+    right: NDArray[np.bool_],
+    distances: NDArray[Any],
+    ones: NDArray[Any],
+    *,
+    title: str = "",
+) -> None:
+    """Draws queries, each with what was found nearest and how many bits differ; below, how often each bit is 1.
+
+    Args:
+        path: File to write; its suffix says the format.
+        queries: Images of shape `(q, height, width)`.
+        found: Images of shape `(q, k, height, width)`, nearest first.
+        right: Whether each is of the query's kind, `(q, k)`; others get a red title.
+        distances: Bits that differ, `(q, k)`.
+        ones: Share of rows in which each bit is 1, `(num_bits,)`.
+        title: Above the picture.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    lines, k = found.shape[:2]
+    figure = require_matplotlib()(figsize=(k + 1.6, 1.15 * lines + 2.2), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15 * lines, 1.7))
+    axes = above.subplots(lines, k + 1, squeeze=False)
+    for line in range(lines):
+        for column, image in enumerate([queries[line], *found[line]]):
+            axis = axes[line, column]
+            axis.imshow(image, cmap="gray_r")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            if column:
+                color = "black" if right[line, column - 1] else "tab:red"
+                axis.set_title(f"{distances[line, column - 1]}", fontsize=8, color=color, pad=2)
+        axes[line, 0].set_title("query", fontsize=8, pad=2)
+    axis = below.subplots()
+    axis.bar(np.arange(len(ones)), ones, width=0.8)
+    axis.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+    axis.set_ylim(0, 1)
+    axis.set_xlabel("bit")
+    axis.set_ylabel("share of ones")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
 def _frame(x: int, y: int) -> Any:
     from matplotlib.patches import Rectangle
 

@@ -134,8 +134,11 @@ def _counts(codes: Any, labels: Any, query_codes: Any, query_labels: Any) -> Ite
     codes, query_codes, num_bits = _checked(codes, query_codes)
     classes, database = np.unique(_labels(labels, len(codes), "labels"), return_inverse=True)
     wanted = _labels(query_labels, len(query_codes), "query_labels")
-    if classes.dtype.kind in "US" and wanted.dtype.kind not in "US":
-        raise DataError(f"`query_labels` must be text, as `labels` are. Received: dtype {wanted.dtype}. Convert them.")
+    if (classes.dtype.kind == "U") != (wanted.dtype.kind == "U"):
+        kind = "text" if classes.dtype.kind == "U" else "numbers"
+        raise DataError(
+            f"`query_labels` must be {kind}, as `labels` are. Received: dtype {wanted.dtype}. Convert them."
+        )
     for part, distances in _distances(codes, query_codes):
         right = classes[database] == wanted[part, None]
         yield _histogram(distances, num_bits), _histogram(distances, num_bits, right)
@@ -170,7 +173,9 @@ def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 def _checked(codes: Any, query_codes: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
     codes, num_bits = check_bit_codes(codes)
-    query_codes, query_bits = check_bit_codes(query_codes, name="query_codes")
+    array = np.asarray(query_codes)
+    alike = array.ndim == 2 and array.shape[1] == codes.shape[1]  # then a few queries may be all zeros and ones
+    query_codes, query_bits = check_bit_codes(array, num_bits if alike else None, name="query_codes")
     if query_bits != num_bits:
         raise CodeError(
             f"`query_codes` must have {num_bits // 8} columns, as `codes` have. Received: {query_bits // 8}. "
@@ -183,13 +188,25 @@ def _checked(codes: Any, query_codes: Any) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
+    """Gives labels as numbers or text, none of them missing."""
+    if np.ma.is_masked(labels):
+        missing = int(np.ma.getmaskarray(labels).sum())
+        raise DataError(f"`{name}` must not be missing. Received: {missing} masked. Drop those rows.")
     labels = np.asarray(labels)
     if labels.shape != (count,):
         raise DataError(
             f"`{name}` must have shape ({count},), one a code. Received: shape {labels.shape}. Give one label a row."
         )
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
+        labels = labels.astype(str)
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise DataError(f"`{name}` must not be missing. Received: {int(np.isnan(labels).sum())} NaN. Drop those rows.")
+    if labels.dtype.kind not in "biufU":
+        found = sorted({type(label).__name__ for label in labels.tolist()})
+        raise DataError(
+            f"`{name}` must be all numbers or all text, none missing. Received: {', '.join(found)}. Drop rows without "
+            "a label, or write all as text."
+        )
     return labels
 
 

@@ -7,9 +7,12 @@ from codeword.backend import keras
 from codeword.code_kinds import Choices, CodeKind
 from codeword.data_kinds import DataKind
 from codeword.errors import ParameterError
-from codeword.networks.code_path import before_code, code_layer, default_noise
+from codeword.networks.code_path import before_code, code_layer
 from codeword.networks.dense_body import dense_body
 from codeword.networks.heads import enter_network, head
+
+ops = keras.ops
+ROWS, CODES = "rows", "codes"  # what the similarity model gives
 
 
 class Networks(NamedTuple):
@@ -27,9 +30,9 @@ def build_autoencoder(
     shape: tuple[int, ...],
     *,
     hidden: Sequence[int],
+    noise: float,
     encoder: Any = None,
     decoder: Any = None,
-    noise: float | None = None,
 ) -> Networks:
     """Builds the networks of an autoencoder with fresh weights (own models keep copies of theirs).
 
@@ -37,8 +40,8 @@ def build_autoencoder(
         data, code: The kinds.
         shape: Shape of one row.
         hidden: Units of the dense layers before the code, in reverse behind it.
+        noise: Standard deviation before the code's thresholds in training.
         encoder, decoder: Own Keras models instead.
-        noise: Standard deviation before the code's thresholds in training; None: the code kind's default.
 
     Raises:
         ParameterError: If an own model does not fit.
@@ -48,7 +51,7 @@ def build_autoencoder(
     features = dense_body(entered, hidden, name="encoder") if encoder is None else _own(encoder, "encoder", entered)
     if len(features.shape) != 2:
         features = keras.layers.Flatten(name="features")(features)
-    scores = before_code(features, code, noise=default_noise(code) if noise is None else noise)
+    scores = before_code(features, code, noise=noise)
     layer = code_layer(code)
     encoder_model = keras.Model(rows, layer(scores), name="encoder")
 
@@ -66,6 +69,46 @@ def build_autoencoder(
         decoder_model,
         keras.Model(rows, [layer.symbols(scores), layer.margin(scores)], name="symbolizer"),
     )
+
+
+def similarity_model(encoder: Any, decoder: Any, augment: Any = None) -> Any:
+    """Builds the network in which codes learn to be alike: rows to what is decoded from their codes, and the codes.
+
+    The decoder learns on the codes, but they do not learn from it.
+
+    Args:
+        encoder, decoder: Of the autoencoder; the weights are shared.
+        augment: Keras layer or model that varies rows in training, as they enter the network; copied. None: none.
+
+    Returns:
+        Keras model with the outputs `ROWS` and `CODES`.
+
+    Raises:
+        ParameterError: If `augment` does not give rows of the same shape.
+    """
+    rows = keras.Input(encoder.input_shape[1:], name="row_to_vary")
+    codes = encoder(rows if augment is None else _varied(augment, rows))
+    return keras.Model(rows, {ROWS: decoder(ops.stop_gradient(codes)), CODES: codes}, name="similarity")
+
+
+def _varied(augment: Any, rows: Any) -> Any:
+    """Applies a copy of a user's layer."""
+    if not isinstance(augment, keras.layers.Layer):
+        raise ParameterError(
+            f'`augment` must be "images", or a Keras layer or model from rows to rows. Received: {augment!r}.'
+        )
+    try:
+        varied = type(augment).from_config(augment.get_config())(rows)
+    except (ValueError, TypeError) as error:
+        raise ParameterError(
+            f"`augment` must take rows of shape {tuple(rows.shape[1:])}. Received: {augment!r}, which does not "
+            f"({error}). Put a Reshape before and behind it, as layers for images want channels."
+        ) from error
+    if tuple(varied.shape) != tuple(rows.shape):
+        raise ParameterError(
+            f"`augment` must give rows of shape {tuple(rows.shape[1:])} again. Received: {tuple(varied.shape[1:])}."
+        )
+    return varied
 
 
 def _own(model: Any, name: str, inputs: Any) -> Any:

@@ -53,16 +53,6 @@ def before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
     return x
 
 
-def default_noise(kind: CodeKind) -> float:
-    """Gives the noise before the thresholds that measured best on held-out data."""
-    return 0.2 if isinstance(kind, Bits) else 0.0
-
-
-def default_swap(kind: CodeKind) -> float:
-    """Gives the share of swapped cells that measured best: codes that can store more than the data needs it."""
-    return 0.15 if isinstance(kind, Bits | Choices) else 0.0
-
-
 def code_layer(kind: CodeKind) -> HardLayer:
     """Makes the hard layer of a code kind; its outputs are what `kind.to_network` gives for the symbols."""
     if isinstance(kind, Bits):

@@ -28,7 +28,7 @@ def to_words(codes: NDArray[np.uint8]) -> list[NDArray[np.uint64]]:
 def from_words(words: list[NDArray[np.uint64]], num_bytes: int) -> NDArray[np.uint8]:
     """Gives packed codes `(n, num_bytes)` back from columns of words."""
     table = np.stack(words, axis=1).astype(">u8")
-    return np.ascontiguousarray(table.view(np.uint8).reshape(len(table), -1)[:, :num_bytes])
+    return np.ascontiguousarray(table.view(np.uint8).reshape(len(table), 8 * len(words))[:, :num_bytes])
 
 
 def bytes_in_sql(num_bits: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Columns that stand beside codes in a store: frames or arrays, checked and with their SQL types (no Keras)."""
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,8 +10,17 @@ from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
 from codeword.search.code_words import WORD_COLUMN
+from codeword.tables import CODE_COLUMN
 
-_SQL_TYPES = {"b": "BOOLEAN", "i": "BIGINT", "u": "BIGINT", "f": "DOUBLE", "U": "VARCHAR", "M": "TIMESTAMP"}
+# Of each kind of NumPy array: the SQL type, and the type of the array that DuckDB is given.
+_TYPES: dict[str, tuple[str, Any]] = {
+    "b": ("BOOLEAN", bool),
+    "i": ("BIGINT", np.int64),
+    "u": ("BIGINT", np.int64),
+    "f": ("DOUBLE", np.float64),
+    "O": ("VARCHAR", object),
+    "M": ("TIMESTAMP", "datetime64[us]"),
+}
 
 
 class MetadataColumn(NamedTuple):
@@ -24,7 +34,8 @@ def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
     """Checks metadata of `count` rows.
 
     Args:
-        metadata: Frame (pandas, Polars, Arrow), or arrays by name; None for none.
+        metadata: Frame (pandas, Polars, Arrow), or arrays by name; None for none. Missing are None, NaN, NaT and what
+            is masked. Times are kept to the microsecond, those with a time zone in UTC.
         count: Rows that they must have.
 
     Raises:
@@ -33,79 +44,134 @@ def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
     """
     if metadata is None:
         return {}
-    frame = nw.from_native(metadata, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        metadata = {name: _of_series(frame[name]) for name in frame.columns}
-    if not isinstance(metadata, Mapping):
-        raise DataTypeError(
-            f"`metadata` must be a frame, or arrays by name. Received: {type(metadata).__name__}. "
-            'Write {"label": labels}, say.'
-        )
     columns = {}
     taken = {"id", "rowid"}
-    for name, values in metadata.items():
-        if not isinstance(name, str) or not name or name.lower() in taken or WORD_COLUMN.fullmatch(name.lower()):
+    for name, values in _by_name(metadata).items():
+        if not isinstance(name, str) or name.lower() in taken or not _is_free(name):
             raise DataError(
-                f"Each column of `metadata` must have a name of its own, not id, rowid or code_0. Received: {name!r}. "
-                "Rename it."
+                "Each column of `metadata` must have a name of its own, a text that is not id, rowid, code_0 or c0. "
+                f"Received: {name!r}. Rename it."
             )
         taken.add(name.lower())  # SQL does not tell Label from label
         columns[name] = _checked(name, values, count)
     return columns
 
 
+def _by_name(metadata: Any) -> Mapping[Any, Any]:
+    try:
+        frame = nw.from_native(metadata, eager_only=True, pass_through=True)
+        if isinstance(frame, nw.DataFrame):
+            return dict(zip(frame.columns, frame.iter_columns(), strict=True))
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(
+            f"Each column of `metadata` must have a name of its own. Received: {' '.join(str(error).split())}. "
+            "Rename them."
+        ) from error
+    if isinstance(metadata, Mapping):
+        return metadata
+    raise DataTypeError(
+        f"`metadata` must be a frame, or arrays by name. Received: {type(metadata).__name__}. "
+        'Write {"label": labels}, say.'
+    )
+
+
+def _is_free(name: str) -> bool:
+    """Tells whether DuckDB can keep a name, and no column of codes has it."""
+    of_codes = WORD_COLUMN.fullmatch(name.lower()) or CODE_COLUMN.fullmatch(name.lower())
+    return bool(name) and not of_codes and "\0" not in name and _is_whole(name)
+
+
 def _checked(name: str, values: Any, count: int) -> MetadataColumn:
-    array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    array = _as_array(values)
     if array.shape != (count,):
         raise DataError(
             f"`metadata` must have one value a code. Received: column {name!r} of shape {array.shape} for {count} "
             "codes. Give as many."
         )
-    missing = np.ma.getmaskarray(array)
+    missing = np.ma.getmaskarray(array).copy()
     array = np.asarray(array)
+    if array.dtype.kind in "UT":
+        array = array.astype(object)
     if array.dtype.kind == "O":
-        missing = missing | np.array([value is None for value in array], bool)
+        missing |= np.array([_is_missing(value) for value in array], bool)
         array = _of_objects(name, array, missing)
-    sql_type = _SQL_TYPES.get(array.dtype.kind)
-    if sql_type is None:
+    if array.dtype.kind not in _TYPES:
         raise _no_type(name, f"dtype {array.dtype}")
     if array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63:
-        raise DataError(
-            f"`metadata` must be below 2**63. Received: {array.max()} in column {name!r}. Write it as text."
-        )
-    if array.dtype.kind == "M":
-        array = array.astype("datetime64[us]")
-    if array.dtype.kind == "U":
-        array = array.astype(object)
-        array[missing] = None
+        raise _too_large(name, array.max())
+    sql_type, dtype = _TYPES[array.dtype.kind]
+    array = array.astype(dtype)
     return MetadataColumn(np.ma.array(array, mask=missing) if missing.any() else array, sql_type)
 
 
+def _as_array(values: Any) -> Any:
+    """Gives values as an array, masked if they were; those of a frame and of a list as they are, as objects."""
+    if isinstance(values, np.ma.MaskedArray):
+        return values
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series):
+        missing = series.is_null().to_numpy()
+        if not missing.any() and series.dtype.is_numeric():
+            return series.to_numpy()
+        array = np.fromiter(series.to_list(), object, len(series))
+        array[missing] = None
+        return array
+    # NumPy would turn a list of texts and numbers into texts.
+    return np.fromiter(values, object, len(values)) if isinstance(values, list | tuple) else np.asarray(values)
+
+
+def _is_missing(value: Any) -> bool:
+    times_and_floats = float | np.floating | np.datetime64 | datetime.date
+    return value is None or (isinstance(value, times_and_floats) and bool(value != value))
+
+
 def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
-    """Gives Python objects of one kind as an array of that kind; missing ones become anything."""
+    """Gives Python objects of one kind as an array of that kind, text as objects; missing ones become anything."""
     present = array[~missing]
     kinds = {type(value) for value in present}
-    if kinds <= {str}:
-        return np.where(missing, "", array).astype(str)
-    if not all(issubclass(kind, bool | int | float | np.number | np.bool_) for kind in kinds):
-        raise _no_type(name, ", ".join(sorted(kind.__name__ for kind in kinds)))
-    filled: NDArray[Any] = np.array(np.where(missing, present[0], array).tolist())
-    return filled
+
+    def are(*allowed: type) -> bool:
+        return all(issubclass(kind, allowed) for kind in kinds)
+
+    if are(str):
+        texts = [None if gone else str(value) for gone, value in zip(missing, array, strict=True)]
+        halves = sum(not _is_whole(text) for text in texts if text is not None)
+        if halves:
+            raise DataError(
+                f"`metadata` must hold text of whole characters. Received: {halves} texts with halves of characters "
+                f"in column {name!r}. Mend the encoding where it was read."
+            )
+        return np.fromiter(texts, object, len(texts))
+    filled = np.where(missing, present[0], array).tolist()
+    if are(bool, np.bool_):
+        return np.array(filled, bool)
+    if are(bool, np.bool_, int, np.integer):
+        large = [value for value in filled if not -(2**63) <= value < 2**63]
+        if large:
+            raise _too_large(name, large[0])
+        return np.array(filled, np.int64)
+    if are(bool, np.bool_, int, np.integer, float, np.floating):
+        return np.array(filled, np.float64)
+    if are(datetime.date, np.datetime64):
+        return np.array([_time(value) for value in filled], "datetime64[us]")
+    raise _no_type(name, ", ".join(sorted(kind.__name__ for kind in kinds)))
 
 
-def _of_series(series: Any) -> Any:
-    """Gives a frame's column as an array, masked where values are missing."""
-    missing = series.is_null().to_numpy()
-    if not missing.any() and series.dtype.is_numeric():
-        return series.to_numpy()
-    values = np.empty(len(series), object)
-    values[:] = series.to_list()
-    values[missing] = None
-    present = values[~missing]
-    if len(present) and hasattr(present[0], "isoformat"):
-        times = np.array([np.datetime64("NaT") if value is None else np.datetime64(value) for value in values])
-        return np.ma.array(times.astype("datetime64[us]"), mask=missing)
-    return values
+def _time(value: Any) -> Any:
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return np.datetime64(value)
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _too_large(name: str, value: Any) -> DataError:
+    return DataError(
+        f"`metadata` must hold whole numbers of 64 bits, below 2**63. Received: {value} in column {name!r}. "
+        "Write them as text."
+    )
 
 
 def _no_type(name: str, found: str) -> DataTypeError:

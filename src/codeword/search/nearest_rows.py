@@ -1,5 +1,6 @@
 """Exact nearest rows by Euclidean distance, on FAISS (no Keras)."""
 
+import math
 from typing import Any
 
 import faiss
@@ -30,7 +31,8 @@ def nearest_rows(x: Any, queries: Any, k: int) -> NDArray[np.int64]:
     rows, wanted = _flat(x), _flat(queries)
     if rows.shape[1] != wanted.shape[1] or len(wanted) == 0:
         raise DataError(
-            f"`queries` must be at least one row of {rows.shape[1]} numbers, as `x`. Received: shape {wanted.shape}."
+            f"`queries` must be at least one row of {rows.shape[1]} numbers, as `x`. Received: shape {wanted.shape}. "
+            "Take both from the same data."
         )
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(rows):
         raise ParameterError(f"`k` must be an integer from 1 to {len(rows)}, the rows of `x`. Received: {k!r}.")
@@ -44,4 +46,4 @@ def _flat(x: Any) -> NDArray[np.float32]:
     array = as_finite_numbers(x)
     if array.ndim < 2:
         raise DataError(f"Rows must have shape (n, ...). Received: shape {array.shape}. Reshape them.")
-    return np.ascontiguousarray(array.reshape(len(array), -1), np.float32)
+    return np.ascontiguousarray(array.reshape(len(array), math.prod(array.shape[1:])), np.float32)

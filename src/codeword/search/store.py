@@ -129,7 +129,12 @@ class CodeStore:
             StoreBusyError: If others hold the store for longer than `timeout_seconds`.
             OutputPathError: If the file cannot be written, or the disk is full; the store is as before.
         """
-        codes, num_bits = check_bit_codes(codes, None if self._code is None else self._code.num_bits)
+        if self._code is not None:
+            known_bits: int | None = self._code.num_bits
+        else:  # where the width is known, a batch of nothing but 0 and 1 may be codes
+            known_bits = self.num_bits if self.path.exists() else None
+        codes = _of_stored_width(codes, known_bits, self.path)
+        codes, num_bits = check_bit_codes(codes, known_bits)
         if ids is not None:
             ids = checked_ids(ids, "ids")
             check_different(ids, len(codes))
@@ -139,13 +144,8 @@ class CodeStore:
         new = NewStore(StoreNote(num_bits, self._fingerprint), id_type, types)
         with self._file.writing(new) as (connection, note):
             self._check_model(note)
-            if note.num_bytes != codes.shape[1]:
-                raise CodeError(
-                    f"`codes` must have {note.num_bytes} bytes a row, as those in {self.path}. Received: "
-                    f"{codes.shape[1]}. Encode with the model of the store."
-                )
-            check_bit_codes(codes, note.num_bits)
-            ids = _new_ids(connection, len(codes)) if ids is None else ids
+            check_bit_codes(_of_stored_width(codes, note.num_bits, self.path), note.num_bits)
+            ids = _new_ids(connection, len(codes), self.path) if ids is None else _of_stored_kind(connection, ids)
             _check_new_ids(connection, ids, self.path)
             _check_columns(connection, note, types, self.path)
             names = ["id", *word_names(note.num_bits), *columns]
@@ -183,6 +183,8 @@ class CodeStore:
     def index(self, where: str | None = None) -> HammingIndex:
         """Loads the codes, or those that fit a condition, into memory for many searches; errors like `search`."""
         if where is not None:
+            if not isinstance(where, str):
+                raise ParameterError(f"`where` must be an SQL condition, a text. Received: {where!r}. Write one.")
             return self._load(where)[1]
         if self._kept is None or self._kept[0] != self._file.state():
             self._kept = self._load(None)
@@ -197,15 +199,17 @@ class CodeStore:
         """
         ids = checked_ids(ids, "ids")
         with self._file.reading() as (connection, note):
-            _check_id_type(connection, ids)
+            ids = _of_stored_kind(connection, ids)
             connection.register("wanted", {"id": ids, "position": np.arange(len(ids))})
-            found = connection.execute("SELECT * FROM wanted JOIN codes USING (id) ORDER BY position").fetchnumpy()
+            found = connection.execute(
+                "SELECT codes.* FROM wanted JOIN codes ON wanted.id = codes.id ORDER BY wanted.position"
+            ).fetchnumpy()
             names = columns_of(connection, note)
         if len(found["id"]) < len(ids):
-            missing = np.setdiff1d(np.arange(len(ids)), found["position"])
+            missing = ids[~np.isin(ids, found["id"].astype(ids.dtype))]
             raise DataError(
                 f"`ids` must be in {self.path}. Received: {len(missing)} that are not, the first "
-                f"{ids[missing[0]].item()!r}. Append them first."
+                f"{missing[0].item()!r}. Append them first."
             )
         codes = from_words([found[name] for name in word_names(note.num_bits)], note.num_bytes)
         return StoredRows(ids, codes, {name: found[name] for name in names})
@@ -222,7 +226,7 @@ class CodeStore:
         ids = checked_ids(ids, "ids")
         with self._file.writing() as (connection, note):
             self._check_model(note)
-            _check_id_type(connection, ids)
+            ids = _of_stored_kind(connection, ids)
             before = count_of(connection)
             connection.register("unwanted", {"id": np.unique(ids)})
             connection.execute("DELETE FROM codes WHERE id IN (SELECT id FROM unwanted)")
@@ -288,7 +292,8 @@ class CodeStore:
             except (duckdb.ProgrammingError, duckdb.DataError) as error:
                 columns = ", ".join(["id", *columns_of(connection, note)])
                 raise ParameterError(
-                    f"`where` must be an SQL condition on {columns}. Received: {where!r} ({first_line(error)})."
+                    f"`where` must be an SQL condition on {columns}. Received: {where!r} ({first_line(error)}). "
+                    "Put names in double quotes and texts in single ones."
                 ) from error
         if len(found["id"]) == 0:
             chosen = "" if where is None else f" where {where}"
@@ -299,7 +304,9 @@ class CodeStore:
 
     def _check_model(self, note: StoreNote) -> None:
         if self._fingerprint is not None and note.fingerprint != self._fingerprint:
-            held = "codes of an unknown model" if note.fingerprint is None else f"of model {note.fingerprint[:12]}"
+            held = (
+                "codes of an unknown model" if note.fingerprint is None else f"codes of model {note.fingerprint[:12]}"
+            )
             raise CodeError(
                 f"{self.path} must hold codes of this model, {self._fingerprint[:12]}. Received: {held}. Give the "
                 "model that made them, or another path."
@@ -331,23 +338,48 @@ def _only_bits(code: Any) -> Bits:
     return code
 
 
-def _check_id_type(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any]) -> None:
-    text = types_of(connection)["id"] == "VARCHAR"
-    if len(ids) and text != (ids.dtype.kind == "U"):
+def _of_stored_width(codes: Any, num_bits: int | None, path: Path) -> NDArray[Any]:
+    """Refuses packed codes of another width than those in the store."""
+    codes = np.asarray(codes)
+    if num_bits is not None and codes.dtype == np.uint8 and codes.ndim == 2:
+        num_bytes = Bits(num_bits).num_bytes
+        if codes.shape[1] not in (num_bytes, num_bits):  # as many columns as bits: they are not packed
+            raise CodeError(
+                f"`codes` must have {num_bytes} bytes a row, as those of {path}. Received: {codes.shape[1]}. "
+                "Encode with the model of the store."
+            )
+    return codes
+
+
+def _has_texts(connection: duckdb.DuckDBPyConnection) -> bool:
+    return types_of(connection)["id"] == "VARCHAR"
+
+
+def _of_stored_kind(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any]) -> NDArray[Any]:
+    """Refuses ids of another kind than those in the store; no ids at all are of either kind."""
+    text = _has_texts(connection)
+    if len(ids) == 0:
+        return ids.astype(str if text else np.int64)
+    if text != (ids.dtype.kind == "U"):
         raise DataTypeError(
             f"`ids` must be {'texts' if text else 'whole numbers'}, as those in the store. Received: "
             f"{ids[0].item()!r}. Convert them."
         )
+    return ids
 
 
-def _new_ids(connection: duckdb.DuckDBPyConnection, count: int) -> NDArray[np.int64]:
-    _check_id_type(connection, np.zeros(1, np.int64))
+def _new_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> NDArray[np.int64]:
+    if _has_texts(connection):
+        raise DataTypeError(f"`ids` must be texts, as those in {path}. Received: None. Give each row a text.")
     greatest = connection.execute("SELECT coalesce(max(id), -1) FROM codes").fetchall()[0][0]
+    if greatest + count >= 2**63:
+        raise DataError(
+            f"`ids` must be given: numbers after {greatest} have no 64 bits. Received: None. Give free ones."
+        )
     return np.arange(greatest + 1, greatest + 1 + count)
 
 
 def _check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path: Path) -> None:
-    _check_id_type(connection, ids)
     connection.register("new_ids", {"id": ids})
     known = connection.execute("SELECT id FROM new_ids SEMI JOIN codes USING (id) ORDER BY id").fetchnumpy()["id"]
     if len(known):

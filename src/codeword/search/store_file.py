@@ -1,6 +1,7 @@
 """The DuckDB file of a store: made whole, opened for one call, its errors in words (no Keras)."""
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,12 @@ from codeword.search.store_lock import Patience, held
 
 FORMAT_VERSION = "1"
 _NOTE = "codeword_store"
+# A second thread that connects to the file meanwhile would get a database whose functions are not all there yet.
+_CONNECTING = threading.Lock()
+# What DuckDB says, in lower case, where it cannot write.
+_SIGNS_OF_NO_PLACE = ("no space left", "not enough space", "could not write", "permission denied", "read-only")
+# What DuckDB says where a file is open elsewhere: in another process (POSIX, Windows), or in this one.
+_SIGNS_OF_OTHERS = ("Could not set lock", "used by another process", "different configuration")
 
 
 class StoreNote(NamedTuple):
@@ -57,11 +64,10 @@ class StoreFile:
             FileNotFoundError, StoreFileError, StoreBusyError: If it cannot be read.
         """
         self.require()
-        with (
-            held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience,
-            self._connected(patience, read_only=True) as connection,
-        ):
-            yield connection, self._note(connection)
+        with held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience:
+            self.require()  # a first batch that failed takes its file away
+            with self._connected(patience, read_only=True) as connection:
+                yield connection, self._note(connection)
 
     @contextmanager
     def writing(self, new: NewStore | None = None) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote]]:
@@ -74,37 +80,50 @@ class StoreFile:
             FileNotFoundError, StoreFileError, StoreBusyError, OutputPathError: If it cannot be written.
         """
         with held(self.path, exclusive=True, timeout_seconds=self._timeout_seconds) as patience:
-            if new is not None and not self.path.exists():
+            first = not self.path.exists()
+            if first and new is not None:
                 self._make(new)
             self.require()
-            with self._connected(patience, read_only=False) as connection:
-                note = self._note(connection)
-                connection.begin()
-                yield connection, note
-                connection.commit()
+            try:
+                with self._connected(patience, read_only=False) as connection:
+                    note = self._note(connection)
+                    connection.begin()
+                    yield connection, note
+                    connection.commit()
+            except BaseException:
+                if first:  # an empty store would ask for the columns of the batch that failed
+                    self.path.unlink(missing_ok=True)
+                    self._log.unlink(missing_ok=True)
+                raise
 
     def require(self) -> None:
         """Refuses a path where no file is."""
         if not self.path.is_file():
+            found = "a folder" if self.path.is_dir() else "no such file"
             raise FileNotFoundError(
-                f"{self.path} must be a store of codes. Received: no such file. Append codes first, or check the path."
+                f"{self.path} must be a store of codes. Received: {found}. Append codes first, or check the path."
             )
 
     def state(self) -> Any:
         """Gives what changes whenever the file does, whoever writes it."""
-        files = (self.path, self.path.with_name(f"{self.path.name}.wal"))
-        states = [file.stat() for file in files if file.exists()]
+        states = [file.stat() for file in (self.path, self._log) if file.exists()]
         return [(state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size) for state in states]
+
+    @property
+    def _log(self) -> Path:
+        """Where DuckDB keeps what a crash left: it belongs to the file."""
+        return self.path.with_name(f"{self.path.name}.wal")
 
     @contextmanager
     def _connected(self, patience: Patience, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         """Opens the file, waiting for clients that are no `CodeStore`; says in words what goes wrong."""
         while True:
             try:
-                connection = duckdb.connect(str(self.path), read_only=read_only)
+                with _CONNECTING:
+                    connection = duckdb.connect(str(self.path), read_only=read_only)
                 break
             except duckdb.Error as error:
-                if "lock" not in str(error) and "different configuration" not in str(error):
+                if not any(sign in str(error) for sign in _SIGNS_OF_OTHERS):
                     raise self._in_words(error, read_only) from error
                 patience.pause("another DuckDB client, which has the file open")
         try:
@@ -116,8 +135,8 @@ class StoreFile:
 
     def _in_words(self, error: duckdb.Error, read_only: bool) -> Exception:
         text = first_line(error)
-        full = any(sign in text for sign in ("No space left", "full", "not enough space", "Could not write"))
-        if not read_only and (full or "Permission denied" in text or "Read-only" in text or "read-only" in text):
+        said = text.replace(str(self.path.parent), "").lower()  # a folder may be named anything
+        if not read_only and any(sign in said for sign in _SIGNS_OF_NO_PLACE):
             return OutputPathError(
                 f"{self.path} must be a file that can be written, with room. Received: {text}. Free the disk or choose "
                 "another place; the store is as before."
@@ -131,6 +150,11 @@ class StoreFile:
 
     def _make(self, new: NewStore) -> None:
         """Makes an empty store beside its place and moves it there whole."""
+        if self._log.exists():
+            raise StoreFileError(
+                f"{self.path} must be a new file. Received: a leftover {self._log.name} of another one beside it. Put "
+                "that file back, or delete the leftover."
+            )
         fields = [f"id {new.id_type} NOT NULL", *(f"{name} UBIGINT NOT NULL" for name in word_names(new.note.num_bits))]
         fields += [f"{quoted_name(name)} {sql_type}" for name, sql_type in new.columns.items()]
         note = {
@@ -145,6 +169,7 @@ class StoreFile:
                     connection.execute(f"CREATE TABLE codes ({', '.join(fields)})")
                     connection.execute(f"CREATE TABLE {_NOTE} (name VARCHAR, value VARCHAR)")
                     connection.executemany(f"INSERT INTO {_NOTE} VALUES (?, ?)", [list(pair) for pair in note.items()])
+                    connection.execute("CHECKPOINT")  # closing does it as well, but says nothing where the disk is full
                 move_into_place(made, self.path)
         except duckdb.Error as error:
             raise self._in_words(error, read_only=False) from error
@@ -192,4 +217,4 @@ def quoted_name(name: str) -> str:
 
 def first_line(error: Exception) -> str:
     """Gives what an error of DuckDB says, without its drawing of the query."""
-    return str(error).splitlines()[0]
+    return str(error).partition("\n")[0]

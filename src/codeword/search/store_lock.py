@@ -2,8 +2,9 @@
 
 DuckDB lets one process write or many read, and refuses at once who comes at the wrong time. Here they wait. Two lock
 files beside the store keep the turns: who writes holds `.room` alone, who reads holds it together with other readers.
-Each first passes `.turn`, which a writer keeps until it is done: so readers that come one after the other without end
-cannot keep a writer out.
+Each first passes `.turn`, which a writer keeps until those before it have left: so readers that come one after the
+other without end cannot keep a writer out. While it writes, `.turn` is free for the next: so a writer that comes back
+at once finds the others before it.
 """
 
 import json
@@ -24,6 +25,7 @@ from codeword.output_file import cannot_write
 _LOG = logging.getLogger("codeword")
 _SAY_AFTER_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_OF_THE_NEXT_SECONDS = 0.004  # few wait for the room, and it is empty meanwhile
 
 
 class Patience:
@@ -40,11 +42,12 @@ class Patience:
         self._start = time.monotonic()
         self._said = False
 
-    def pause(self, who: str) -> None:
+    def pause(self, who: str, longest_seconds: float = _LONGEST_PAUSE_SECONDS) -> None:
         """Waits a moment; says so in the log, once, when it has lasted a second.
 
         Args:
             who: What holds the store, as a noun.
+            longest_seconds: Of the moment, which is drawn at random.
 
         Raises:
             StoreBusyError: If the time is over.
@@ -60,7 +63,7 @@ class Patience:
             _LOG.warning(
                 "%s: waiting for %s; giving up in %.0f s", self._path, who, max(self._timeout_seconds - waited, 0)
             )
-        time.sleep(random.uniform(0.1, 1) * _LONGEST_PAUSE_SECONDS)
+        time.sleep(random.uniform(0.1, 1) * longest_seconds)
 
 
 @contextmanager
@@ -82,12 +85,11 @@ def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Pat
                 raise cannot_write(path, error) from error
             yield patience  # nobody can write into this folder, so nobody need be kept out
             return
-        _take(turn, exclusive, room, patience)
-        _take(room, exclusive, room, patience)
+        _take(turn, exclusive, room, patience, _LONGEST_PAUSE_SECONDS)
+        _take(room, exclusive, room, patience, _LONGEST_PAUSE_OF_THE_NEXT_SECONDS)
         if exclusive:
             _sign(room)
-        else:
-            portalocker.unlock(turn)
+        portalocker.unlock(turn)
         try:
             yield patience
         finally:
@@ -102,14 +104,14 @@ def _lock_file(path: Path, suffix: str, exclusive: bool) -> IO[Any]:
     return lock.open("a+b")
 
 
-def _take(file: IO[Any], exclusive: bool, room: IO[Any], patience: Patience) -> None:
+def _take(file: IO[Any], exclusive: bool, room: IO[Any], patience: Patience, longest_seconds: float) -> None:
     flags = portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
     while True:
         try:
             portalocker.lock(file, flags | portalocker.LockFlags.NON_BLOCKING)
             return
         except portalocker.LockException:
-            patience.pause(_holder(room))
+            patience.pause(_holder(room), longest_seconds)
 
 
 def _sign(room: IO[Any]) -> None:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.errors import DivergedError
@@ -19,8 +18,8 @@ def fit(
     batches: Any,
     *,
     loss: Any,
-    metrics: Sequence[Any] = (),
-    validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    metrics: Any = (),
+    validation_data: Any = None,
     epochs: int,
     learning_rate: float,
     weight_decay: float = 0.0,
@@ -33,9 +32,10 @@ def fit(
     Args:
         model: Keras model; compiled here.
         batches: `keras.utils.PyDataset` of inputs and targets.
-        loss, metrics: As for `compile`.
-        validation_data: Pair of inputs and targets. With it the weights of the epoch with the least validation
-            loss are kept, and training ends after `patience` epochs without a better one (None: never before `epochs`).
+        loss, metrics: As for `compile`: one, or by name of the model's output.
+        validation_data: Pair of inputs and targets, or `keras.utils.PyDataset`. With it the weights of the epoch with
+            the least validation loss are kept, and training ends after `patience` epochs without a better one (None:
+            never before `epochs`).
         epochs: Most passes over the data.
         learning_rate: The highest rate.
         weight_decay: Share of every weight that a step at rate 1 would take away.
@@ -58,7 +58,7 @@ def fit(
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    model.compile(optimizer, loss=loss, metrics=list(metrics))
+    model.compile(optimizer, loss=loss, metrics=metrics)
     callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
     if validation_data is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)

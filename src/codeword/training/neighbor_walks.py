@@ -1,0 +1,106 @@
+"""Walks from a row to a row like it, along mutual nearest neighbors."""
+
+import math
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from codeword.search import nearest_rows
+
+_EXACT_ROWS = 16_384
+_COMPONENTS = 64
+_PROBED_CELLS = 16
+_REACH_ROWS = 2_048
+
+
+class NeighborWalks:
+    """Gives for rows other rows of the same kind, as their neighbors tell.
+
+    A walk takes so many steps, each to one of the nearest rows at random.
+
+    Args:
+        rows: Float32 of shape `(n, columns)`.
+        num_neighbors: Nearest rows that are looked at.
+        num_steps: Steps of a walk.
+        mutual: Whether a step joins two rows only if each is among the nearest of the other; a row without such a
+            neighbor stays where it is. Walks then rarely leave a group.
+        seed: Of the walks.
+
+    Attributes:
+        reach: Mean distance of a row to the last of its nearest, over some rows; 1 if all rows are equal.
+    """
+
+    def __init__(
+        self, rows: NDArray[np.float32], *, num_neighbors: int, num_steps: int, mutual: bool, seed: int
+    ) -> None:
+        self._num_steps = num_steps
+        self._random = np.random.default_rng(seed)
+        self._neighbors = _nearest(rows, num_neighbors)
+        self.reach = _reach(rows, self._neighbors)
+        self._counts = np.full(len(rows), self._neighbors.shape[1])
+        if mutual or self._neighbors.shape[1] == 0:
+            self._neighbors, self._counts = _mutual(self._neighbors)
+
+    def ends(self, starts: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Gives for each start, a row number, where a walk from there ends."""
+        rows = starts
+        for _ in range(self._num_steps):
+            chosen = (self._random.random(len(rows)) * self._counts[rows]).astype(np.intp)
+            rows = self._neighbors[rows, chosen]
+        return rows
+
+
+def _nearest(rows: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Gives each row's `k` nearest others, `(n, k)`; fewer columns if there are fewer rows.
+
+    Exact for few rows. For many, among principal components and in the nearest cells of a partition: on MNIST .98 of
+    the neighbors found are the exact ones, in a fifth of the time.
+    """
+    k = min(k, len(rows) - 1)
+    if len(rows) <= _EXACT_ROWS:
+        return _without_self(nearest_rows(rows, rows, k + 1))
+    if rows.shape[1] > _COMPONENTS:
+        some = rows[:: -(-len(rows) // _EXACT_ROWS)]
+        rows = PCA(_COMPONENTS, svd_solver="covariance_eigh").fit(some).transform(rows)
+    rows = np.ascontiguousarray(rows, np.float32)
+    index: Any = faiss.index_factory(rows.shape[1], f"IVF{2 ** round(math.log2(len(rows)) / 2)},Flat")
+    index.train(rows)
+    index.add(rows)
+    index.nprobe = _PROBED_CELLS
+    found: NDArray[np.int64] = index.search(rows, k + 1)[1]
+    return _without_self(np.where(found < 0, np.arange(len(rows))[:, None], found))
+
+
+def _reach(rows: NDArray[np.float32], nearest: NDArray[np.int64]) -> float:
+    if nearest.shape[1] == 0:
+        return 1.0
+    some = slice(0, _REACH_ROWS)
+    distances = np.linalg.norm(rows[some] - rows[nearest[some, -1]], axis=1)
+    return float(distances.mean()) or 1.0
+
+
+def _without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Drops each row's own number once; the last column where equal rows have driven it out."""
+    own = found == np.arange(len(found))[:, None]
+    dropped = np.where(own.any(axis=1), own.argmax(axis=1), found.shape[1] - 1)
+    return found[np.arange(found.shape[1]) != dropped[:, None]].reshape(len(found), -1)
+
+
+def _mutual(nearest: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Keeps the neighbors that are so both ways: `(n, k)`, those kept first, and how many they are.
+
+    A row that keeps none is its own neighbor.
+    """
+    num_rows, k = nearest.shape
+    rows = np.arange(num_rows)
+    here = (rows[:, None] * num_rows + nearest).ravel()
+    back = (nearest * num_rows + rows[:, None]).ravel()
+    kept = np.isin(here, back).reshape(num_rows, k)
+    order = np.argsort(~kept, axis=1, kind="stable")
+    neighbors = np.hstack([np.take_along_axis(nearest, order, axis=1), rows[:, None]])
+    counts = kept.sum(axis=1)
+    neighbors[counts == 0, 0] = rows[counts == 0]
+    return neighbors, np.maximum(counts, 1)

@@ -1,0 +1,234 @@
+"""The exact index against plain NumPy: distances, ties ordered by id, refusals; and what it does not load."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codeword
+from codeword.errors import CodeError, DataError, DataTypeError, ParameterError
+from codeword.packing import pack_bits
+from codeword.search import HammingIndex, nearest_rows
+
+CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
+ZERO = np.array([[0]], np.uint8)
+
+
+def expected(codes: np.ndarray, ids: Any, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gives all distances and ids, nearest first, of equal ones the lower id."""
+    distances = np.unpackbits(queries[:, None] ^ codes, axis=2).sum(axis=2, dtype=int)
+    ids = np.asarray(ids)
+    orders = [np.lexsort((ids, row)) for row in distances]
+    return np.take_along_axis(distances, np.array(orders), axis=1), ids[np.array(orders)]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[np.ndarray, Any, np.ndarray]:
+    """Draws few different codes many times over, so that most distances are ties, and queries beside them."""
+    num_bytes, count = draw(st.integers(1, 40)), draw(st.integers(1, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    few = rng.integers(0, 256, (3, num_bytes), dtype=np.uint8) | 2  # no bytes of nothing but 0 and 1
+    ids = draw(
+        st.one_of(
+            st.none(),
+            st.lists(st.integers(-(2**63), 2**63 - 1), min_size=count, max_size=count, unique=True),
+            st.lists(
+                st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4),
+                min_size=count,
+                max_size=count,
+                unique=True,
+            ),
+        )
+    )
+    codes = few[rng.integers(0, 3, count)]
+    queries = rng.integers(0, 256, (2, num_bytes), dtype=np.uint8)
+    return codes, ids, np.concatenate([few[:1], queries])
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(), st.data())
+def test_the_nearest_are_exact_and_ties_are_in_the_order_of_the_ids(case: Any, data: st.DataObject) -> None:
+    codes, ids, queries = case
+    index = HammingIndex(codes, ids)
+    distances, names = expected(codes, np.arange(len(codes)) if ids is None else ids, queries)
+    k = data.draw(st.integers(1, len(codes)))
+    found, found_ids = index.search(queries, k)
+    assert (len(index), index.num_bits) == (len(codes), 8 * codes.shape[1])
+    assert (found.dtype, found.shape, found_ids.shape) == (np.int32, (3, k), (3, k))
+    np.testing.assert_array_equal(found, distances[:, :k])
+    np.testing.assert_array_equal(found_ids, names[:, :k])
+
+    limit = data.draw(st.integers(0, index.num_bits + 3))
+    near, near_ids = index.within(queries, limit)
+    assert len(near) == len(near_ids) == 3
+    for query in range(3):
+        chosen = distances[query] <= limit
+        assert near[query].dtype == np.int32
+        np.testing.assert_array_equal(near[query], distances[query, chosen])
+        np.testing.assert_array_equal(near_ids[query], names[query, chosen])
+
+
+def test_many_ties_among_many_codes() -> None:
+    rng = np.random.default_rng(0)
+    codes, queries = rng.integers(0, 4, (2_000, 4), dtype=np.uint8), rng.integers(0, 4, (60, 4), dtype=np.uint8)
+    ids = rng.permutation(5_000)[:2_000] - 1_000
+    distances, names = expected(codes, ids, queries)
+    for k in (1, 7, 500, 2_000):
+        found, found_ids = HammingIndex(codes, ids).search(queries, k)
+        np.testing.assert_array_equal(found, distances[:, :k])
+        np.testing.assert_array_equal(found_ids, names[:, :k])
+    near, near_ids = HammingIndex(codes, ids).within(queries, 3)
+    for query in range(60):
+        count = int((distances[query] <= 3).sum())
+        np.testing.assert_array_equal(near[query], distances[query, :count])
+        np.testing.assert_array_equal(near_ids[query], names[query, :count])
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_more_queries_than_a_block(capsys: pytest.CaptureFixture[str], verbose: int) -> None:
+    rng = np.random.default_rng(1)
+    codes, queries = rng.integers(0, 256, (20, 2), dtype=np.uint8), rng.integers(0, 256, (4_099, 2), dtype=np.uint8)
+    ids = [f"r{number:02}" for number in rng.permutation(20)]
+    distances, names = expected(codes, ids, queries)
+    found, found_ids = HammingIndex(codes, ids).search(queries, 5, verbose=verbose)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, distances[:, :5])
+    np.testing.assert_array_equal(found_ids, names[:, :5])
+    assert ("search: 100%" in capsys.readouterr().err) == bool(verbose)
+
+
+def test_within_takes_what_lies_at_the_distance() -> None:
+    index = HammingIndex(CODES, ["d", "c", "b", "a"])
+    by_limit = {0: [], 1: ["a", "c"], 2: ["a", "c", "b"], 3: ["a", "c", "b"], 4: ["a", "c", "b", "d"]}
+    for limit, ids in {**by_limit, 8: by_limit[4], 10**30: by_limit[4]}.items():
+        (distances,), (found,) = index.within(ZERO, limit)
+        assert found.tolist() == ids
+        assert distances.tolist() == [1, 1, 2, 4][: len(ids)]
+    (none, same), (no_id, ids) = index.within(np.array([[0], [3]], np.uint8), 0)
+    assert (none.tolist(), no_id.tolist(), same.tolist(), ids.tolist()) == ([], [], [0], ["b"])
+
+
+def test_one_code() -> None:
+    index = HammingIndex(CODES[:1])
+    assert [array.tolist() for array in index.search(ZERO, 1)] == [[[4]], [[0]]]
+    assert [array[0].tolist() for array in index.within(ZERO, 4)] == [[4], [0]]
+
+
+def test_padding_adds_nothing() -> None:
+    bits = np.random.default_rng(2).integers(0, 2, (40, 10))
+    codes = pack_bits(bits)
+    index = HammingIndex(codes, num_bits=10)
+    assert index.num_bits == 10
+    distances, ids = index.search(codes[:5], 40)
+    differing = np.abs(bits[:5, None] - bits).sum(axis=2)
+    np.testing.assert_array_equal(distances, np.sort(differing, axis=1))
+    np.testing.assert_array_equal(ids, np.argsort(differing, axis=1, kind="stable"))
+    assert len(index.within(codes[:1], 10)[0][0]) == 40
+
+
+def test_codes_are_copied_and_may_lie_anyhow_in_memory() -> None:
+    codes = np.asfortranarray(np.arange(2, 26, dtype=np.uint8).reshape(8, 3))
+    index = HammingIndex(codes)
+    queries = codes[::-2].copy(order="F")
+    codes[:] = 0
+    distances, ids = index.search(queries, 1)
+    assert (distances.ravel().tolist(), ids.ravel().tolist()) == ([0] * 4, [7, 5, 3, 1])
+    zeros = np.zeros((1, 8), np.uint8)  # one query of nothing but 0 is a code here
+    assert HammingIndex(zeros + 255).search(zeros, 1)[0].tolist() == [[64]]
+
+
+@pytest.mark.parametrize(
+    ("error", "received", "codes", "ids", "num_bits"),
+    [
+        (CodeError, r"shape \(2, 1\), dtype int64", [[1], [2]], None, None),
+        (CodeError, r"shape \(4,\), dtype uint8", CODES[:, 0], None, None),
+        (CodeError, "8 columns of nothing but 0 and 1.*num_bits=64", np.eye(8, dtype=np.uint8), None, None),
+        (CodeError, "a row where they are not", CODES, None, 5),
+        (CodeError, r"shape \(4, 1\)", CODES, None, 16),
+        (ParameterError, "0", CODES, None, 0),
+        (CodeError, "none. Encode", CODES[:0], None, None),
+        (DataError, "3 ids for 4 codes", CODES, [1, 2, 3], None),
+        (DataError, "1 that are there more than once, the first 3", CODES, [3, 1, 3, 3], None),
+        (DataError, "2 that are there more than once, the first 'a'", CODES, ["b", "a", "a", "b"], None),
+        (DataTypeError, "int, str", CODES, [1, "a", 2, 3], None),
+        (DataTypeError, r"shape \(4,\), dtype float64", CODES, [0.5, 1, 2, 3], None),
+        (DataError, r"1 missing \(NaN\)", CODES, [np.nan, 1, 2, 3], None),
+    ],
+    ids=range(13),
+)
+def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids: Any, num_bits: Any) -> None:
+    with pytest.raises(error, match=f"Received: {received}"):
+        HammingIndex(codes, ids, num_bits=num_bits)
+
+
+@pytest.mark.parametrize(
+    ("received", "queries", "num_bits"),
+    [
+        ("2. Encode the queries with the same model", np.full((1, 2), 2, np.uint8), None),
+        (r"shape \(1, 8\), dtype uint8. Pack them first", np.zeros((1, 8), np.uint8), None),
+        (r"shape \(1, 1\), dtype int64", [[0]], None),
+        (r"shape \(1,\)", ZERO[0], None),
+        ("none. Give codes", ZERO[:0], None),
+        ("a row where they are not", np.array([[1]], np.uint8), 4),
+    ],
+    ids=range(6),
+)
+def test_queries_that_are_refused(received: str, queries: Any, num_bits: int | None) -> None:
+    index = HammingIndex(CODES << 4, num_bits=num_bits)
+    with pytest.raises(CodeError, match=f"Received: {received}"):
+        index.search(queries, 1)
+    with pytest.raises(CodeError, match=f"Received: {received}"):
+        index.within(queries, 1)
+
+
+@pytest.mark.parametrize("number", [-1, 1.0, True, "1", None])
+def test_numbers_that_are_refused(number: Any) -> None:
+    index = HammingIndex(CODES)
+    with pytest.raises(ParameterError, match=rf"from 1 to 4, the codes here. Received: {number!r}"):
+        index.search(ZERO, number)
+    with pytest.raises(ParameterError, match=rf"an integer from 0. Received: {number!r}"):
+        index.within(ZERO, number)
+    for k in (0, 5):
+        with pytest.raises(ParameterError, match=f"Received: {k}"):
+            index.search(ZERO, k)
+    assert index.search(ZERO, np.int64(1))[0].tolist() == [[1]]
+
+
+def test_nearest_rows_are_those_of_plain_numpy() -> None:
+    rng = np.random.default_rng(3)
+    x, queries = rng.normal(size=(50, 3, 2)), rng.normal(size=(4, 3, 2))
+    apart = ((queries[:, None] - x) ** 2).sum(axis=(2, 3))
+    np.testing.assert_array_equal(nearest_rows(x, queries, 50), np.argsort(apart, axis=1))
+    for refused, received in ((queries[:0], r"shape \(0, 6\)"), (queries[:, :2], r"shape \(4, 4\)")):
+        with pytest.raises(DataError, match=f"Received: {received}"):
+            nearest_rows(x, refused, 1)
+    with pytest.raises(DataError, match=r"Received: shape \(3,\)"):
+        nearest_rows(x, [1.0, 2.0, 3.0], 1)
+    with pytest.raises(ParameterError, match=r"from 1 to 50.* Received: 51"):
+        nearest_rows(x, queries, 51)
+
+
+SEARCH = """
+import sys
+import numpy as np
+from codeword import CodeStore, HammingIndex
+codes = np.array([[15], [1], [3]], np.uint8)
+assert HammingIndex(codes).search(codes, 1)[1].tolist() == [[0], [1], [2]]
+store = CodeStore(sys.argv[1])
+store.append(None, codes, {"label": ["a", "b", "c"]})
+assert store.search(codes, 1, where="label > 'a'")[1].tolist() == [[2], [1], [2]]
+assert not {"keras", "jax", "torch", "tensorflow"} & set(sys.modules)
+"""
+
+
+def test_searching_loads_no_keras(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(codeword.__file__).parents[1])}
+    command = [sys.executable, "-c", SEARCH, tmp_path / "codes.duckdb"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

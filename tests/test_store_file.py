@@ -1,0 +1,325 @@
+"""The file of a store: damage, full disks, crashes and other processes leave whole batches or an error in words."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+import codeword
+from codeword.errors import OutputPathError, StoreBusyError, StoreFileError
+from codeword.search import CodeStore, store_lock
+
+CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
+ZERO = np.array([[0]], np.uint8)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CodeStore:
+    store = CodeStore(tmp_path / "codes.duckdb", timeout_seconds=20)
+    store.append(["x", "y", "z"], CODES, {"label": ["cat", "dog", None], "year": [2019, 2020, 2021]})
+    return store
+
+
+def everything(store: CodeStore) -> Any:
+    """Reads the file by DuckDB alone."""
+    with duckdb.connect(str(store.path), read_only=True) as connection:
+        return connection.execute("SELECT * FROM codes ORDER BY id").fetchall()
+
+
+# Files that are no stores, places that cannot be written to
+
+
+def test_files_that_are_no_stores(tmp_path: Path) -> None:
+    texts, foreign, newer, bare = (tmp_path / name for name in ("a.txt", "foreign", "newer", "block"))
+    texts.write_text("hello" * 1_000)
+    for path, note in ((foreign, None), (newer, "'format_version', '2'"), (bare, "'num_bits', '8'")):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("CREATE TABLE codes (id BIGINT)")
+            if note is not None:
+                connection.execute("CREATE TABLE codeword_store (name VARCHAR, value VARCHAR)")
+                connection.execute(f"INSERT INTO codeword_store VALUES ({note})")
+    for path, received in (
+        (texts, "not a valid DuckDB database"),
+        (foreign, "a DuckDB file without a proper table codeword_store"),
+        (bare, "a DuckDB file without a proper table codeword_store"),
+        (newer, "2. Upgrade codeword"),
+    ):
+        before = path.read_bytes()
+        with pytest.raises(StoreFileError, match=f"Received: .*{received}"):
+            CodeStore(path)
+        assert path.read_bytes() == before
+    with pytest.raises(FileNotFoundError, match="Received: a folder"):
+        CodeStore(tmp_path)
+    missing = CodeStore(tmp_path / "missing.duckdb")
+    for call in (
+        lambda: missing.search(ZERO),
+        lambda: missing.delete([1]),
+        lambda: missing.get([1]),
+        lambda: missing.num_bits,
+    ):
+        with pytest.raises(FileNotFoundError, match="Received: no such file"):
+            call()
+    (tmp_path / "missing.duckdb.wal").write_bytes(b"left")
+    with pytest.raises(StoreFileError, match=r"Received: a leftover missing.duckdb.wal"):
+        missing.append(None, CODES)
+    assert (tmp_path / "missing.duckdb.wal").read_bytes() == b"left"
+
+
+def test_places_that_cannot_be_written_to(tmp_path: Path, store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OutputPathError, match="Received: No such file"):
+        CodeStore(tmp_path / "no" / "codes.duckdb").append(None, CODES)
+
+    def refuse(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(store_lock, "_lock_file", refuse)  # root may write everywhere
+    assert store.search(ZERO, 1)[1].tolist() == [["y"]]
+    for call in (lambda: store.append(["w"], CODES[:1]), lambda: store.delete(["x"])):
+        with pytest.raises(OutputPathError, match="Received: Permission denied"):
+            call()
+
+
+def test_a_first_batch_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = CodeStore(tmp_path / "codes.duckdb")
+
+    def fail(_: Any) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("codeword.search.store.count_of", fail)  # after the rows were inserted
+        with pytest.raises(KeyboardInterrupt):
+            store.append(None, CODES, {"label": [1, 2, 3]})
+    assert not store.path.exists()
+    store.append(None, CODES, {"other": ["a", "b", "c"]})
+    monkeypatch.setattr("codeword.search.store.count_of", fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(None, CODES, {"other": ["a", "b", "c"]})
+    monkeypatch.undo()
+    assert len(store) == 3
+
+
+def run(script: str, *words: Any) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(Path(codeword.__file__).parents[1])}
+    command = [sys.executable, "-c", script, *map(str, words)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def told(process: "subprocess.Popen[str]") -> Any:
+    """Waits for a script; gives the JSON it printed."""
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return json.loads(output)
+
+
+DAMAGE = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from codeword.errors import StoreFileError
+from codeword.search import CodeStore
+good, bad, tally = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), {"error": 0, "right": 0}
+codes = np.arange(80, dtype=np.uint8).reshape(8, 10)
+rng = np.random.default_rng(0)
+used = np.flatnonzero(np.frombuffer(good, np.uint8))
+spots = [0, 8, 9, 16, 4096, 4104, 8192, 8200, 8208, 12288, *rng.choice(used[used > 12288], 30).tolist()]
+cuts = [0, 1, 5000, 12288, len(good) // 2, len(good) - 1]
+damaged = [(good[:spot] + bytes([good[spot] ^ 1 << spot % 8]) + good[spot + 1 :]) for spot in spots]
+for content in damaged + [good[:cut] for cut in cuts]:
+    bad.write_bytes(content)
+    try:
+        store = CodeStore(bad, timeout_seconds=0)
+        rows = store.get([f"row {number}" for number in range(8)])
+        ids = store.search(codes, 1)[1]
+    except StoreFileError as error:
+        assert "Received: a" in str(error), error
+        tally["error"] += 1
+    else:
+        np.testing.assert_array_equal(rows.codes, codes)
+        assert rows.metadata["label"].tolist() == list("abcdefgh")
+        assert ids.ravel().tolist() == rows.ids.tolist()
+        tally["right"] += 1
+print(json.dumps(tally))
+"""
+
+
+def test_damage_ends_in_an_error_or_the_right_answer(tmp_path: Path) -> None:
+    store = CodeStore(tmp_path / "good.duckdb")
+    ids = [f"row {number}" for number in range(8)]
+    store.append(ids, np.arange(80, dtype=np.uint8).reshape(8, 10), {"label": list("abcdefgh")})
+    tally = told(run(DAMAGE, store.path, tmp_path / "damaged.duckdb"))
+    assert tally["error"] + tally["right"] == 46
+    assert tally["error"] >= 30
+
+
+FULL_DISK = """
+import json, os, resource, signal, sys
+import numpy as np
+from codeword.errors import OutputPathError
+from codeword.search import CodeStore
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path, new, parquet = sys.argv[1:]
+many = np.random.default_rng(0).integers(0, 256, (200_000, 8), dtype=np.uint8)
+
+def failing(size, call):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        call()
+    except OutputPathError as error:
+        return str(error)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+store = CodeStore(path)
+size = os.path.getsize(path)
+messages = [failing(size + extra, lambda: store.append(None, many)) for extra in (0, 50_000)]
+messages += [failing(size, lambda: CodeStore(new).append(None, many)) for size in (1_000, 300_000, 800_000)]
+messages += [failing(10, lambda: store.export_parquet(parquet))]
+rows = len(store)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+store.append(None, many[:10])  # fits into the log beside the file
+print(json.dumps([messages, rows, len(store), len(CodeStore(path).index())]))
+"""
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    store = CodeStore(tmp_path / "codes.duckdb")
+    store.append(None, np.full((5, 8), 9, np.uint8))
+    new, parquet = tmp_path / "new.duckdb", tmp_path / "codes.parquet"
+    messages, *counts = told(run(FULL_DISK, store.path, new, parquet))
+    for message in messages:
+        assert "Received:" in message
+        assert "File too large" in message
+    assert counts == [5, 15, 15]
+    assert not new.exists()
+    assert not parquet.exists()
+    assert len(store) == 15
+
+
+# Several at once
+
+
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_waiting_for_others(store: CodeStore, caplog: pytest.LogCaptureFixture) -> None:
+    process = run(HOLD, store.path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(StoreBusyError, match=r"within 0.2 s.* Received: another DuckDB client"):
+        CodeStore(store.path, timeout_seconds=0.2)
+    caplog.clear()
+    timer = threading.Timer(1.5, process.communicate)
+    timer.start()
+    assert store.append(["w"], CODES[:1], {"label": ["new"], "year": [1]}) == 4
+    timer.join()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "waiting for another DuckDB client" in caplog.text
+    with duckdb.connect(str(store.path)), pytest.raises(StoreBusyError, match="another DuckDB client"):
+        CodeStore(store.path, timeout_seconds=0.1)
+
+
+def test_a_writer_that_is_busy_is_named(store: CodeStore) -> None:
+    with store._file.writing(), pytest.raises(StoreBusyError, match=f"Received: process {os.getpid()}, which has been"):
+        CodeStore(store.path, timeout_seconds=0.1)
+    with store._file.reading(), pytest.raises(StoreBusyError, match="Received: other processes, which read"):
+        CodeStore(store.path, timeout_seconds=0.1).delete(["x"])
+    assert len(store) == 3
+
+
+WRITE = """
+import sys
+import numpy as np
+from codeword.search import CodeStore
+store, first, batches = CodeStore(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+for batch in range(first, first + batches):
+    store.append(np.arange(7) + 7 * batch, np.full((7, 9), batch % 251, np.uint8) | 2, {"batch": np.full(7, batch)})
+    print(batch, flush=True)
+"""
+READ = """
+import json, sys, time
+import numpy as np
+from codeword.search import CodeStore
+store, all_rows, seen, end = CodeStore(sys.argv[1]), int(sys.argv[2]), [], time.monotonic() + 100
+while seen[-1:] != [all_rows] and time.monotonic() < end:
+    index = store.index()
+    batches = store.get(index.within(np.zeros((1, 9), np.uint8), 72)[1][0]).metadata["batch"]
+    assert set(np.unique(batches, return_counts=True)[1].tolist()) == {7}, batches
+    seen.append(len(index))
+print(json.dumps(seen))
+"""
+
+
+def test_several_processes_write_and_read_whole_batches(tmp_path: Path) -> None:
+    path = tmp_path / "codes.duckdb"
+    CodeStore(path).append(np.arange(7), np.full((7, 9), 2, np.uint8), {"batch": np.zeros(7, int)})
+    writers = [run(WRITE, path, first, 8) for first in (1, 9)]
+    readers = [run(READ, path, 17 * 7) for _ in range(2)]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=120)
+        assert writer.returncode == 0, errors
+    for reader in readers:
+        seen = told(reader)
+        assert seen[-1] == 17 * 7
+        assert all(before <= after for before, after in pairwise(seen))
+    assert len(CodeStore(path)) == 17 * 7
+
+
+def test_a_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:
+    path, first = tmp_path / "codes.duckdb", 0
+    for wait_for in (1, 5, 3):
+        process = run(WRITE, path, first, 1_000)
+        assert process.stdout is not None
+        acknowledged = [int(process.stdout.readline()) for _ in range(wait_for)]
+        process.kill()
+        process.communicate(timeout=60)
+        batches, counts = np.unique([row[-1] for row in everything(CodeStore(path))], return_counts=True)
+        assert set(counts.tolist()) == {7}
+        assert batches.tolist() == list(range(len(batches)))
+        assert len(batches) > acknowledged[-1]
+        first = len(batches)
+
+
+def test_what_others_append_is_found(store: CodeStore) -> None:
+    assert store.search(ZERO, 1)[1].tolist() == [["y"]]
+    kept = store.index()
+    assert store.index() is kept
+    CodeStore(store.path).append(["w"], ZERO, {"label": ["new"], "year": [1]})
+    assert store.search(ZERO, 1)[1].tolist() == [["w"]]
+    CodeStore(store.path).delete(["w"])
+    assert store.search(ZERO, 1)[1].tolist() == [["y"]]
+    assert len(kept) == 3
+
+
+def test_threads(store: CodeStore) -> None:
+    problems: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for step in range(3):
+                ids = [f"{number}-{step}-{row}" for row in range(5)]
+                store.append(ids, np.full((5, 1), 255, np.uint8), {"label": ids, "year": [number] * 5})
+                assert (store.search(ZERO, 1)[1], len(store.get(ids).ids), len(store) % 5) == ([["y"]], 5, 3)
+        except BaseException as error:  # a thread's own error would be lost
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert len(store) == 3 + 4 * 3 * 5
