@@ -115,7 +115,16 @@ def embeddings(results: ResultsFile, smoke: bool) -> None:
     for seed in SEEDS:
         for bits in (64, 128, 256):
             rivals(results, sentences, bits, seed, set="minilm")
-            ours(results, sentences, bits, seed, set="minilm", data=cw.Real(), similar="neighbors", smoke=smoke)
+            ours(
+                results,
+                sentences,
+                bits,
+                seed,
+                set="minilm",
+                data=cw.Real(spread="common"),
+                similar="neighbors",
+                smoke=smoke,
+            )
 
 
 def texts(results: ResultsFile, smoke: bool) -> None:
@@ -125,7 +134,7 @@ def texts(results: ResultsFile, smoke: bool) -> None:
         name = "newsgroups" if headers else "newsgroups without headers"
         for seed in SEEDS:
             rivals(results, news, 32, seed, set=name)
-            ours(results, news, 32, seed, set=name, data=cw.Real(), smoke=smoke)
+            ours(results, news, 32, seed, set=name, data=cw.Real(spread="common"), smoke=smoke)
 
 
 def ours(results: ResultsFile, searched: Any, bits: int, seed: int, *, set: str, smoke: bool, **settings: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = ("keras", "jax", "numpy", "scipy", "scikit-learn", "faiss-cpu", "scikit-surprise")
+PACKAGES = ("keras", "jax", "numpy", "scipy", "scikit-learn", "faiss-cpu", "duckdb", "scikit-surprise")
 
 
 class ResultsFile:

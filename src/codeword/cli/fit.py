@@ -25,7 +25,8 @@ Examples:
 @click.option(
     "--data",
     "data_text",
-    help="binary, unit, real, levels:4, levels:0,.25,.5,.75, ratings:1-5 or, in steps, ratings:.5-5/.5  "
+    help="binary, unit, real, real:common (columns of one kind: embeddings), levels:4, levels:0,.25,.5,.75, "
+    "ratings:1-5 or, in steps, ratings:.5-5/.5  "
     "[default: told from the data, never ratings]",
 )
 @click.option(

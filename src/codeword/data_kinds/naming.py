@@ -77,8 +77,8 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
     """Reads a data kind as the command line writes it.
 
     Args:
-        text: `binary`, `unit`, `real`, `levels:4` (0 to 3), `levels:0,.25,.5,.75`, `ratings:1-5` or, with the scale's
-            steps, `ratings:.5-5/.5`.
+        text: `binary`, `unit`, `real`, `real:common` (one spread for all columns), `levels:4` (0 to 3),
+            `levels:0,.25,.5,.75`, `ratings:1-5` or, with the scale's steps, `ratings:.5-5/.5`.
         edges: "midpoint" or "floor", for levels.
 
     Raises:
@@ -88,10 +88,16 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
         >>> parse_data_kind("levels:0,.5,1").values
         (0.0, 0.5, 1.0)
     """
-    simple: dict[str, Any] = {"binary": Binary, "unit": UnitInterval, "real": Real}
-    name, _, numbers = text.strip().lower().partition(":")
-    if name in simple and not numbers:
-        return simple[name]()
+    simple = {
+        "binary": Binary(),
+        "unit": UnitInterval(),
+        "real": Real(),
+        "real:common": Real(spread="common"),
+    }
+    text = text.strip().lower()
+    if text in simple:
+        return simple[text]
+    name, _, numbers = text.partition(":")
     scale = _SCALE.fullmatch(numbers) if name == "ratings" else None
     if scale is not None:
         low, high, step = scale.groups()
@@ -102,7 +108,7 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
         values = int(numbers) if numbers.isdigit() else [float(number) for number in numbers.split(",")]
     except ValueError as error:
         raise ParameterError(
-            "Data must be written as binary, unit, real, levels:4, levels:0,.25,.5,.75, ratings:1-5 or "
+            "Data must be written as binary, unit, real, real:common, levels:4, levels:0,.25,.5,.75, ratings:1-5 or "
             f"ratings:.5-5/.5. Received: {text!r}."
         ) from error
     return Levels(values, edges=edges)

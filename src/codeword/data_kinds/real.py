@@ -7,23 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.errors import ParameterError
 from codeword.finite_numbers import as_finite_numbers, refuse_where
 
 
 @dataclass(frozen=True)
 class Real(DataKind):
-    """Any finite numbers. Each column is standardized by the mean and spread of the training data.
+    """Any finite numbers. Each column enters the network less its mean, in units of its spread in the training data.
 
     Args:
         loss: "mse", or "mae" where single values lie far off.
+        spread: "each" column's own; or "common", one for all, which keeps the distances between rows: for embeddings
+            and principal components, whose columns are of one kind.
     """
 
     loss: str = "mse"
+    spread: str = "each"
     losses: ClassVar[tuple[str, ...]] = ("mse", "mae")
     statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
         self._check_loss()
+        if self.spread not in ("each", "common"):
+            raise ParameterError(f"`spread` of Real must be each or common. Received: {self.spread!r}.")
 
     def check(self, x: Any) -> NDArray[Any]:
         x = as_finite_numbers(x)
@@ -37,6 +43,8 @@ class Real(DataKind):
         # A constant column has spread 0 up to rounding, which for vast values is far above 1: it stands at 0 in units
         # of that rounding, others in units of 1.
         rounding = 1e-12 * np.abs(wide).max(axis=0)
+        if self.spread == "common":
+            scale = np.full(scale.shape, np.sqrt(np.square(scale).mean()))
         return {"mean": wide.mean(axis=0), "scale": np.where(scale <= rounding, np.maximum(rounding, 1.0), scale)}
 
     def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
@@ -50,4 +58,5 @@ class Real(DataKind):
         return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
 
     def to_config(self) -> dict[str, Any]:
-        return {"kind": "Real", "loss": self.loss}
+        # Files from before there was a choice say nothing of it, and keep their fingerprints.
+        return {"kind": "Real", "loss": self.loss, **({} if self.spread == "each" else {"spread": self.spread})}

@@ -1,6 +1,9 @@
 """20 Newsgroups, split by date: the texts, and their sentence embeddings."""
 
+import gzip
 import tarfile
+import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,16 +54,19 @@ def load_newsgroups(folder: str | Path | None = None) -> TextSet:
         )
     texts: dict[str, list[tuple[str, str]]] = {"train": [], "test": []}
     try:
-        with tarfile.open(path) as archive:
+        # Decompressed first: a damaged archive fails its checksum, where tarfile would just end early.
+        with tarfile.open(fileobj=BytesIO(gzip.decompress(path.read_bytes()))) as archive:
             for member in archive:
                 file = archive.extractfile(member)
                 if file is not None:
                     part, group, _ = member.name.split("/")[-3:]
                     texts[part.removeprefix("20news-bydate-")].append((group, file.read().decode("latin-1")))
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
+        names = tuple(sorted({group for group, _ in texts["train"]}))
+        labels = {part: np.array([names.index(group) for group, _ in found], np.int64) for part, found in texts.items()}
+    except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
         raise TableFileError(f"{path} must be the published archive. Received: {error}. Fetch it again.") from error
-    names = tuple(sorted({group for group, _ in texts["train"]}))
-    labels = {part: np.array([names.index(group) for group, _ in found], np.int64) for part, found in texts.items()}
+    if not all(texts.values()):
+        raise TableFileError(f"{path} must hold texts to train and to test. Received: none. Fetch it again.")
     bodies = {part: [text for _, text in found] for part, found in texts.items()}
     return TextSet(bodies["train"], labels["train"], bodies["test"], labels["test"], names)
 

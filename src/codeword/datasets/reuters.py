@@ -1,9 +1,11 @@
 """Reuters-21578: news of one topic each, in the split of Apté."""
 
+import gzip
 import html
 import re
 import tarfile
 import urllib.request
+import zlib
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -40,13 +42,16 @@ def load_reuters(folder: str | Path | None = None, *, num_topics: int = 20) -> T
     content = _content(data_folder("reuters21578", folder))
     found: dict[str, list[tuple[str, str]]] = {"TRAIN": [], "TEST": []}
     try:
-        with tarfile.open(fileobj=BytesIO(content)) as archive:
+        # Decompressed first: a damaged archive fails its checksum, where tarfile would just end early.
+        with tarfile.open(fileobj=BytesIO(gzip.decompress(content))) as archive:
             for member in archive:
                 file = archive.extractfile(member) if member.name.endswith(".sgm") else None
                 if file is not None:
                     _collect(file.read().decode("latin-1"), found)
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise TableFileError(f"{_NAME} must be the published archive. Received: {error}. Fetch it again.") from error
+    if not all(found.values()):
+        raise TableFileError(f"{_NAME} must hold articles to train and to test. Received: none. Fetch it again.")
     names = tuple(topic for topic, _ in Counter(topic for topic, _ in found["TRAIN"]).most_common(num_topics))
     kept = {part: [pair for pair in pairs if pair[0] in names] for part, pairs in found.items()}
     texts = {part: [text for _, text in pairs] for part, pairs in kept.items()}

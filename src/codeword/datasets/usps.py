@@ -1,11 +1,13 @@
 """USPS: 11,000 scanned digits of 16 x 16 pixels."""
 
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
 
 from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
 from codeword.errors import TableFileError
@@ -47,7 +49,10 @@ def load_usps(folder: str | Path | None = None) -> Digits:
         arrays = [value for value in scipy.io.loadmat(path).values() if isinstance(value, np.ndarray)]
         images = next(array for array in arrays if array.shape == (256, 11000))
         labels = next(array for array in arrays if array.size == 11000)
-    except (ValueError, TypeError, StopIteration, NotImplementedError, OSError) as error:
+    except (
+        *(ValueError, TypeError, LookupError, StopIteration, NotImplementedError, OSError),
+        *(MatReadError, zlib.error),
+    ) as error:
         raise TableFileError(f"{path} must hold 256 x 11000 pixels and labels. Received: {error!r}.") from error
     # One column an image; the digit 0 is labelled 10.
     return Digits(np.ascontiguousarray(images.T).reshape(-1, 16, 16), (labels.ravel() % 10).astype(np.uint8))

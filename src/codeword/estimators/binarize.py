@@ -6,6 +6,7 @@ from typing import Any
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
 
 from codeword.backend import keras
 from codeword.code_kinds import Bits
@@ -18,6 +19,7 @@ from codeword.training.fixed_batches import in_fixed_batches
 
 RULES = ("rotation", "median", "zero")
 _RIDGE = 1e-3  # of the linear decoder: share of a bit's variance
+_ABOVE_ZERO = 1e-20  # `SignBits` counts 0 as 1
 
 
 def binarize(
@@ -81,6 +83,7 @@ def binarize(
     scores = activations @ matrix
     thresholds = scores.mean(axis=0) if rule == "rotation" else _just_above(scores, rule)
     _put_together(model, rows, matrix, thresholds, scores)
+    validate_data(model, x, skip_check_array=True)  # remembers the columns' names
     return model
 
 
@@ -129,17 +132,21 @@ def _rotation(activations: NDArray[np.float64], num_bits: int, seed: int) -> NDA
     """Gives the matrix of shape `(units, num_bits)` by which activations come near the corners of a cube."""
     itq = faiss.ITQTransform(activations.shape[1], num_bits, True)
     itq.itq.seed = seed + 123  # FAISS' own default is 123
-    itq.train(np.ascontiguousarray(activations, np.float32))
+    # FAISS wants as many rows as bits; the same rows again change neither mean nor principal components.
+    enough = np.tile(activations, (-(-num_bits // len(activations)), 1))
+    itq.train(np.ascontiguousarray(enough, np.float32))
     matrix = faiss.vector_to_array(itq.pca_then_itq.A).reshape(num_bits, activations.shape[1])
     return matrix.T.astype(np.float64)
 
 
 def _just_above(scores: NDArray[np.float64], rule: str) -> NDArray[np.float64]:
-    """Gives thresholds halfway from each unit's median, or from 0, to its next larger value.
+    """Gives thresholds just above 0, or halfway from each unit's median to its next larger value.
 
     Not at the median itself: of units that are 0 for most rows, as after ReLU, all rows would lie at or above it.
     """
-    cut = np.median(scores, axis=0) if rule == "median" else np.zeros(scores.shape[1])
+    if rule == "zero":
+        return np.full(scores.shape[1], _ABOVE_ZERO)
+    cut = np.median(scores, axis=0)
     above = np.where(scores > cut, scores, np.inf).min(axis=0)
     return np.where(np.isfinite(above), (cut + above) / 2, cut + 1)
 
@@ -154,10 +161,11 @@ def _put_together(
     """Gives the networks their weights: the matrix, the thresholds at the spread of the scores, the linear decoder."""
     _prepare(model, rows)
     model._build_networks()
-    model.encoder_.get_layer("code_projection").set_weights([matrix])
+    spread = scores.std(axis=0)
+    spread[np.ptp(scores, axis=0) == 0] = 1
+    model.encoder_.get_layer("code_projection").set_weights([matrix / spread])
     normalization = model.encoder_.get_layer("code_normalization")
-    variance = np.maximum(scores.var(axis=0), 1e-12)
-    normalization.set_weights([thresholds, np.maximum(variance - normalization.epsilon, 0)])
+    normalization.set_weights([thresholds / spread, np.full_like(spread, 1 - normalization.epsilon)])
     values = model.data_.check(rows)
     targets = model.data_.to_network(values, model.statistics_).reshape(len(rows), -1)
     model.decoder_.get_layer("head").set_weights(_linear_decoder(model.transform(rows), targets))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from codeword.code_kinds import Bits, Choices
 from codeword.data_kinds import Real, UnitInterval
+from codeword.errors import ParameterError
 from codeword.losses import Contrast, Neighborhood
 from codeword.networks.assembly import CODES, ROWS, similarity_model
 from codeword.networks.heads import loss_of, metrics_of
@@ -78,6 +79,11 @@ def settings_of(model: Any, num_rows: int) -> Settings:
 def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbacks: Sequence[Any]) -> dict[str, Any]:
     """Trains the networks of an `Autoencoder` that has its kinds and weights; gives the history."""
     settings = settings_of(model, len(rows.values))
+    if model.augment is not None and settings.similar == "nothing":
+        raise ParameterError(
+            "`augment` varies rows whose Bits shall stay the same. Received: it, with similar=None, which for "
+            f'{type(model.data_).__name__} data is "nothing". Add similar="groups" or "neighbors", or leave it out.'
+        )
     common = {
         "epochs": settings.epochs,
         "learning_rate": model.learning_rate,
@@ -105,7 +111,9 @@ def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbac
 
 def _pairs(rows: TrainingRows, settings: Settings, num_bits: int, seed: int) -> tuple[PairedRows, Any]:
     """Gives batches of rows with partners, and the loss of their codes."""
-    points = rows.values.reshape(len(rows.values), -1).astype(np.float32)
+    points = rows.values.reshape(len(rows.values), -1)
+    # Around 0, so that float32 tells rows apart that lie at 1,700,000,000 ± 1.
+    points = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
     groups = settings.similar == "groups"
     walks = NeighborWalks(
         points, num_neighbors=NUM_NEIGHBORS, num_steps=GROUP_STEPS if groups else 1, mutual=groups, seed=seed

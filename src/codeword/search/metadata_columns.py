@@ -164,7 +164,11 @@ def _time(value: Any) -> Any:
 
 
 def _is_whole(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _too_large(name: str, value: Any) -> DataError:

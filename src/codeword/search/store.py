@@ -149,7 +149,7 @@ class CodeStore:
             _check_new_ids(connection, ids, self.path)
             _check_columns(connection, note, types, self.path)
             names = ["id", *word_names(note.num_bits), *columns]
-            values = [ids, *to_words(codes), *(column.values for column in columns.values())]
+            values = [_for_duckdb(ids), *to_words(codes), *(column.values for column in columns.values())]
             connection.register("batch", {f"v{number}": value for number, value in enumerate(values)})
             targets = ", ".join(quoted_name(name) for name in names)
             connection.execute(f"INSERT INTO codes ({targets}) SELECT * FROM batch")
@@ -200,7 +200,7 @@ class CodeStore:
         ids = checked_ids(ids, "ids")
         with self._file.reading() as (connection, note):
             ids = _of_stored_kind(connection, ids)
-            connection.register("wanted", {"id": ids, "position": np.arange(len(ids))})
+            connection.register("wanted", {"id": _for_duckdb(ids), "position": np.arange(len(ids))})
             found = connection.execute(
                 "SELECT codes.* FROM wanted JOIN codes ON wanted.id = codes.id ORDER BY wanted.position"
             ).fetchnumpy()
@@ -228,7 +228,7 @@ class CodeStore:
             self._check_model(note)
             ids = _of_stored_kind(connection, ids)
             before = count_of(connection)
-            connection.register("unwanted", {"id": np.unique(ids)})
+            connection.register("unwanted", {"id": _for_duckdb(np.unique(ids))})
             connection.execute("DELETE FROM codes WHERE id IN (SELECT id FROM unwanted)")
             return before - count_of(connection)
 
@@ -368,6 +368,11 @@ def _of_stored_kind(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any]) ->
     return ids
 
 
+def _for_duckdb(ids: NDArray[Any]) -> NDArray[Any]:
+    """Gives texts as objects, which DuckDB reads twenty times as fast as NumPy's own texts."""
+    return ids.astype(object) if ids.dtype.kind == "U" else ids
+
+
 def _new_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> NDArray[np.int64]:
     if _has_texts(connection):
         raise DataTypeError(f"`ids` must be texts, as those in {path}. Received: None. Give each row a text.")
@@ -380,7 +385,7 @@ def _new_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> N
 
 
 def _check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path: Path) -> None:
-    connection.register("new_ids", {"id": ids})
+    connection.register("new_ids", {"id": _for_duckdb(ids)})
     known = connection.execute("SELECT id FROM new_ids SEMI JOIN codes USING (id) ORDER BY id").fetchnumpy()["id"]
     if len(known):
         raise DataError(

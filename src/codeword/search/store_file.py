@@ -92,8 +92,8 @@ class StoreFile:
                     connection.commit()
             except BaseException:
                 if first:  # an empty store would ask for the columns of the batch that failed
+                    self._log.unlink(missing_ok=True)  # first: a log without its store would be refused
                     self.path.unlink(missing_ok=True)
-                    self._log.unlink(missing_ok=True)
                 raise
 
     def require(self) -> None:

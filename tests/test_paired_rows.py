@@ -1,0 +1,78 @@
+"""Batches of rows and their partners."""
+
+import numpy as np
+import pytest
+
+from codeword.training.paired_rows import PairedRows
+
+
+def batches(num_rows=10, *, pairs=4, seed=0, points=None, partners=lambda rows: (rows + 1) % 10):
+    x = np.arange(num_rows * 6, dtype=np.float32).reshape(num_rows, 2, 3)
+    return PairedRows(x, partners=partners, pairs=pairs, seed=seed, names=("rows", "codes"), points=points)
+
+
+def numbers(rows):
+    """Gives the row numbers of rows that `batches` made."""
+    return (rows[:, 0, 0] / 6).astype(int)
+
+
+def epoch(made):
+    return [made[number] for number in range(len(made))]
+
+
+def test_a_batch_is_rows_then_their_partners_and_targets_by_name():
+    inputs, targets = batches()[0]
+    assert inputs.shape == (8, 2, 3)
+    assert inputs.dtype == np.float32
+    np.testing.assert_array_equal(numbers(inputs)[4:], (numbers(inputs)[:4] + 1) % 10)
+    assert list(targets) == ["rows", "codes"]
+    np.testing.assert_array_equal(targets["rows"], inputs)
+    assert targets["codes"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_points_are_the_target_of_the_codes_instead():
+    points = np.random.default_rng(0).random((10, 7))
+    inputs, targets = batches(points=points)[0]
+    np.testing.assert_array_equal(targets["codes"], points[numbers(inputs)])
+    np.testing.assert_array_equal(targets["rows"], inputs)
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 4, 10, 99])
+def test_an_epoch_has_every_row_in_batches_of_one_size(pairs):
+    made = batches(pairs=pairs)
+    sizes = {len(inputs) for inputs, _ in epoch(made)}
+    assert sizes == {2 * min(pairs, 10)}
+    assert len(made) == -(-10 // min(pairs, 10))
+    first = np.concatenate([numbers(inputs)[: len(inputs) // 2] for inputs, _ in epoch(made)])
+    assert sorted(first[:10]) == list(range(10))
+    np.testing.assert_array_equal(first[10:], first[: len(first) - 10])  # filled up from the first of the epoch
+
+
+def test_no_batch_has_a_row_twice_before_partners_come():
+    for pairs in (3, 4, 6, 7, 9):
+        for inputs, _ in epoch(batches(pairs=pairs)):
+            assert len(set(numbers(inputs)[:pairs])) == pairs
+
+
+def test_each_epoch_has_another_order_and_other_partners():
+    random = np.random.default_rng(0)
+    made = batches(num_rows=100, pairs=100, partners=lambda rows: random.integers(0, 100, len(rows)))
+    first = made[0][0]
+    assert (made[0][0][100:] != first[100:]).any()
+    np.testing.assert_array_equal(made[0][0][:100], first[:100])
+    made.on_epoch_end()
+    second = made[0][0]
+    assert (second[:100] != first[:100]).any()
+    assert sorted(numbers(second)[:100]) == list(range(100))
+
+
+def test_one_row_is_its_own_partner():
+    inputs, targets = batches(num_rows=1, partners=lambda rows: rows)[0]
+    assert inputs.shape == (2, 2, 3)
+    assert targets["codes"].tolist() == [0, 0]
+
+
+def test_same_seed_gives_the_same_batches():
+    for (one, _), (other, _) in zip(epoch(batches(seed=5)), epoch(batches(seed=5)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((one[0] != other[0]).any() for one, other in zip(epoch(batches()), epoch(batches(seed=5)), strict=True))
