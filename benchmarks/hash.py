@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import faiss
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from results_file import ResultsFile, mean_and_spread
@@ -24,10 +23,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 import codeword as cw
+from codeword.backend import keras
 from codeword.evaluation import code_usage, mean_average_precision, precision_at_k, recall_at_k
 
 SEEDS = (0, 1, 2)
 NUM_QUERIES = 1_000
+EMBEDDINGS = cw.Real(spread="common")  # columns of one kind
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 Encode = Callable[[NDArray[Any]], NDArray[np.uint8]]
 
@@ -54,13 +55,15 @@ def main() -> None:
 
 
 def mnist(results: ResultsFile, smoke: bool) -> None:
-    digits = images("mnist", smoke)
+    digits, unit = images("mnist", smoke), cw.UnitInterval()
     for seed in SEEDS:
         for bits in (16, 32, 64):
             rivals(results, digits, bits, seed, set="mnist")
-            ours(results, digits, bits, seed, set="mnist", data=cw.UnitInterval(), smoke=smoke)
-        ours(results, digits, 32, seed, set="mnist", data=cw.UnitInterval(), augment="images", smoke=smoke)
-        ours(results, digits, 32, seed, set="mnist", data=cw.UnitInterval(), similar="nothing", smoke=smoke)
+            ours(results, digits, bits, seed, set="mnist", data=unit, smoke=smoke)
+    for seed in SEEDS:
+        ours(results, digits, 32, seed, set="mnist", data=unit, augment="images", smoke=smoke)
+    for seed in SEEDS:
+        ours(results, digits, 32, seed, set="mnist", data=unit, similar="nothing", epochs=15, smoke=smoke)
 
 
 def fashion(results: ResultsFile, smoke: bool) -> None:
@@ -77,7 +80,7 @@ def asker(results: ResultsFile, smoke: bool) -> None:
     labels = digits.labels
     for seed in SEEDS:
         for bits in (10, 32):
-            if results.has(bits=bits, seed=seed, way="trained as bits, images varied"):
+            if results.has(bits=bits, seed=seed, way="ReLU units that are dead"):
                 continue
             encoder = relu_encoder(digits.x, bits, seed, smoke)
             ways = {}
@@ -87,8 +90,8 @@ def asker(results: ResultsFile, smoke: bool) -> None:
             settings["data"] = cw.UnitInterval()
             ways["trained on as bits"] = cw.Autoencoder(encoder=encoder, **settings).fit(digits.x)
             ways["trained as bits"] = cw.Autoencoder(**settings).fit(digits.x)
-            ways["trained as bits, for giving back"] = cw.Autoencoder(similar="nothing", **settings).fit(digits.x)
-            ways["trained as bits, images varied"] = cw.Autoencoder(augment="images", **settings).fit(digits.x)
+            giving_back = {"epochs": 15, **settings}
+            ways["trained as bits, for giving back"] = cw.Autoencoder(similar="nothing", **giving_back).fit(digits.x)
             for way, model in ways.items():
                 codes, queries = model.encode(digits.x), model.encode(digits.queries)
                 usage = code_usage(codes, num_bits=bits).to_dict()
@@ -115,16 +118,8 @@ def embeddings(results: ResultsFile, smoke: bool) -> None:
     for seed in SEEDS:
         for bits in (64, 128, 256):
             rivals(results, sentences, bits, seed, set="minilm")
-            ours(
-                results,
-                sentences,
-                bits,
-                seed,
-                set="minilm",
-                data=cw.Real(spread="common"),
-                similar="neighbors",
-                smoke=smoke,
-            )
+            settings = {"similar": "neighbors", "hidden": (2048,)}
+            ours(results, sentences, bits, seed, set="minilm", data=EMBEDDINGS, smoke=smoke, **settings)
 
 
 def texts(results: ResultsFile, smoke: bool) -> None:
@@ -134,7 +129,7 @@ def texts(results: ResultsFile, smoke: bool) -> None:
         name = "newsgroups" if headers else "newsgroups without headers"
         for seed in SEEDS:
             rivals(results, news, 32, seed, set=name)
-            ours(results, news, 32, seed, set=name, data=cw.Real(spread="common"), smoke=smoke)
+            ours(results, news, 32, seed, set=name, data=EMBEDDINGS, walk=(100, 1), smoke=smoke)
 
 
 def ours(results: ResultsFile, searched: Any, bits: int, seed: int, *, set: str, smoke: bool, **settings: Any) -> None:
@@ -142,7 +137,8 @@ def ours(results: ResultsFile, searched: Any, bits: int, seed: int, *, set: str,
     if results.has(set=set, way=way, bits=bits, seed=seed):
         return
     start = time.perf_counter()
-    model = cw.Autoencoder(code=cw.Bits(bits), seed=seed, verbose=0, **settings, **quick(smoke)).fit(searched.x)
+    settings = {**settings, **quick(smoke)}
+    model = cw.Autoencoder(code=cw.Bits(bits), seed=seed, verbose=0, **settings).fit(searched.x)
     seconds = time.perf_counter() - start
     codes, queries = model.encode(searched.x), model.encode(searched.queries)
     usage = code_usage(codes).to_dict()
@@ -243,7 +239,10 @@ def newsgroups(headers: bool, smoke: bool) -> Searched:
     if smoke:
         topics = np.random.default_rng(0).integers(0, 4, 400)
         words = np.random.default_rng(1).integers(0, 50, (400, 30))
-        bodies = [" ".join(f"word{topic}{word}" for word in row) for topic, row in zip(topics, words, strict=True)]
+        bodies = [
+            "From: nobody\n\n" + " ".join(f"word{topic}{word}" for word in row)
+            for topic, row in zip(topics, words, strict=True)
+        ]
         found = cw.datasets.newsgroups.TextSet(bodies[:300], topics[:300], bodies[300:], topics[300:], ("a",) * 4)
     else:
         found = cw.datasets.load_newsgroups()

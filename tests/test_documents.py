@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import codeword as cw
+from codeword.backend import keras
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -26,6 +27,10 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     elif number == 1:
         assert namespace["items"].shape == namespace["scores"].shape == (1, 10)
         assert namespace["rec"].evaluate(namespace["test"])["rmse"] < 0.87
+    elif number == 2:
+        assert namespace["ids"].shape == namespace["distances"].shape == (3, 10)
+        assert namespace["distances"][0, 0] >= 0
+        assert len(namespace["store"]) == 1797
     else:
         assert namespace["model"].output_shape == (None, 64)
 
@@ -37,6 +42,25 @@ def test_the_masked_network_of_the_ratings_runs():
     namespace = {"ratings": rated * first, "held_out": rated * ~first}
     exec(program, namespace)
     assert np.isfinite(namespace["model"].history.history["val_rmse"]).all()
+
+
+def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/hash.md").read_text(), re.DOTALL)
+    namespace = {}
+    for program in programs:
+        program = program.replace("epochs=40", "epochs=8").replace("binarize(encoder, x)", "binarize(relu, flat)")
+        if "binarize" in program:  # `encoder` is the reader's own there
+            relu = [keras.Input((64,)), keras.layers.Dense(20, activation="sigmoid")]
+            namespace |= {"relu": keras.Sequential(relu), "flat": namespace["x"].reshape(1500, 64)}
+            exec(program.replace("encode(x)", "encode(flat)"), dict(namespace))
+        else:
+            exec(program, namespace)
+    shown = capsys.readouterr().out
+    assert int(re.search(r"(\d+)% are of the query's kind", shown)[1]) > 70
+    assert "dead bits             []" in shown
+    distances, _ = namespace["store"].search(namespace["codes"][7:8], k=10)
+    assert [row[2] for row in namespace["nearest"]] == distances[0].tolist()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -73,3 +97,15 @@ def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch,
     assert "of the biases alone" in shown
     assert "Ada, never seen before" in shown
     assert (tmp_path / "ratings.png").exists()
+
+
+def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["hash.py", "--epochs", "2"])
+    runpy.run_path(str(ROOT / "examples" / "hash.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert "1500 images, 4 bytes each" in shown
+    assert "are of the query's kind" in shown
+    assert (tmp_path / "hash.png").exists()
+    assert (tmp_path / "codes.duckdb").exists()

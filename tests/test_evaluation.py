@@ -7,7 +7,7 @@ import pytest
 
 import codeword as cw
 from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded, uint8_steps
-from codeword.evaluation.pictures import save_error_by_count, save_image_rows
+from codeword.evaluation.pictures import save_error_by_count, save_image_rows, save_search
 
 
 def test_most_frequent_level_is_the_mode_of_each_cell():
@@ -70,3 +70,30 @@ def test_a_picture_of_errors_is_written_for_any_counts(tmp_path):
         save_error_by_count(path, counts, {"a": random.normal(size=len(counts)), "b": np.zeros(len(counts))})
         pixels = imread(path)[..., :3]
         assert (pixels.reshape(-1, 3).std(axis=1) > 0.1).sum() > 100  # colored lines
+
+
+@pytest.mark.parametrize(("num_queries", "k"), [(1, 1), (3, 4)])
+def test_a_picture_of_a_search_marks_what_is_wrong_and_shows_every_bit(tmp_path, num_queries, k):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    random = np.random.default_rng(0)
+    queries, found = random.random((num_queries, 8, 8)), random.random((num_queries, k, 8, 8))
+
+    def picture(right, ones):
+        distances = np.full((num_queries, k), 8)
+        save_search(tmp_path / "p.png", queries, found, right, distances, ones, title="found")
+        return imread(tmp_path / "p.png")[..., :3]
+
+    def red(pixels):
+        return ((pixels[..., 0] > 0.7) & (pixels[..., 1] < 0.3) & (pixels[..., 2] < 0.3)).sum()
+
+    def blue(pixels):
+        return ((pixels[..., 2] > 0.6) & (pixels[..., 0] < 0.3)).sum()
+
+    right = np.ones((num_queries, k), bool)
+    balanced = picture(right, np.full(16, 0.5))
+    assert red(balanced) == 0
+    assert red(picture(~right, np.full(16, 0.5))) > 3 * num_queries * k
+    assert blue(picture(right, np.zeros(16))) == 0
+    assert 1.8 < blue(picture(right, np.ones(16))) / blue(balanced) < 2.2  # the bars are twice as high

@@ -26,7 +26,7 @@ def test_a_batch_is_rows_then_their_partners_and_targets_by_name():
     assert inputs.dtype == np.float32
     np.testing.assert_array_equal(numbers(inputs)[4:], (numbers(inputs)[:4] + 1) % 10)
     assert list(targets) == ["rows", "codes"]
-    np.testing.assert_array_equal(targets["rows"], inputs)
+    np.testing.assert_array_equal(targets["rows"], inputs[:4])
     assert targets["codes"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
@@ -34,7 +34,7 @@ def test_points_are_the_target_of_the_codes_instead():
     points = np.random.default_rng(0).random((10, 7))
     inputs, targets = batches(points=points)[0]
     np.testing.assert_array_equal(targets["codes"], points[numbers(inputs)])
-    np.testing.assert_array_equal(targets["rows"], inputs)
+    np.testing.assert_array_equal(targets["rows"], inputs[:4])
 
 
 @pytest.mark.parametrize("pairs", [1, 3, 4, 10, 99])

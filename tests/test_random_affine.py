@@ -23,22 +23,13 @@ def transforms(count=2_000, height=9, width=12, **settings):
 
 
 def resampled(image, transform):
-    """Gives what SciPy makes of the same transform; it takes (y, x), from output to input."""
+    """Gives what SciPy makes of the same transform: (y, x) instead of (x, y), with zeros around the image."""
     a, b, c, d, e, f = transform[:6].astype(np.float64)
-    return scipy.ndimage.affine_transform(
-        np.pad(image.astype(np.float64), 30), *shifted_by_padding(np.array([[e, d], [b, a]]), np.array([f, c]))
-    )[30:-30, 30:-30]
-
-
-def shifted_by_padding(matrix, offset):
-    """Gives the transform for an image with 30 zeros around it, as `order=1` of SciPy fills in edges otherwise."""
-    return matrix, offset + 30 - matrix @ np.array([30, 30])
-
-
-@pytest.fixture(autouse=True)
-def bilinear(monkeypatch):
-    whole = scipy.ndimage.affine_transform
-    monkeypatch.setattr(scipy.ndimage, "affine_transform", lambda *given: whole(*given, order=1))
+    matrix = np.array([[e, d], [b, a]])
+    margin = np.array([30, 30])
+    padded = np.pad(image.astype(np.float64), 30)
+    result = scipy.ndimage.affine_transform(padded, matrix, np.array([f, c]) + margin - matrix @ margin, order=1)
+    return result[30:-30, 30:-30]
 
 
 def test_images_pass_unchanged_in_inference():
@@ -68,12 +59,11 @@ def test_a_shift_by_whole_pixels_moves_the_image_and_zeros_come_in(monkeypatch):
     np.testing.assert_allclose(moved, expected, atol=1e-6)
 
 
-def test_a_quarter_turn_is_that_of_numpy_about_the_center(monkeypatch):
+def test_a_quarter_turn_is_about_the_center(monkeypatch):
     square = IMAGES[:, :9, :9]
     monkeypatch.setattr(keras.random, "uniform", lambda shape, low, high, seed: keras.ops.full(shape, high))
     turned = np.asarray(RandomAffine(rotation=90, zoom=0, shift=0)(square, training=True))
-    # x_in = -y + 8, y_in = x: the row of an output pixel chooses the column of the input, from the right.
-    np.testing.assert_allclose(turned, np.rot90(square, k=-1, axes=(1, 2))[:, ::-1, ::-1], atol=1e-4)
+    # By the largest angle, 90 degrees, x_in = 8 - y and y_in = x.
     for image, result in zip(square, turned, strict=True):
         np.testing.assert_allclose(result, [[image[x, 8 - y] for x in range(9)] for y in range(9)], atol=1e-4)
 

@@ -92,7 +92,7 @@ def _activations(model: Autoencoder, rows: NDArray[Any]) -> NDArray[np.float64]:
     _prepare(model, rows)
     model._build_networks()
     features = model.encoder_.get_layer("code_projection").input
-    inner = keras.Model(model.encoder_.inputs, features)
+    inner = keras.Model(model.encoder_.inputs[0], features)
     parts = in_fixed_batches(inner, model._rows(rows), description="activations", verbose=model.verbose)
     found = np.concatenate([part for _, part in parts]).astype(np.float64)
     if not np.isfinite(found).all():

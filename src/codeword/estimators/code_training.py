@@ -19,8 +19,7 @@ from codeword.training.neighbor_walks import NeighborWalks
 from codeword.training.paired_rows import PairedRows
 from codeword.training.swapped_rows import SwappedRows
 
-NUM_NEIGHBORS = 10
-GROUP_STEPS = 10  # of a walk along neighbors: as far as a group reaches
+WALKS = {"groups": (10, 20), "neighbors": (10, 1)}
 GROUP_TEMPERATURE = 0.4
 NEIGHBOR_TEMPERATURE = 0.8  # times the spread of the similarity of unrelated codes, 1 / sqrt(num_bits)
 NEIGHBORHOOD_WIDTH = 0.3  # of the distance to the tenth neighbor
@@ -33,6 +32,7 @@ class Settings(NamedTuple):
     similar: str
     noise: float
     swap: float
+    walk: tuple[int, int]
     epochs: int
     batch_size: int
 
@@ -71,6 +71,7 @@ def settings_of(model: Any, num_rows: int) -> Settings:
         similar=similar,
         noise=noise_of(model),
         swap=swap if model.swap is None else model.swap,
+        walk=WALKS.get(similar, (0, 0)) if model.walk is None else tuple(model.walk),
         epochs=model.epochs or epochs,
         batch_size=model.batch_size or batch_size,
     )
@@ -115,9 +116,8 @@ def _pairs(rows: TrainingRows, settings: Settings, num_bits: int, seed: int) -> 
     # Around 0, so that float32 tells rows apart that lie at 1,700,000,000 ± 1.
     points = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
     groups = settings.similar == "groups"
-    walks = NeighborWalks(
-        points, num_neighbors=NUM_NEIGHBORS, num_steps=GROUP_STEPS if groups else 1, mutual=groups, seed=seed
-    )
+    num_neighbors, num_steps = settings.walk
+    walks = NeighborWalks(points, num_neighbors=num_neighbors, num_steps=num_steps, mutual=groups, seed=seed)
     pairs = PairedRows(
         rows.entered,
         partners=walks.ends,

@@ -91,6 +91,13 @@ def _check_similar(model: Any) -> None:
             f"`similar` is for Bits, which have a Hamming distance. Received: code={model.code!r}. Leave it out, or "
             "take code=Bits(64)."
         )
+    if model.walk is not None:
+        if isinstance(model.walk, str) or not hasattr(model.walk, "__len__") or len(model.walk) != 2:
+            raise ParameterError(
+                f"`walk` must be a pair of integers, neighbors and steps. Received: {model.walk!r}. Write (10, 20), say."
+            )
+        for number in model.walk:
+            check_number("walk", number, Integral, 1)
     if model.augment is None:
         return
     if isinstance(model.augment, str) and model.augment != "images":

@@ -11,6 +11,7 @@ from codeword.data_kinds import data_kind_from_config
 
 PARAMETERS = (
     "similar",
+    "walk",
     "augment",
     "noise",
     "swap",
@@ -28,6 +29,7 @@ def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     values = {name: getattr(model, name) for name in PARAMETERS}
     if not isinstance(model.augment, str):
         values["augment"] = None  # a layer that only training needs
+    values["walk"] = None if model.walk is None else [int(number) for number in model.walk]
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
     config = {
         "estimator": type(model).__name__,

@@ -72,9 +72,10 @@ def build_autoencoder(
 
 
 def similarity_model(encoder: Any, decoder: Any, augment: Any = None) -> Any:
-    """Builds the network in which codes learn to be alike: rows to what is decoded from their codes, and the codes.
+    """Builds the network in which codes learn to be alike: pairs of rows to their codes, and what is decoded from them.
 
-    The decoder learns on the codes, but they do not learn from it.
+    A batch is rows, then a partner of each. The decoder learns on the codes of the rows alone, partners are rows
+    elsewhere; and the codes do not learn from it.
 
     Args:
         encoder, decoder: Of the autoencoder; the weights are shared.
@@ -88,7 +89,18 @@ def similarity_model(encoder: Any, decoder: Any, augment: Any = None) -> Any:
     """
     rows = keras.Input(encoder.input_shape[1:], name="row_to_vary")
     codes = encoder(rows if augment is None else _varied(augment, rows))
-    return keras.Model(rows, {ROWS: decoder(ops.stop_gradient(codes)), CODES: codes}, name="similarity")
+    return keras.Model(rows, {ROWS: decoder(ForDecoder(name="for_decoder")(codes)), CODES: codes}, name="similarity")
+
+
+@keras.saving.register_keras_serializable(package="codeword")
+class ForDecoder(keras.layers.Layer):
+    """Gives the codes of a batch's first half, without a gradient to them: what a decoder may learn on."""
+
+    def call(self, inputs: Any) -> Any:
+        return ops.stop_gradient(inputs[: ops.shape(inputs)[0] // 2])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (None, *input_shape[1:])
 
 
 def _varied(augment: Any, rows: Any) -> Any:

@@ -16,7 +16,7 @@ class PairedRows(keras.utils.PyDataset):
     """Gives shuffled batches: rows, then a partner of each; each epoch anew.
 
     Every batch has the same number of rows, so that one compiled step serves all: the last one of an epoch is filled up
-    from its first. Targets are by name the rows themselves, and which of them belong together.
+    from its first. Targets are by name the rows without their partners, and which rows and partners belong together.
 
     Args:
         x: Rows of shape `(n, ...)`, as they enter the network.
@@ -54,7 +54,7 @@ class PairedRows(keras.utils.PyDataset):
         both = np.concatenate([chosen, self._partners(chosen)])
         rows = self._x[both]
         together = np.tile(np.arange(len(chosen)), 2) if self._points is None else self._points[both]
-        return rows, dict(zip(self._names, (rows, together), strict=True))
+        return rows, dict(zip(self._names, (rows[: len(chosen)], together), strict=True))
 
     def on_epoch_end(self) -> None:
         self._order = self._shuffled()
