@@ -213,7 +213,7 @@ SEARCH = ["search", "numbered.duckdb", "--codes"]
         (["search", "numbered.duckdb", "queries.npy", "--model", "nowhere.codeword"], "no such file"),
         (["search", "other.duckdb", "--codes", "codes.npy"], "must hold codes of this model, cdcdcdcd"),
         ([*ENCODE, "other.duckdb"], "Received: codes of model cdcdcdcd"),
-        ([*ENCODE, "never.duckdb", "--metadata", "short.csv"], "column 'label' of shape (3,) for 40 codes"),
+        ([*ENCODE, "never.duckdb", "--metadata", "short.csv"], "Received: 3 in column label. Give as many"),
         ([*ENCODE, "never.duckdb", "--metadata", "taken.csv"], "Received: 'code_0'. Rename it"),
         ([*ENCODE, "never.duckdb", "--metadata", "images.npy"], "must be a table, .csv or .parquet"),
         ([*ENCODE, "numbered.duckdb"], "Received: none. Give the same names and types"),

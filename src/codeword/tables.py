@@ -142,8 +142,13 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
     path = _existing(path)
     columns = [] if path.suffix == ".npy" else column_names(path)
     if "id" in columns:  # a store's export: ids and metadata stand beside the bytes
-        found = _query(path, f"SELECT {', '.join(name for name in columns if CODE_COLUMN.fullmatch(name))}")
-        codes = np.column_stack(list(found.values()))
+        names = sorted((name for name in columns if CODE_COLUMN.fullmatch(name)), key=lambda name: int(name[1:]))
+        if not names:
+            raise CodeError(
+                f"{path} must hold codes in columns c0, c1, …. Received: {', '.join(columns)}. Encode rows."
+            )
+        found = _query(path, f"SELECT {', '.join(names)}")
+        codes = np.column_stack([found[name] for name in names])
     else:
         codes = read_array(path)
     if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:

@@ -48,6 +48,7 @@ def encode(
     if metadata is not None and store is None:
         raise click.UsageError("--metadata stands beside codes in a store. Give --store as well.")
 
+    from codeword.errors import DataError
     from codeword.output_file import check_writable
     from codeword.tables import check_suffix, read_array, read_columns, write_codes
 
@@ -58,6 +59,12 @@ def encode(
         check_writable(store)
     x = read_array(input)
     beside = {} if metadata is None else read_columns(metadata)
+    for name, values in beside.items():
+        if len(values) != len(x):
+            raise DataError(
+                f"{metadata} must have a row for each of the {len(x)} rows of {input}. Received: {len(values)} in "
+                f"column {name}. Give as many."
+            )
 
     from codeword.cli.models import load_autoencoder
 

@@ -45,9 +45,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             again. "nothing": codes only serve to give rows back, which they then do best. Nearest is meant by the
             Euclidean distance of the values: bring columns to scales that compare. None: "groups" for `Bits` of
             `UnitInterval` and `Real` data, else "nothing".
-        walk: Pair of integers, with `similar`: from how many nearest rows each step of a walk chooses, and its steps. Long
-            walks among few neighbors follow chains of like rows, as images make; (100, 1) suits texts, which lie apart in
-            all directions. None: (10, 20) for "groups", (10, 1) for "neighbors".
+        walk: Pair of integers, with `similar`: from how many nearest rows each step of a walk chooses, and its steps.
+            Long walks among few neighbors follow chains of like rows, as images make; (100, 1) suits texts, which lie
+            apart in all directions. None: (10, 20) for "groups", (10, 1) for "neighbors".
         augment: What rows may be varied by without getting another code, with `similar`. "images": turning, scaling
             and shifting images of shape `(h, w)` or `(h, w, channels)`; or a Keras layer from rows to rows.
         noise: Standard deviation of Gaussian noise before the code's thresholds in training, in units of the values'

@@ -94,7 +94,7 @@ def _check_similar(model: Any) -> None:
     if model.walk is not None:
         if isinstance(model.walk, str) or not hasattr(model.walk, "__len__") or len(model.walk) != 2:
             raise ParameterError(
-                f"`walk` must be a pair of integers, neighbors and steps. Received: {model.walk!r}. Write (10, 20), say."
+                f"`walk` must be a pair of integers, neighbors and steps. Received: {model.walk!r}. Write (10, 20)."
             )
         for number in model.walk:
             check_number("walk", number, Integral, 1)

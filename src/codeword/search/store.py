@@ -268,10 +268,8 @@ class CodeStore:
         codes, _ = read_codes(path, fingerprint=self.fingerprint)
         origin = read_origin(path)
         if origin is not None:
-            code = _only_bits(origin.code)
-            if self._fingerprint is None and not self.path.exists():
-                self._fingerprint, self._code = origin.fingerprint, code
-            elif self.fingerprint is None:
+            _only_bits(origin.code)
+            if self.fingerprint is None and self.path.exists():
                 raise CodeError(
                     f"{path} holds codes of model {origin.fingerprint[:12]}; {self.path} does not say whose codes "
                     "it holds, so they may not be comparable. Import into a new store."
@@ -279,7 +277,14 @@ class CodeStore:
         columns = read_columns(path)
         ids = columns.pop("id", None)
         metadata = {name: values for name, values in columns.items() if not CODE_COLUMN.fullmatch(name)}
-        return self.append(ids, codes, metadata or None)
+        before = self._fingerprint, self._code
+        if origin is not None:  # a new store is of the model that the file names
+            self._fingerprint, self._code = origin.fingerprint, _only_bits(origin.code)
+        try:
+            return self.append(ids, codes, metadata or None)
+        except Exception:
+            self._fingerprint, self._code = before
+            raise
 
     def _load(self, where: str | None) -> tuple[Any, HammingIndex]:
         with self._file.reading() as (connection, note):
