@@ -117,9 +117,6 @@ def test_the_decoder_is_the_linear_map_with_the_least_squared_error():
     np.testing.assert_allclose(model.reconstruct(ROWS), decoded, atol=1e-5)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="networks.heads skips the head where rows are as wide as what comes before"
-)
 def test_there_may_be_as_many_bits_as_columns():
     model = binarized(linear(np.eye(6)))
     assert model.decode(model.encode(ROWS)).shape == ROWS.shape

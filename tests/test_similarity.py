@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import codeword as cw
 from codeword.backend import keras
-from codeword.estimators.code_training import SIMILARITY_STEPS, Settings, settings_of
+from codeword.estimators.code_training import SIMILARITY_STEPS, WALKS, Settings, settings_of
 from codeword.estimators.model_parts import parts_of
 from codeword.evaluation import code_usage
 from codeword.networks.assembly import build_autoencoder, similarity_model
@@ -80,12 +80,16 @@ def test_history_names_both_losses(plain):
 @pytest.mark.parametrize(
     ("settings", "num_rows", "expected"),
     [
-        ({"similar": "nothing"}, 1_000, Settings("nothing", 0.2, 0.15, 40, 128)),
-        ({"similar": "nothing", "code": cw.Scalars(4)}, 1_000, Settings("nothing", 0.0, 0.0, 40, 128)),
-        ({"similar": "nothing", "code": cw.Choices(4, size=4)}, 9, Settings("nothing", 0.0, 0.15, 40, 128)),
-        ({"similar": "nothing", "noise": 0, "swap": 0}, 9, Settings("nothing", 0.0, 0, 40, 128)),
-        ({"similar": "neighbors", "noise": 0.1, "swap": 0.3}, 80_000, Settings("neighbors", 0.1, 0.3, 10, 512)),
-        ({"epochs": 3, "batch_size": 7}, 1_000, Settings("groups", 0.0, 0.0, 3, 7)),
+        ({"similar": "nothing"}, 1_000, Settings("nothing", 0.2, 0.15, (0, 0), 40, 128)),
+        ({"similar": "nothing", "code": cw.Scalars(4)}, 1_000, Settings("nothing", 0.0, 0.0, (0, 0), 40, 128)),
+        ({"similar": "nothing", "code": cw.Choices(4, size=4)}, 9, Settings("nothing", 0.0, 0.15, (0, 0), 40, 128)),
+        ({"similar": "nothing", "noise": 0, "swap": 0}, 9, Settings("nothing", 0.0, 0, (0, 0), 40, 128)),
+        (
+            {"similar": "neighbors", "walk": (7, 3), "noise": 0.1, "swap": 0.3},
+            80_000,
+            Settings("neighbors", 0.1, 0.3, (7, 3), 10, 512),
+        ),
+        ({"epochs": 3, "batch_size": 7}, 1_000, Settings("groups", 0.0, 0.0, WALKS["groups"], 3, 7)),
     ],
 )
 def test_settings_that_are_left_out_are_filled_in(settings, num_rows, expected):
@@ -261,6 +265,9 @@ SCALARS = cw.Scalars(4)
         ({"similar": "nothing", "augment": "images"}, IMAGES, "Received: it, with similar='nothing'"),
         ({"similar": None, "augment": "images", "data": cw.Levels([0, 0.25, 0.5, 0.75])}, LEVELS, "similar=None"),
         ({"similar": None, "augment": "images"}, LEVELS > 0, 'for Binary data is "nothing". Add similar="groups"'),
+        ({"walk": "far"}, IMAGES, "`walk` must be a pair of integers.* Received: 'far'"),
+        ({"walk": (10, 0)}, IMAGES, "`walk` must be .* Received: 0"),
+        ({"walk": (1, 2, 3)}, IMAGES, r"Received: \(1, 2, 3\)"),
         ({"augment": "pictures"}, IMAGES, "`augment` must be \"images\".* Received: 'pictures'"),
         ({"augment": 3}, IMAGES, "`augment` must be .* Received: 3"),
         ({"augment": "images"}, IMAGES.reshape(-1, 64), r"varies images.* Received: shape \(.*64\)"),
@@ -277,12 +284,21 @@ def test_settings_that_cannot_work_are_refused(settings, x, message):
 
 
 def test_parameters_survive_clone_pickle_and_file(tmp_path):
-    settings = {"similar": "neighbors", "augment": "images", "epochs": 1, "batch_size": 16, "noise": 0.1, "swap": 0.2}
+    settings = {
+        "similar": "neighbors",
+        "augment": "images",
+        "epochs": 1,
+        "batch_size": 16,
+        "noise": 0.1,
+        "swap": 0.2,
+        "walk": (5, 2),
+    }
     model = tiny(**settings).fit(IMAGES[:60])
     assert {name: clone(model).get_params()[name] for name in settings} == settings
     model.save(tmp_path / "m.codeword")
     for again in (pickle.loads(pickle.dumps(model)), cw.load(tmp_path / "m.codeword")):
-        assert {name: again.get_params()[name] for name in settings} == settings
+        given = {name: again.get_params()[name] for name in settings}
+        assert {**given, "walk": tuple(given["walk"])} == settings  # a file has lists
         np.testing.assert_array_equal(again.encode(IMAGES), model.encode(IMAGES))
         assert again.fingerprint_ == model.fingerprint_
 

@@ -51,6 +51,8 @@ def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def unfitted_from(config: dict[str, Any], estimator: type, *, encoder: Any = None, decoder: Any = None) -> Any:
     """Makes the estimator that a configuration describes, before it has weights."""
     parameters = {**config["parameters"], "hidden": tuple(config["parameters"]["hidden"])}
+    if parameters.get("walk") is not None:
+        parameters["walk"] = tuple(parameters["walk"])
     data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
     return estimator(data=data, code=code, encoder=encoder, decoder=decoder, **parameters)
 

@@ -61,7 +61,7 @@ def build_autoencoder(
         body = dense_body(codes, tuple(reversed(hidden)), name="decoder")
     else:
         body = _own(decoder, "decoder", keras.layers.Flatten(name="code_values_flat")(codes))
-    decoder_model = keras.Model(codes, head(body, data, shape), name="decoder")
+    decoder_model = keras.Model(codes, head(body, data, shape, own=decoder is not None), name="decoder")
 
     return Networks(
         keras.Model(rows, decoder_model(encoder_model(rows)), name="autoencoder"),
@@ -110,8 +110,11 @@ def _varied(augment: Any, rows: Any) -> Any:
             f'`augment` must be "images", or a Keras layer or model from rows to rows. Received: {augment!r}.'
         )
     try:
-        varied = type(augment).from_config(augment.get_config())(rows)
-    except (ValueError, TypeError) as error:
+        copy = type(augment).from_config(augment.get_config())
+        varied = copy(rows)
+        if augment.built:
+            copy.set_weights(augment.get_weights())
+    except (ValueError, TypeError, NotImplementedError) as error:
         raise ParameterError(
             f"`augment` must take rows of shape {tuple(rows.shape[1:])}. Received: {augment!r}, which does not "
             f"({error}). Put a Reshape before and behind it, as layers for images want channels."

@@ -15,20 +15,21 @@ def enter_network(inputs: Any, kind: DataKind) -> Any:
     return LevelOneHot(kind.values, name="one_hot")(inputs) if isinstance(kind, Levels) else inputs
 
 
-def head(features: Any, kind: DataKind, shape: tuple[int, ...]) -> Any:
+def head(features: Any, kind: DataKind, shape: tuple[int, ...], *, own: bool = False) -> Any:
     """Projects features to the head's output, float32 also under mixed precision.
 
     Args:
-        features: Keras tensor: `(batch, features)`, or already of the output's shape.
+        features: Keras tensor: `(batch, features)`.
         kind: The data kind.
         shape: Shape of one row.
+        own: Whether a user's decoder gave the features: of the output's shape they are the output.
 
     Returns:
         Keras tensor of shape `(batch, *shape)`, with one more axis where the head gives several numbers a cell.
     """
     several = isinstance(kind, Levels) and kind.loss in ("crossentropy", "ordinal")
     output_shape = (*shape, kind.num_outputs) if several else shape
-    if tuple(features.shape[1:]) != output_shape:
+    if not own or tuple(features.shape[1:]) != output_shape:
         num_outputs = 1
         for size in output_shape:
             num_outputs *= size
