@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from codeword.cli.columns_option import columns_option
 from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
 
-ONLY_FOR_ROWS = ("similar", "augment", "edges", "code", "hidden")
+ONLY_FOR_ROWS = ("similar", "augment", "walk", "edges", "code", "hidden")
 ONLY_FOR_RATINGS = ("by", "members", "columns")
 
 
@@ -44,6 +44,12 @@ Examples:
 )
 @click.option("--augment", type=click.Choice(["images"]), help="Bits. Images keep their code when turned or shifted.")
 @click.option(
+    "--walk",
+    nargs=2,
+    type=click.IntRange(min=1),
+    help="Bits. Neighbors and steps of a walk to a like row; texts: 100 1.",
+)
+@click.option(
     "--by",
     type=click.Choice(["items", "users", "both"]),
     help="Ratings. items: most exact; users: smaller; both: mixed.  [default: items]",
@@ -68,6 +74,7 @@ def fit(
     hidden: str | None,
     similar: str | None,
     augment: str | None,
+    walk: tuple[int, int] | None,
     by: str | None,
     members: int | None,
     columns: tuple[str, ...] | None,
@@ -100,6 +107,7 @@ def fit(
         "hidden": sizes,
         "similar": similar,
         "augment": augment,
+        "walk": walk or None,
         "by": by,
         "members": members,
         "columns": columns,

@@ -76,6 +76,8 @@ def _found(
     verbose: int,
 ) -> list[tuple[Any, Any]]:
     """Gives for each query its distances and ids."""
+    from codeword.code_kinds import Bits
+    from codeword.errors import CodeError
     from codeword.search import CodeStore
     from codeword.tables import read_array, read_codes
 
@@ -91,7 +93,9 @@ def _found(
     else:
         assert codes is not None, "checked before"
         store = CodeStore(path)
-        wanted, _ = read_codes(codes, fingerprint=store.fingerprint)
+        wanted, kind = read_codes(codes, fingerprint=store.fingerprint)
+        if kind is not None and not isinstance(kind, Bits):
+            raise CodeError(f"{codes} must hold codes of Bits. Received: {kind}. Encode with the model of the store.")
     index = store.index(where)
     if within is not None:
         pair: Any = index.within(wanted, within)

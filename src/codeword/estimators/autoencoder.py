@@ -53,7 +53,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         noise: Standard deviation of Gaussian noise before the code's thresholds in training, in units of the values'
             spread. It drives the values away from the thresholds. None: the measured default of the code kind.
         swap: Share of the cells that training exchanges, in input and target, for the same cell of another row, so
-            that it cannot learn the rows by heart; 0 to 1. None: the measured default of the code kind.
+            that it cannot learn the rows by heart; 0 to 1; with similar="nothing" only. None: the measured default.
         epochs: Most passes over the data. None: 40; with `similar` 1,200 steps, and at least 10.
         batch_size: Rows a step; with `similar` each comes with a partner. None: 128; with `similar` 512, or an eighth
             of fewer than 4,096 rows.

@@ -42,8 +42,8 @@ def binarize(
         x: Rows as the encoder takes them, `(n, ...)`: what thresholds and rotation are learned from.
         bits: Bits of a code, at most the encoder's units; None: as many.
         rule: "rotation": principal components of the activations, rotated so that they lie near the corners of a cube
-            (ITQ), cut at the mean. "median": each unit is a bit, cut at its median: balanced. "zero": each unit is a
-            bit, 1 where it is above 0.
+            (ITQ), cut at the mean. "median": each unit is a bit, cut at its median: balanced, unless many rows give it
+            one value. "zero": each unit is a bit, 1 where it is above 0.
         seed: Of the rotation.
         verbose: 0 silent, 1 a progress bar.
 
@@ -131,7 +131,7 @@ def _warn_of_dead(activations: NDArray[np.float64]) -> None:
 def _rotation(activations: NDArray[np.float64], num_bits: int, seed: int) -> NDArray[np.float64]:
     """Gives the matrix of shape `(units, num_bits)` by which activations come near the corners of a cube."""
     itq = faiss.ITQTransform(activations.shape[1], num_bits, True)
-    itq.itq.seed = seed + 123  # FAISS' own default is 123
+    itq.itq.seed = (seed + 123) % 2**31  # FAISS' own default is 123
     # FAISS wants as many rows as bits; the same rows again change neither mean nor principal components.
     enough = np.tile(activations, (-(-num_bits // len(activations)), 1))
     itq.train(np.ascontiguousarray(enough, np.float32))
@@ -142,13 +142,16 @@ def _rotation(activations: NDArray[np.float64], num_bits: int, seed: int) -> NDA
 def _just_above(scores: NDArray[np.float64], rule: str) -> NDArray[np.float64]:
     """Gives thresholds just above 0, or halfway from each unit's median to its next larger value.
 
-    Not at the median itself: of units that are 0 for most rows, as after ReLU, all rows would lie at or above it.
+    Not at the median itself: of units that are 0 for most rows, as after ReLU, all rows would lie at or above it. Where
+    the median is the largest value, as of saturated units, the threshold lies halfway to the next smaller one.
     """
     if rule == "zero":
         return np.full(scores.shape[1], _ABOVE_ZERO)
     cut = np.median(scores, axis=0)
     above = np.where(scores > cut, scores, np.inf).min(axis=0)
-    return np.where(np.isfinite(above), (cut + above) / 2, cut + 1)
+    below = np.where(scores < cut, scores, -np.inf).max(axis=0)
+    beside = np.where(np.isfinite(above), above, np.where(np.isfinite(below), below, cut + 2))
+    return (cut + beside) / 2
 
 
 def _put_together(

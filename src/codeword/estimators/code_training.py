@@ -30,7 +30,6 @@ class Settings(NamedTuple):
     """What the constructor leaves to measured defaults, filled in."""
 
     similar: str
-    noise: float
     swap: float
     walk: tuple[int, int]
     epochs: int
@@ -69,7 +68,6 @@ def settings_of(model: Any, num_rows: int) -> Settings:
     epochs = 40 if alone else max(10, math.ceil(SIMILARITY_STEPS / steps_an_epoch))
     return Settings(
         similar=similar,
-        noise=noise_of(model),
         swap=swap if model.swap is None else model.swap,
         walk=WALKS.get(similar, (0, 0)) if model.walk is None else tuple(model.walk),
         epochs=model.epochs or epochs,
@@ -80,11 +78,9 @@ def settings_of(model: Any, num_rows: int) -> Settings:
 def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbacks: Sequence[Any]) -> dict[str, Any]:
     """Trains the networks of an `Autoencoder` that has its kinds and weights; gives the history."""
     settings = settings_of(model, len(rows.values))
-    if model.augment is not None and settings.similar == "nothing":
-        raise ParameterError(
-            "`augment` varies rows whose Bits shall stay the same. Received: it, with similar=None, which for "
-            f'{type(model.data_).__name__} data is "nothing". Add similar="groups" or "neighbors", or leave it out.'
-        )
+    _refuse_idle_settings(model, settings)
+    if model.verbose and settings.similar != "nothing":
+        print(f'similar="{settings.similar}": codes are learnt for search; similar="nothing" gives rows back better.')
     common = {
         "epochs": settings.epochs,
         "learning_rate": model.learning_rate,
@@ -99,18 +95,34 @@ def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbac
         validation = None if held_out is None else (held_out.entered, held_out.entered)
         return fitting.fit(model.model_, batches, loss=loss, metrics=metrics, validation_data=validation, **common)
     augment = RandomAffine() if model.augment == "images" else model.augment
-    pairs, code_loss = _pairs(rows, settings, model.code_.num_bits, model.seed)
+    num_bits = model.code_.num_bits
+    pairs, code_loss = _pairs(rows, settings, num_bits, model.seed)
     return fitting.fit(
         similarity_model(model.encoder_, model.decoder_, augment),
         pairs,
         loss={ROWS: loss, CODES: code_loss},
         metrics={ROWS: metrics},
-        validation_data=None if held_out is None else _pairs(held_out, settings, model.code_.num_bits, model.seed)[0],
+        validation_data=None if held_out is None else _pairs(held_out, settings, num_bits, model.seed, fixed=True)[0],
         **common,
     )
 
 
-def _pairs(rows: TrainingRows, settings: Settings, num_bits: int, seed: int) -> tuple[PairedRows, Any]:
+def _refuse_idle_settings(model: Any, settings: Settings) -> None:
+    """Refuses settings that this training would not look at."""
+    alone = settings.similar == "nothing"
+    for name in ("augment", "walk") if alone else ("swap",):
+        value = getattr(model, name)
+        if value is not None:
+            raise ParameterError(
+                f'`{name}` works {"only with" if alone else "without"} similar="groups" or "neighbors". Received: '
+                f"{name}={value!r} with similar={model.similar!r}, for {type(model.data_).__name__} data and "
+                f'{model.code_} "{settings.similar}". Leave it out, or change `similar`.'
+            )
+
+
+def _pairs(
+    rows: TrainingRows, settings: Settings, num_bits: int, seed: int, *, fixed: bool = False
+) -> tuple[PairedRows, Any]:
     """Gives batches of rows with partners, and the loss of their codes."""
     points = rows.values.reshape(len(rows.values), -1)
     # Around 0, so that float32 tells rows apart that lie at 1,700,000,000 ± 1.
@@ -124,6 +136,7 @@ def _pairs(rows: TrainingRows, settings: Settings, num_bits: int, seed: int) -> 
         pairs=settings.batch_size,
         seed=seed,
         names=(ROWS, CODES),
+        fixed=fixed,
         points=None if groups else points,
     )
     if groups:

@@ -85,7 +85,9 @@ def check_settings(model: Any) -> None:
 def _check_similar(model: Any) -> None:
     """Refuses what only bits can learn where the codes are not bits, and views of rows where nothing looks at them."""
     if model.similar is not None and model.similar not in SIMILAR:
-        raise ParameterError(f"`similar` must be one of {', '.join(SIMILAR)}, or None. Received: {model.similar!r}.")
+        raise ParameterError(
+            f"`similar` must be one of {', '.join(SIMILAR)}, or None. Received: {model.similar!r}. Choose one."
+        )
     if model.similar not in (None, "nothing") and not isinstance(model.code, Bits | None):
         raise ParameterError(
             f"`similar` is for Bits, which have a Hamming distance. Received: code={model.code!r}. Leave it out, or "
@@ -100,13 +102,14 @@ def _check_similar(model: Any) -> None:
             check_number("walk", number, Integral, 1)
     if model.augment is None:
         return
-    if isinstance(model.augment, str) and model.augment != "images":
+    if model.augment != "images" and (isinstance(model.augment, str) or not hasattr(model.augment, "get_config")):
         raise ParameterError(
-            f'`augment` must be "images", a Keras layer from rows to rows, or None. Received: {model.augment!r}.'
+            f'`augment` must be "images", a Keras layer from rows to rows, or None. Received: {model.augment!r}. '
+            'Write augment="images", say.'
         )
     if model.similar == "nothing" or not isinstance(model.code, Bits | None):
         raise ParameterError(
-            "`augment` varies rows whose Bits shall stay the same. Received: it, with "
+            f"`augment` varies rows whose Bits shall stay the same. Received: augment={model.augment!r} with "
             f"{'similar=' + repr(model.similar) if model.similar else 'code=' + repr(model.code)}. Leave one out."
         )
 

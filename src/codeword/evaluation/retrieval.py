@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from codeword.errors import CodeError, DataError, ParameterError
 from codeword.packing import check_bit_codes
 
-_BLOCK_CELLS = 16_000_000  # distances held at once: 64 MB
+_BLOCK_CELLS = 16_000_000  # distances held at once: 64 MB, and for a moment as many counts of 128 MB
 
 
-def mean_average_precision(codes: Any, labels: Any, query_codes: Any, query_labels: Any) -> float:
+def mean_average_precision(
+    codes: Any, labels: Any, query_codes: Any, query_labels: Any, *, num_bits: int | None = None
+) -> float:
     """Gives the mean over queries of the average precision of the whole database ranked by Hamming distance.
 
     An entry is relevant if it has the query's label. Queries of which no entry has the label are left out.
@@ -27,6 +29,7 @@ def mean_average_precision(codes: Any, labels: Any, query_codes: Any, query_labe
         labels: One a code.
         query_codes: Packed codes, uint8 of shape `(q, num_bytes)`.
         query_labels: One a query.
+        num_bits: Bits of a code, where the last byte is not full; None: all bits of the bytes.
 
     Returns:
         0 to 1.
@@ -44,7 +47,7 @@ def mean_average_precision(codes: Any, labels: Any, query_codes: Any, query_labe
         McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
         Scores", 2008, section 3.
     """
-    averages = [_average_precision(*counts) for counts in _counts(codes, labels, query_codes, query_labels)]
+    averages = [_average_precision(*counts) for counts in _counts(codes, labels, query_codes, query_labels, num_bits)]
     found = np.concatenate(averages)
     if np.isnan(found).all():
         raise DataError(
@@ -53,7 +56,9 @@ def mean_average_precision(codes: Any, labels: Any, query_codes: Any, query_labe
     return float(np.nanmean(found))
 
 
-def precision_at_k(codes: Any, labels: Any, query_codes: Any, query_labels: Any, k: int) -> float:
+def precision_at_k(
+    codes: Any, labels: Any, query_codes: Any, query_labels: Any, k: int, *, num_bits: int | None = None
+) -> float:
     """Gives the mean share of relevant entries among the `k` nearest; arguments like `mean_average_precision`.
 
     Of the ties at the k-th place each counts with the chance that it comes in.
@@ -62,13 +67,13 @@ def precision_at_k(codes: Any, labels: Any, query_codes: Any, query_labels: Any,
         ParameterError: If `k` is not from 1 to the size of the database.
     """
     shares = []
-    for total, relevant in _counts(codes, labels, query_codes, query_labels):
+    for total, relevant in _counts(codes, labels, query_codes, query_labels, num_bits):
         _check_k(k, int(total[0].sum()))
         shares.append((relevant * _share_within(total, k)).sum(axis=1) / k)
     return float(np.concatenate(shares).mean())
 
 
-def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int) -> float:
+def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int, *, num_bits: int | None = None) -> float:
     """Gives the mean share of each query's true neighbors that are among its `k` nearest codes.
 
     Of the ties at the k-th place each counts with the chance that it comes in.
@@ -78,11 +83,12 @@ def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int) -> float:
         neighbors: Integers of shape `(q, t)`: for each query the rows of its true neighbors in the database, such as
             `search.nearest_rows` gives.
         k: How many codes count as found.
+        num_bits: Like `mean_average_precision`.
 
     Raises:
         CodeError, DataError, ParameterError: If codes, neighbors or `k` do not fit.
     """
-    codes, query_codes, num_bits = _checked(codes, query_codes)
+    codes, query_codes, num_bits = _checked(codes, query_codes, num_bits)
     neighbors = np.asarray(neighbors)
     if neighbors.ndim != 2 or len(neighbors) != len(query_codes) or neighbors.dtype.kind not in "iu":
         raise DataError(
@@ -129,35 +135,37 @@ def _share_within(total: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     return np.clip((k - before) / np.maximum(total, 1), 0, 1)
 
 
-def _counts(codes: Any, labels: Any, query_codes: Any, query_labels: Any) -> Iterator[Any]:
+def _counts(
+    codes: Any, labels: Any, query_codes: Any, query_labels: Any, num_bits: int | None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Gives for blocks of queries how many entries, and how many relevant ones, lie at each distance."""
-    codes, query_codes, num_bits = _checked(codes, query_codes)
-    classes, database = np.unique(_labels(labels, len(codes), "labels"), return_inverse=True)
+    codes, query_codes, num_bits = _checked(codes, query_codes, num_bits)
+    there = _labels(labels, len(codes), "labels")
     wanted = _labels(query_labels, len(query_codes), "query_labels")
-    if (classes.dtype.kind == "U") != (wanted.dtype.kind == "U"):
-        kind = "text" if classes.dtype.kind == "U" else "numbers"
+    if (there.dtype.kind == "U") != (wanted.dtype.kind == "U"):
+        kind = "text" if there.dtype.kind == "U" else "numbers"
         raise DataError(
             f"`query_labels` must be {kind}, as `labels` are. Received: dtype {wanted.dtype}. Convert them."
         )
     for part, distances in _distances(codes, query_codes):
-        right = classes[database] == wanted[part, None]
+        right = there == wanted[part, None]
         yield _histogram(distances, num_bits), _histogram(distances, num_bits, right)
 
 
-def _distances(codes: NDArray[np.uint8], query_codes: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+def _distances(codes: NDArray[np.uint8], query_codes: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int32]]]:
     """Gives blocks of queries and their distances to all codes, shape `(block, n)`."""
     words, query_words = _words(codes), _words(query_codes)
     size = max(1, _BLOCK_CELLS // len(codes))
     for start in range(0, len(query_codes), size):
         part = slice(start, start + size)
-        distances = np.zeros((len(query_codes[part]), len(codes)), np.intp)
+        distances = np.zeros((len(query_codes[part]), len(codes)), np.int32)
         for column in range(words.shape[1]):
             distances += np.bitwise_count(query_words[part, column, None] ^ words[:, column])
         yield part, distances
 
 
 def _histogram(
-    distances: NDArray[np.intp], num_bits: int, chosen: NDArray[np.bool_] | None = None
+    distances: NDArray[np.int32], num_bits: int, chosen: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]:
     """Counts each row's distances, or the chosen ones: `(q, n)` -> `(q, num_bits + 1)`."""
     cells = distances + (np.arange(len(distances)) * (num_bits + 1))[:, None]
@@ -171,14 +179,14 @@ def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(filled).view(np.uint64)
 
 
-def _checked(codes: Any, query_codes: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
-    codes, num_bits = check_bit_codes(codes)
+def _checked(codes: Any, query_codes: Any, num_bits: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+    codes, num_bits = check_bit_codes(codes, num_bits)
     array = np.asarray(query_codes)
     alike = array.ndim == 2 and array.shape[1] == codes.shape[1]  # then a few queries may be all zeros and ones
-    query_codes, query_bits = check_bit_codes(array, num_bits if alike else None, name="query_codes")
-    if query_bits != num_bits:
+    query_codes, _ = check_bit_codes(array, num_bits if alike else None, name="query_codes")
+    if query_codes.shape[1] != codes.shape[1]:
         raise CodeError(
-            f"`query_codes` must have {num_bits // 8} columns, as `codes` have. Received: {query_bits // 8}. "
+            f"`query_codes` must have {codes.shape[1]} columns, as `codes` have. Received: {query_codes.shape[1]}. "
             "Encode both with the same model."
         )
     for name, array in (("codes", codes), ("query_codes", query_codes)):
@@ -212,4 +220,6 @@ def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
 
 def _check_k(k: Any, size: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= size:
-        raise ParameterError(f"`k` must be an integer from 1 to {size}, the size of the database. Received: {k!r}.")
+        raise ParameterError(
+            f"`k` must be an integer from 1 to {size}, the size of the database. Received: {k!r}. Give less."
+        )

@@ -1,13 +1,12 @@
 """Losses that bring codes together which belong together, and keep the others apart."""
 
+from numbers import Real
 from typing import Any
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
 
 ops = keras.ops
-
-_NEVER = -1e9  # exp of it is 0 in every float dtype that losses are computed in
 
 
 def code_log_chances(codes: Any, temperature: float) -> Any:
@@ -43,8 +42,8 @@ class Contrast(keras.losses.Loss):
             (.5), whole groups of rows come together under few codes.
 
     Call arguments:
-        y_true: Whole numbers, shape `(batch,)` or `(batch, 1)`: which rows belong together. A row whose number no other
-            row has costs nothing.
+        y_true: Whole numbers below 2**24, which Keras' float32 targets hold, shape `(batch,)` or `(batch, 1)`: which
+            rows belong together. A row whose number no other row has costs nothing.
         y_pred: Codes of shape `(batch, num_bits)`, signs as `layers.SignBits` gives them.
 
     Raises:
@@ -84,7 +83,7 @@ class Contrast(keras.losses.Loss):
 
 def checked_temperature(temperature: Any) -> float:
     """Refuses a temperature that is not a positive number."""
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+    if isinstance(temperature, bool) or not isinstance(temperature, Real) or not 0 < float(temperature) < float("inf"):
         raise ParameterError(f"`temperature` must be a positive number. Received: {temperature!r}. Try 0.5.")
     return float(temperature)
 
@@ -100,4 +99,6 @@ def check_codes_shape(codes: Any) -> None:
 def without_diagonal(logits: Any) -> Any:
     """Makes it impossible to choose oneself."""
     size = ops.shape(logits)[0]
-    return ops.where(ops.cast(ops.eye(size), "bool"), ops.cast(_NEVER, logits.dtype), logits)
+    # exp of it is 0; float16 holds no more.
+    never = -3e4 if keras.backend.standardize_dtype(logits.dtype) == "float16" else -1e9
+    return ops.where(ops.cast(ops.eye(size), "bool"), ops.cast(never, logits.dtype), logits)

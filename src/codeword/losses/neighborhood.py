@@ -1,5 +1,6 @@
 """A loss that keeps near rows near, by the codes that they get."""
 
+from numbers import Real
 from typing import Any
 
 from codeword.backend import keras
@@ -27,7 +28,8 @@ class Neighborhood(keras.losses.Loss):
         temperature: Positive; the lower, the finer near codes are told apart.
 
     Call arguments:
-        y_true: The rows, finite numbers of shape `(batch, ...)`.
+        y_true: The rows, finite numbers of shape `(batch, ...)`, centered: distances are taken in float32, so they must
+            not be small beside the numbers themselves.
         y_pred: Codes of shape `(batch, num_bits)`, signs as `layers.SignBits` gives them.
 
     Raises:
@@ -48,9 +50,7 @@ class Neighborhood(keras.losses.Loss):
         self, width: float = 1.0, temperature: float = 0.1, *, name: str = "neighborhood", **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < float("inf"):
-            raise ParameterError(f"`width` must be a positive number, in units of distances. Received: {width!r}.")
-        self.width = float(width)
+        self.width = _checked_width(width)
         self.temperature = checked_temperature(temperature)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -58,8 +58,18 @@ class Neighborhood(keras.losses.Loss):
         rows = ops.reshape(y_true, (ops.shape(y_true)[0], -1)) / self.width
         lengths = ops.sum(ops.square(rows), axis=-1)
         squared = lengths[:, None] + lengths[None, :] - 2 * ops.matmul(rows, ops.transpose(rows))
+        squared = ops.maximum(squared, 0)
         chances = ops.exp(ops.log_softmax(without_diagonal(-squared), axis=-1))  # softmax warns of a single row
         return -ops.sum(ops.cast(chances, y_pred.dtype) * code_log_chances(y_pred, self.temperature), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "temperature": self.temperature}
+
+
+def _checked_width(width: Any) -> float:
+    if isinstance(width, bool) or not isinstance(width, Real) or not 0 < float(width) < float("inf"):
+        raise ParameterError(
+            f"`width` must be a positive number, in units of distances. Received: {width!r}. Try .3 of the distance to "
+            "the tenth nearest row."
+        )
+    return float(width)

@@ -107,7 +107,7 @@ def _varied(augment: Any, rows: Any) -> Any:
     """Applies a copy of a user's layer."""
     if not isinstance(augment, keras.layers.Layer):
         raise ParameterError(
-            f'`augment` must be "images", or a Keras layer or model from rows to rows. Received: {augment!r}.'
+            f'`augment` must be "images", or a Keras layer or model from rows to rows. Received: {augment!r}. Give one.'
         )
     try:
         copy = type(augment).from_config(augment.get_config())
@@ -121,7 +121,8 @@ def _varied(augment: Any, rows: Any) -> Any:
         ) from error
     if tuple(varied.shape) != tuple(rows.shape):
         raise ParameterError(
-            f"`augment` must give rows of shape {tuple(rows.shape[1:])} again. Received: {tuple(varied.shape[1:])}."
+            f"`augment` must give rows of shape {tuple(rows.shape[1:])} again. Received: {tuple(varied.shape[1:])}. "
+            "Reshape them."
         )
     return varied
 
@@ -141,6 +142,12 @@ def _own(model: Any, name: str, inputs: Any) -> Any:
             f"`{name}` must take rows of shape {expected}. Received: a model that takes {received}. "
             f"Begin it with keras.Input({expected})."
         )
-    copy = keras.models.clone_model(model)
+    try:
+        copy = keras.models.clone_model(model)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise ParameterError(
+            f"`{name}` must be a model that Keras can copy. Received: {model!r} ({error}). Write a Lambda as a layer "
+            "class of its own."
+        ) from error
     copy.set_weights(model.get_weights())
     return copy(inputs)

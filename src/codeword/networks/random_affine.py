@@ -43,6 +43,8 @@ class RandomAffine(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if kwargs.get("dtype") is None and keras.config.dtype_policy().compute_dtype in ("bfloat16", "float16"):
+            kwargs["dtype"] = "float32"  # half precision does not hold where a pixel lies
         super().__init__(**kwargs)
         for name, value, most in (("rotation", rotation, 180.0), ("zoom", zoom, 0.99), ("shift", shift, 1.0)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:

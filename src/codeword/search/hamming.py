@@ -1,5 +1,7 @@
 """Exact search by Hamming distance in memory, on FAISS (no Keras)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faiss
@@ -79,7 +81,9 @@ class HammingIndex:
         """
         codes = self._checked_queries(codes)
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(self):
-            raise ParameterError(f"`k` must be an integer from 1 to {len(self)}, the codes here. Received: {k!r}.")
+            raise ParameterError(
+                f"`k` must be an integer from 1 to {len(self)}, the codes here. Received: {k!r}. Give less."
+            )
         if len(codes) <= _BLOCK:
             distances, rows = self._search(codes, int(k))
             return distances, self._ids_of(rows)
@@ -106,7 +110,8 @@ class HammingIndex:
         if isinstance(distance, bool) or not isinstance(distance, int | np.integer) or distance < 0:
             raise ParameterError(f"`distance` must be a number of bits, an integer from 0. Received: {distance!r}.")
         # FAISS finds what is nearer than the radius, not at it.
-        ends, distances, rows = self._index.range_search(codes, min(int(distance), self._num_bits) + 1)
+        with _threads_for(len(codes)):
+            ends, distances, rows = self._index.range_search(codes, min(int(distance), self._num_bits) + 1)
         queries = np.repeat(np.arange(len(codes)), np.diff(ends.astype(np.int64)))
         distances = distances.astype(np.int32)
         order = np.lexsort((rows, distances, queries))
@@ -117,21 +122,27 @@ class HammingIndex:
         return checked_query_codes(codes, self._num_bits, self._index.d // 8)
 
     def _search(self, codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        if len(codes) > 1:
+        with _threads_for(len(codes)):
             distances, rows = self._index.search(codes, k)
-            return distances, rows
-        # FAISS shares out queries: with one, its other threads do nothing but be waited for, on a machine whose two
-        # cores were busy 318 ms instead of 1.7 for a million of 64 bits. The number is this Python thread's own.
-        threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
-            distances, rows = self._index.search(codes, k)
-        finally:
-            faiss.omp_set_num_threads(threads)
         return distances, rows
 
     def _ids_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         return rows if self._ids is None else self._ids[rows]
+
+
+@contextmanager
+def _threads_for(num_queries: int) -> Iterator[None]:
+    """Lets FAISS use one thread for one query.
+
+    It shares out queries: with one, its other threads do nothing but be waited for, on a machine whose two cores were
+    busy 318 ms instead of 1.7 for a million codes of 64 bits. The number of threads is this Python thread's own.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1 if num_queries == 1 else threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def checked_query_codes(codes: Any, num_bits: int, num_bytes: int) -> NDArray[np.uint8]:

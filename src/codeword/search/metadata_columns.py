@@ -23,6 +23,9 @@ _TYPES: dict[str, tuple[str, Any]] = {
 }
 
 
+NOTHING = "NULL"  # the type of a column without a value: it fits any
+
+
 class MetadataColumn(NamedTuple):
     """Values of shape `(n,)`, text as objects with None where it is missing; and the type of their column."""
 
@@ -101,6 +104,8 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
         raise _too_large(name, array.max())
     sql_type, dtype = _TYPES[array.dtype.kind]
     array = array.astype(dtype)
+    if missing.size and missing.all():
+        return MetadataColumn(np.full(len(array), None, object), NOTHING)
     return MetadataColumn(np.ma.array(array, mask=missing) if missing.any() else array, sql_type)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import Bits
-from codeword.errors import CodeError, DataError, DataTypeError, OutputPathError, ParameterError
+from codeword.errors import CodeError, DataError, DataTypeError, OutputPathError, ParameterError, TableFileError
 from codeword.ids import checked_ids
 from codeword.output_file import replaced_whole
 from codeword.packing import check_bit_codes
 from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
 from codeword.search.hamming import HammingIndex, check_different
-from codeword.search.metadata_columns import metadata_columns
+from codeword.search.metadata_columns import NOTHING, metadata_columns
 from codeword.search.store_file import (
     NewStore,
     StoreFile,
@@ -141,7 +141,8 @@ class CodeStore:
         columns = metadata_columns(metadata, len(codes))
         types = {name: column.sql_type for name, column in columns.items()}
         id_type = "BIGINT" if ids is None or ids.dtype.kind == "i" else "VARCHAR"
-        new = NewStore(StoreNote(num_bits, self._fingerprint), id_type, types)
+        fields = {name: "VARCHAR" if sql_type == NOTHING else sql_type for name, sql_type in types.items()}
+        new = NewStore(StoreNote(num_bits, self._fingerprint), id_type, fields)
         with self._file.writing(new) as (connection, note):
             self._check_model(note)
             check_bit_codes(_of_stored_width(codes, note.num_bits, self.path), note.num_bits)
@@ -224,6 +225,7 @@ class CodeStore:
             StoreBusyError, OutputPathError: Like `append`.
         """
         ids = checked_ids(ids, "ids")
+        self._file.require()
         with self._file.writing() as (connection, note):
             self._check_model(note)
             ids = _of_stored_kind(connection, ids)
@@ -238,8 +240,11 @@ class CodeStore:
         The file says whose codes they are; `codeword decode` and `import_parquet` read it.
 
         Raises:
+            TableFileError: If the path does not end in `.parquet`.
             OutputPathError: If the place cannot be written to.
         """
+        if Path(path).suffix != ".parquet":
+            raise TableFileError(f"{path} must end in .parquet. Received: {Path(path).suffix!r}. Rename it.")
         with self._file.reading() as (connection, note):
             note_text = json.dumps({"model": note.fingerprint, "code": Bits(note.num_bits).to_config()})
             columns = ["id", *bytes_in_sql(note.num_bits)]
@@ -282,7 +287,7 @@ class CodeStore:
             self._fingerprint, self._code = origin.fingerprint, _only_bits(origin.code)
         try:
             return self.append(ids, codes, metadata or None)
-        except Exception:
+        except BaseException:
             self._fingerprint, self._code = before
             raise
 
@@ -403,7 +408,11 @@ def _check_columns(
     connection: duckdb.DuckDBPyConnection, note: StoreNote, given: Mapping[str, str], path: Path
 ) -> None:
     there = columns_of(connection, note)
-    if given != there:
+    wider = {"BIGINT": "DOUBLE"}  # whole numbers among others lose nothing that DOUBLE has not lost already
+    fits = {
+        name: kind in (NOTHING, there.get(name)) or wider.get(kind) == there.get(name) for name, kind in given.items()
+    }
+    if set(given) != set(there) or not all(fits.values()):
         raise DataError(
             f"`metadata` must have the columns of {path}: {_listed(there)}. Received: {_listed(given)}. "
             "Give the same names and types in every batch; nothing was appended."

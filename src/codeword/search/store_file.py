@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
@@ -20,6 +20,7 @@ _NOTE = "codeword_store"
 # A second thread that connects to the file meanwhile would get a database whose functions are not all there yet.
 _CONNECTING = threading.Lock()
 # What DuckDB says, in lower case, where it cannot write.
+_SIGNS_OF_THE_SYSTEM = ("permission denied", "too many open files", "out of memory")
 _SIGNS_OF_NO_PLACE = ("no space left", "not enough space", "could not write", "permission denied", "read-only")
 # What DuckDB says where a file is open elsewhere: in another process (POSIX, Windows), or in this one.
 _SIGNS_OF_OTHERS = ("Could not set lock", "used by another process", "different configuration")
@@ -104,10 +105,9 @@ class StoreFile:
                 f"{self.path} must be a store of codes. Received: {found}. Append codes first, or check the path."
             )
 
-    def state(self) -> Any:
+    def state(self) -> list[tuple[int, ...] | None]:
         """Gives what changes whenever the file does, whoever writes it."""
-        states = [file.stat() for file in (self.path, self._log) if file.exists()]
-        return [(state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size) for state in states]
+        return [_state_of(file) for file in (self.path, self._log)]
 
     @property
     def _log(self) -> Path:
@@ -140,6 +140,10 @@ class StoreFile:
             return OutputPathError(
                 f"{self.path} must be a file that can be written, with room. Received: {text}. Free the disk or choose "
                 "another place; the store is as before."
+            )
+        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in said for sign in _SIGNS_OF_THE_SYSTEM):
+            return StoreFileError(
+                f"{self.path} must be readable. Received: {text}. Free memory or files, or the access."
             )
         if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
             return DataError(f"The batch must fit the columns of {self.path}. Received: {text}. Convert it.")
@@ -192,6 +196,14 @@ class StoreFile:
                 f"{self.path} must be a store of codes. Received: a DuckDB file without a proper table {_NOTE}. "
                 "Choose another path; this file was not changed."
             ) from error
+
+
+def _state_of(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except FileNotFoundError:  # not asked before: DuckDB may take its log away in between
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def count_of(connection: duckdb.DuckDBPyConnection) -> int:

@@ -22,6 +22,7 @@ import portalocker
 from codeword.errors import StoreBusyError
 from codeword.output_file import cannot_write
 
+_RANDOM = random.SystemRandom()  # its own: users seed Python's, and forked processes would wait alike
 _LOG = logging.getLogger("codeword")
 _SAY_AFTER_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 0.02
@@ -63,7 +64,7 @@ class Patience:
             _LOG.warning(
                 "%s: waiting for %s; giving up in %.0f s", self._path, who, max(self._timeout_seconds - waited, 0)
             )
-        time.sleep(random.uniform(0.1, 1) * longest_seconds)
+        time.sleep(_RANDOM.uniform(0.1, 1) * longest_seconds)
 
 
 @contextmanager
@@ -83,12 +84,11 @@ def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Pat
         except OSError as error:
             if exclusive:
                 raise cannot_write(path, error) from error
-            yield patience  # nobody can write into this folder, so nobody need be kept out
+            yield patience  # a folder that cannot be written to: who can write elsewhere is kept out by DuckDB's lock
             return
         _take(turn, exclusive, room, patience, _LONGEST_PAUSE_SECONDS)
         _take(room, exclusive, room, patience, _LONGEST_PAUSE_OF_THE_NEXT_SECONDS)
-        if exclusive:
-            _sign(room)
+        _sign(room, exclusive)
         portalocker.unlock(turn)
         try:
             yield patience
@@ -114,11 +114,13 @@ def _take(file: IO[Any], exclusive: bool, room: IO[Any], patience: Patience, lon
             patience.pause(_holder(room), longest_seconds)
 
 
-def _sign(room: IO[Any]) -> None:
-    """Writes into the lock file who holds it, for those who wait."""
-    room.truncate(0)
-    room.write(json.dumps({"process": os.getpid(), "since": time.time()}).encode())
-    room.flush()
+def _sign(room: IO[Any], exclusive: bool) -> None:
+    """Writes into the lock file who writes, for those who wait; takes away the name of a writer that was killed."""
+    if room.writable():
+        room.truncate(0)
+    if exclusive:
+        room.write(json.dumps({"process": os.getpid(), "since": time.time()}).encode())
+        room.flush()
 
 
 def _holder(room: IO[Any]) -> str:

@@ -24,6 +24,7 @@ class PairedRows(keras.utils.PyDataset):
         pairs: Pairs a batch; fewer only if `x` has fewer.
         seed: Of the shuffling.
         names: Of the two outputs that the targets are for: what is decoded, and the codes.
+        fixed: Whether every epoch gives the same batches, as for validation.
         points: Of shape `(n, ...)`, the target of the codes instead: where each row lies among its neighbors.
     """
 
@@ -35,6 +36,7 @@ class PairedRows(keras.utils.PyDataset):
         pairs: int,
         seed: int,
         names: tuple[str, str],
+        fixed: bool = False,
         points: NDArray[Any] | None = None,
     ) -> None:
         super().__init__()
@@ -44,21 +46,27 @@ class PairedRows(keras.utils.PyDataset):
         self._random = np.random.default_rng(seed)
         self._names = names
         self._points = points
-        self._order = self._shuffled()
+        self._fixed = fixed
+        self._shuffle()
 
     def __len__(self) -> int:
         return math.ceil(len(self._x) / self._pairs)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-        chosen = self._order[index * self._pairs : (index + 1) * self._pairs]
-        both = np.concatenate([chosen, self._partners(chosen)])
+        part = slice(index * self._pairs, (index + 1) * self._pairs)
+        chosen = self._order[part]
+        others = self._others[part] if self._fixed else self._partners(chosen)
+        both = np.concatenate([chosen, others])
         rows = self._x[both]
         together = np.tile(np.arange(len(chosen)), 2) if self._points is None else self._points[both]
         return rows, dict(zip(self._names, (rows[: len(chosen)], together), strict=True))
 
     def on_epoch_end(self) -> None:
-        self._order = self._shuffled()
+        if not self._fixed:
+            self._shuffle()
 
-    def _shuffled(self) -> NDArray[np.intp]:
+    def _shuffle(self) -> None:
         order = self._random.permutation(len(self._x))
-        return np.resize(order, len(self) * self._pairs)
+        self._order: NDArray[np.intp] = np.resize(order, len(self) * self._pairs)
+        if self._fixed:
+            self._others = self._partners(self._order)
