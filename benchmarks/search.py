@@ -31,7 +31,7 @@ from codeword.search import CodeStore, HammingIndex
 PARTS = ("index", "store", "durability", "concurrency")
 KILLS = {"first append, 10 rows": 10, "10 rows": 10, "10,000 rows": 10_000, "300,000 rows": 300_000}
 KILLS_OF_A_STORE = 5  # then a new one, as checks read all of it
-LIMIT_SECONDS = 420
+LIMIT_SECONDS = 900
 PROCESSES = multiprocessing.get_context("spawn")
 Measured = dict[str, Any]
 

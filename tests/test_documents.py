@@ -49,8 +49,8 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/hash.md").read_text(), re.DOTALL)
     namespace = {}
     for text in programs:
-        program = text.replace("epochs=40", "epochs=8").replace("binarize(encoder, x)", "binarize(relu, flat)")
-        if "binarize" in program:  # `encoder` is the reader's own there
+        program = text.replace("epochs=40", "epochs=8").replace("binarize(trained_encoder, x)", "binarize(relu, flat)")
+        if "binarize" in program:  # `trained_encoder` is the reader's own
             relu = [keras.Input((64,)), keras.layers.Dense(20, activation="sigmoid")]
             namespace |= {"relu": keras.Sequential(relu), "flat": namespace["x"].reshape(1500, 64)}
             exec(program.replace("encode(x)", "encode(flat)"), dict(namespace))

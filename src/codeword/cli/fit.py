@@ -145,6 +145,7 @@ def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings:
     held_out = None if validation is None else read_array(validation)
 
     from codeword.estimators.autoencoder import Autoencoder
+    from codeword.estimators.code_training import similar_of
 
     model = Autoencoder(**settings)
     model.fit(x, validation_data=held_out)
@@ -155,6 +156,7 @@ def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings:
         "rows": len(x),
         "data": str(model.data_),
         "code": str(model.code_),
+        "similar": similar_of(model),
         "bytes_a_row": model.code_.num_bytes,
         "epochs": len(model.history_["loss"]),
         "measured_on": "training" if held_out is None else "validation",

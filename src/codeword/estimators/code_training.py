@@ -22,7 +22,7 @@ from codeword.training.swapped_rows import SwappedRows
 WALKS = {"groups": (10, 20), "neighbors": (10, 1)}
 GROUP_TEMPERATURE = 0.4
 NEIGHBOR_TEMPERATURE = 0.8  # times the spread of the similarity of unrelated codes, 1 / sqrt(num_bits)
-NEIGHBORHOOD_WIDTH = 0.3  # of the distance to the tenth neighbor
+NEIGHBORHOOD_WIDTH = 0.3  # of the distance to the last of the nearest rows
 SIMILARITY_STEPS = 1_200
 
 

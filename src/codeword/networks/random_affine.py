@@ -31,7 +31,6 @@ class RandomAffine(keras.layers.Layer):
     Raises:
         ParameterError: If a setting is negative, or `zoom` is 1 or more.
         DataError: If the inputs are no images.
-
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Walks from a row to a row like it, along mutual nearest neighbors."""
+"""Walks from a row to a row like it, along nearest neighbors."""
 
 import math
 from typing import Any
@@ -56,8 +56,8 @@ class NeighborWalks:
 def _nearest(rows: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Gives each row's `k` nearest others, `(n, k)`; fewer columns if there are fewer rows.
 
-    Exact for few rows. For many, among principal components and in the nearest cells of a partition: on MNIST .98 of
-    the neighbors found are the exact ones, in a fifth of the time.
+    Exact for few rows. For many, among principal components and in the nearest cells of a partition: on MNIST .997 of
+    what an exact search among those components finds, in a third of its time.
     """
     k = min(k, len(rows) - 1)
     if len(rows) <= _EXACT_ROWS:
@@ -77,7 +77,7 @@ def _nearest(rows: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 def _reach(rows: NDArray[np.float32], nearest: NDArray[np.int64]) -> float:
     if nearest.shape[1] == 0:
         return 1.0
-    some = slice(0, _REACH_ROWS)
+    some = slice(None, None, -(-len(rows) // _REACH_ROWS))  # not the first: they may be of one kind
     distances = np.linalg.norm(rows[some] - rows[nearest[some, -1]], axis=1)
     return float(distances.mean()) or 1.0
 
