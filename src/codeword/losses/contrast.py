@@ -31,7 +31,7 @@ class Contrast(keras.losses.Loss):
 
     Each code chooses among the others of its batch, the more similar ones more likely; the loss is minus the log of the
     chance that it chooses one of its own number. Give several rows of each number into a batch: a row and a varied copy
-    of it, a row and one of its nearest rows, or rows of one label. Bits become balanced and independent by themselves,
+    of it, a row and one of its nearest rows, or rows of one label. Bits become used and balanced by themselves,
     because only then can codes be different.
 
     Formula:
