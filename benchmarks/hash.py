@@ -65,6 +65,8 @@ def mnist(results: ResultsFile, smoke: bool) -> None:
         ours(results, digits, 32, seed, set="mnist", data=unit, augment="images", smoke=smoke)
     for seed in SEEDS:
         ours(results, digits, 32, seed, set="mnist", data=unit, similar="nothing", epochs=15, smoke=smoke)
+    for seed in SEEDS:
+        ours(results, digits, 32, seed, set="mnist", data=unit, augment="images", epochs=20, smoke=smoke)
 
 
 def fashion(results: ResultsFile, smoke: bool) -> None:
