@@ -1,8 +1,6 @@
 """Codes on disk, in a DuckDB file that any DuckDB client can read (no Keras)."""
 
 import json
-from collections.abc import Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import Bits
-from codeword.errors import CodeError, DataError, DataTypeError, OutputPathError, ParameterError, TableFileError
+from codeword.errors import CodeError, DataError, OutputPathError, ParameterError, TableFileError
 from codeword.ids import checked_ids
 from codeword.output_file import replaced_whole
 from codeword.packing import check_bit_codes
 from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
 from codeword.search.hamming import HammingIndex, check_different
 from codeword.search.metadata_columns import NOTHING, metadata_columns
+from codeword.search.store_checks import (
+    check_columns,
+    check_new_ids,
+    check_timeout,
+    for_duckdb,
+    identity_of,
+    new_ids,
+    of_stored_kind,
+    of_stored_width,
+    only_bits,
+)
 from codeword.search.store_file import (
     NewStore,
     StoreFile,
@@ -26,7 +35,6 @@ from codeword.search.store_file import (
     count_of,
     first_line,
     quoted_name,
-    types_of,
 )
 from codeword.tables import CODE_COLUMN, METADATA_KEY, read_codes, read_columns, read_origin
 
@@ -72,9 +80,9 @@ class CodeStore:
         self._fingerprint: str | None = None
         self._code: Bits | None = None
         self._kept: tuple[Any, HammingIndex] | None = None
-        _check_timeout(timeout_seconds)
+        check_timeout(timeout_seconds)
         if model is not None:
-            self._fingerprint, self._code = _identity(model)
+            self._fingerprint, self._code = identity_of(model)
         if self.path.exists():
             with self._file.reading() as (_, note):
                 self._check_model(note)
@@ -133,7 +141,7 @@ class CodeStore:
             known_bits: int | None = self._code.num_bits
         else:  # where the width is known, a batch of nothing but 0 and 1 may be codes
             known_bits = self.num_bits if self.path.exists() else None
-        codes = _of_stored_width(codes, known_bits, self.path)
+        codes = of_stored_width(codes, known_bits, self.path)
         codes, num_bits = check_bit_codes(codes, known_bits)
         if ids is not None:
             ids = checked_ids(ids, "ids")
@@ -145,12 +153,12 @@ class CodeStore:
         new = NewStore(StoreNote(num_bits, self._fingerprint), id_type, fields)
         with self._file.writing(new) as (connection, note):
             self._check_model(note)
-            check_bit_codes(_of_stored_width(codes, note.num_bits, self.path), note.num_bits)
-            ids = _new_ids(connection, len(codes), self.path) if ids is None else _of_stored_kind(connection, ids)
-            _check_new_ids(connection, ids, self.path)
-            _check_columns(connection, note, types, self.path)
+            check_bit_codes(of_stored_width(codes, note.num_bits, self.path), note.num_bits)
+            ids = new_ids(connection, len(codes), self.path) if ids is None else of_stored_kind(connection, ids)
+            check_new_ids(connection, ids, self.path)
+            check_columns(connection, note, types, self.path)
             names = ["id", *word_names(note.num_bits), *columns]
-            values = [_for_duckdb(ids), *to_words(codes), *(column.values for column in columns.values())]
+            values = [for_duckdb(ids), *to_words(codes), *(column.values for column in columns.values())]
             connection.register("batch", {f"v{number}": value for number, value in enumerate(values)})
             targets = ", ".join(quoted_name(name) for name in names)
             connection.execute(f"INSERT INTO codes ({targets}) SELECT * FROM batch")
@@ -200,8 +208,8 @@ class CodeStore:
         """
         ids = checked_ids(ids, "ids")
         with self._file.reading() as (connection, note):
-            ids = _of_stored_kind(connection, ids)
-            connection.register("wanted", {"id": _for_duckdb(ids), "position": np.arange(len(ids))})
+            ids = of_stored_kind(connection, ids)
+            connection.register("wanted", {"id": for_duckdb(ids), "position": np.arange(len(ids))})
             found = connection.execute(
                 "SELECT codes.* FROM wanted JOIN codes ON wanted.id = codes.id ORDER BY wanted.position"
             ).fetchnumpy()
@@ -228,9 +236,9 @@ class CodeStore:
         self._file.require()
         with self._file.writing() as (connection, note):
             self._check_model(note)
-            ids = _of_stored_kind(connection, ids)
+            ids = of_stored_kind(connection, ids)
             before = count_of(connection)
-            connection.register("unwanted", {"id": _for_duckdb(np.unique(ids))})
+            connection.register("unwanted", {"id": for_duckdb(np.unique(ids))})
             connection.execute("DELETE FROM codes WHERE id IN (SELECT id FROM unwanted)")
             return before - count_of(connection)
 
@@ -273,7 +281,7 @@ class CodeStore:
         codes, _ = read_codes(path, fingerprint=self.fingerprint)
         origin = read_origin(path)
         if origin is not None:
-            _only_bits(origin.code)
+            only_bits(origin.code)
             if self.fingerprint is None and self.path.exists():
                 raise CodeError(
                     f"{path} holds codes of model {origin.fingerprint[:12]}; {self.path} does not say whose codes "
@@ -284,7 +292,7 @@ class CodeStore:
         metadata = {name: values for name, values in columns.items() if not CODE_COLUMN.fullmatch(name)}
         before = self._fingerprint, self._code
         if origin is not None:  # a new store is of the model that the file names
-            self._fingerprint, self._code = origin.fingerprint, _only_bits(origin.code)
+            self._fingerprint, self._code = origin.fingerprint, only_bits(origin.code)
         try:
             return self.append(ids, codes, metadata or None)
         except BaseException:
@@ -321,103 +329,3 @@ class CodeStore:
                 f"{self.path} must hold codes of this model, {self._fingerprint[:12]}. Received: {held}. Give the "
                 "model that made them, or another path."
             )
-
-
-def _check_timeout(seconds: Any) -> None:
-    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) >= 0:
-        raise ParameterError(f"`timeout_seconds` must be a number from 0. Received: {seconds!r}.")
-
-
-def _identity(model: Any) -> tuple[str, Bits]:
-    """Gives the fingerprint and code kind of a fitted model."""
-    try:
-        return str(model.fingerprint_), _only_bits(model.code_)
-    except AttributeError as error:
-        raise ParameterError(
-            f"`model` must be a fitted Autoencoder, which has fingerprint_ and code_. Received: {model!r}. Fit or load "
-            "it first."
-        ) from error
-
-
-def _only_bits(code: Any) -> Bits:
-    if not isinstance(code, Bits):
-        raise CodeError(
-            f"A store holds codes of Bits: Hamming distance means nothing among others. Received: {code}. Train with "
-            "code=Bits(64), say, or keep these codes in a table: tables.write_codes."
-        )
-    return code
-
-
-def _of_stored_width(codes: Any, num_bits: int | None, path: Path) -> NDArray[Any]:
-    """Refuses packed codes of another width than those in the store."""
-    codes = np.asarray(codes)
-    if num_bits is not None and codes.dtype == np.uint8 and codes.ndim == 2:
-        num_bytes = Bits(num_bits).num_bytes
-        if codes.shape[1] not in (num_bytes, num_bits):  # as many columns as bits: they are not packed
-            raise CodeError(
-                f"`codes` must have {num_bytes} bytes a row, as those of {path}. Received: {codes.shape[1]}. "
-                "Encode with the model of the store."
-            )
-    return codes
-
-
-def _has_texts(connection: duckdb.DuckDBPyConnection) -> bool:
-    return types_of(connection)["id"] == "VARCHAR"
-
-
-def _of_stored_kind(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any]) -> NDArray[Any]:
-    """Refuses ids of another kind than those in the store; no ids at all are of either kind."""
-    text = _has_texts(connection)
-    if len(ids) == 0:
-        return ids.astype(str if text else np.int64)
-    if text != (ids.dtype.kind == "U"):
-        raise DataTypeError(
-            f"`ids` must be {'texts' if text else 'whole numbers'}, as those in the store. Received: "
-            f"{ids[0].item()!r}. Convert them."
-        )
-    return ids
-
-
-def _for_duckdb(ids: NDArray[Any]) -> NDArray[Any]:
-    """Gives texts as objects, which DuckDB reads twenty times as fast as NumPy's own texts."""
-    return ids.astype(object) if ids.dtype.kind == "U" else ids
-
-
-def _new_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> NDArray[np.int64]:
-    if _has_texts(connection):
-        raise DataTypeError(f"`ids` must be texts, as those in {path}. Received: None. Give each row a text.")
-    greatest = connection.execute("SELECT coalesce(max(id), -1) FROM codes").fetchall()[0][0]
-    if greatest + count >= 2**63:
-        raise DataError(
-            f"`ids` must be given: numbers after {greatest} have no 64 bits. Received: None. Give free ones."
-        )
-    return np.arange(greatest + 1, greatest + 1 + count)
-
-
-def _check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path: Path) -> None:
-    connection.register("new_ids", {"id": _for_duckdb(ids)})
-    known = connection.execute("SELECT id FROM new_ids SEMI JOIN codes USING (id) ORDER BY id").fetchnumpy()["id"]
-    if len(known):
-        raise DataError(
-            f"`ids` must not be in {path} yet. Received: {len(known)} that are, the first {known[0]!s}. Delete those "
-            "rows first, or give new ids; nothing was appended."
-        )
-
-
-def _check_columns(
-    connection: duckdb.DuckDBPyConnection, note: StoreNote, given: Mapping[str, str], path: Path
-) -> None:
-    there = columns_of(connection, note)
-    wider = {"BIGINT": "DOUBLE"}  # whole numbers among others lose nothing that DOUBLE has not lost already
-    fits = {
-        name: kind in (NOTHING, there.get(name)) or wider.get(kind) == there.get(name) for name, kind in given.items()
-    }
-    if set(given) != set(there) or not all(fits.values()):
-        raise DataError(
-            f"`metadata` must have the columns of {path}: {_listed(there)}. Received: {_listed(given)}. "
-            "Give the same names and types in every batch; nothing was appended."
-        )
-
-
-def _listed(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in columns.items()) or "none"
