@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from codeword import activations as activations
+    from codeword import callbacks as callbacks
     from codeword import datasets as datasets
     from codeword import evaluation as evaluation
     from codeword import layers as layers
@@ -45,7 +46,18 @@ _MODULE_OF = {
     "load": "codeword.estimators.loading",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
 }
-_SUBMODULES = ("activations", "datasets", "errors", "evaluation", "layers", "losses", "metrics", "packing", "search")
+_SUBMODULES = (
+    "activations",
+    "callbacks",
+    "datasets",
+    "errors",
+    "evaluation",
+    "layers",
+    "losses",
+    "metrics",
+    "packing",
+    "search",
+)
 
 __all__ = sorted([*_MODULE_OF, *_SUBMODULES, "__version__"])  # noqa: PLE0605 - the table above is the list
 

@@ -63,6 +63,7 @@ def step(x: Any, threshold: float = 0.0, slope: str = "window", width: float = 1
         >>> step(np.array([-0.2, 0.0, 3.0], "float32")).tolist()
         [0.0, 0.0, 1.0]
     """
+    check_threshold("threshold", threshold)
     return _stairs(x, np.array([0.0, 1.0]), np.array([threshold], np.float64), slope, width, upper_on_edge=False)
 
 
@@ -90,18 +91,36 @@ def hardmax(x: Any, axis: int = -1, slope: str = "softmax", temperature: float =
         Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2, without the noise.
     """
     check_hardmax(slope, temperature)
+    return choice(x, axis, slope, temperature)
+
+
+@register
+def threshold(x: Any, value: float = 0.0, slope: str = "window", width: float = 1.0) -> Any:
+    """Keeps every number from `value` on, and gives 0 for what is below.
+
+    Gradient:
+        1 where `x` is kept; below `surrogates.slope_of(value - x, slope, width)`, so that what was cut off finds back.
+
+    Args:
+        x: Float tensor of any shape.
+        value: Float, in units of `x`.
+        slope: "straight_through", "window", "tanh" or "sigmoid".
+        width: Positive float, in units of `x`.
+
+    Returns:
+        Tensor like `x`.
+
+    Example:
+        >>> threshold(np.array([0.2, 0.5, 3.0], "float32"), 0.5).tolist()
+        [0.0, 0.5, 3.0]
+    """
+    surrogates.check_slope(slope, width)
+    check_threshold("value", value)
     x = _as_float_tensor(x)
-    wide = widened(ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x))
-    # Of the negative axes `one_hot` takes only -1 on PyTorch and TensorFlow.
-    axis = axis + len(x.shape) if axis < 0 else axis
-    hard = ops.one_hot(index_of_maximum(x, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
-    if slope == "straight_through":
-        return ops.cast(surrogates.straight_through(hard, wide), x.dtype)
-    # Taking the maximum off before dividing keeps small temperatures from overflowing. A sum, because Keras' own `max`
-    # refuses an empty batch.
-    maximum = ops.stop_gradient(ops.sum(hard * wide, axis=axis, keepdims=True))
-    soft = ops.softmax((wide - maximum) / temperature, axis=axis)
-    return ops.cast(surrogates.straight_through(hard, soft), x.dtype)
+    wide = widened(x)
+    hard = ops.where(wide >= value, x, ops.zeros_like(x))
+    distance = ops.maximum(value - wide, 0)
+    return surrogates.with_slope(hard, x, ops.cast(surrogates.slope_of(distance, slope, width), x.dtype))
 
 
 def staircase(
@@ -167,12 +186,46 @@ class StaircaseActivation:
         return cls(**config)
 
 
-def check_hardmax(slope: str, temperature: float) -> None:
-    """Refuses a slope that `hardmax` does not have, and a temperature that is not positive."""
-    if slope not in ("softmax", "straight_through"):
-        raise ParameterError(f"`slope` of hardmax must be softmax or straight_through. Received: {slope!r}.")
+def check_hardmax(slope: str, temperature: float, slopes: Sequence[str] = ("softmax", "straight_through")) -> None:
+    """Refuses a slope that is not among `slopes`, and a temperature that is not positive."""
+    if slope not in slopes:
+        raise ParameterError(f"`slope` of hardmax must be one of {', '.join(slopes)}. Received: {slope!r}.")
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < np.inf:
         raise ParameterError(f"`temperature` must be a positive number. Received: {temperature!r}.")
+
+
+def check_threshold(name: str, value: float) -> None:
+    """Refuses a threshold that is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -np.inf < value < np.inf:
+        raise ParameterError(f"`{name}` must be a finite number, in units of the input. Received: {value!r}.")
+
+
+def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None) -> Any:
+    """Gives the one-hot of the maximum of scores, or of scores and noise, with the gradient of a softmax.
+
+    Args:
+        x: Float tensor of any rank above 0: scores, any range.
+        axis: Axis of the choice.
+        slope: "softmax" (with noise it is Gumbel-softmax), "reinmax" or "straight_through".
+        temperature: Positive number, or tensor of one.
+        noise: Tensor like `x`, added to the scores before the choice; None for none.
+
+    Returns:
+        Tensor like `x`: along `axis` one 1, the rest 0; NaN throughout where a score is NaN.
+    """
+    x = _as_float_tensor(x)
+    scores = widened(ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x))
+    noisy = scores if noise is None else scores + noise
+    # Of the negative axes `one_hot` takes only -1 on PyTorch and TensorFlow.
+    axis = axis + len(x.shape) if axis < 0 else axis
+    hard = ops.one_hot(index_of_maximum(noisy, axis), x.shape[axis], axis=axis, dtype=scores.dtype)
+    if slope == "straight_through":
+        soft = scores
+    elif slope == "reinmax":
+        soft = _reinmax(hard, scores, temperature, axis)
+    else:
+        soft = _softmax(noisy, temperature, axis)
+    return ops.cast(surrogates.straight_through(hard, soft), x.dtype)
 
 
 def bin_index(x: Any, edges: np.ndarray) -> Any:
@@ -225,6 +278,29 @@ def _stairs(
     hard = ops.take(table, ops.sum(ops.cast(above, "int32"), axis=-1))
     distance = ops.maximum(ops.maximum(edges[0] - wide, wide - edges[-1]), 0)
     return surrogates.with_slope(hard, x, ops.cast(surrogates.slope_of(distance, slope, width), x.dtype))
+
+
+def _softmax(scores: Any, temperature: Any, axis: int) -> Any:
+    # Taking the maximum off before dividing keeps small temperatures from overflowing. By its index, because Keras' own
+    # `max` refuses an empty batch.
+    first = ops.expand_dims(index_of_maximum(scores, axis), axis)
+    maximum = ops.stop_gradient(ops.take_along_axis(scores, first, axis=axis))
+    return ops.softmax((scores - maximum) / temperature, axis=axis)
+
+
+def _reinmax(hard: Any, scores: Any, temperature: Any, axis: int) -> Any:
+    """Gives a soft value whose gradient by the scores is second-order exact for a sampled choice.
+
+    Its gradient is that of `2 softmax(m) - softmax(scores) / 2`, where m moves with the scores and has the shares
+    `(hard + softmax(scores / temperature)) / 2`.
+
+    Source:
+        Liu et al., "Bridging Discrete and Backpropagation: Straight-Through and Beyond", 2023, algorithm 2.
+    """
+    middle = ops.stop_gradient((hard + _softmax(scores, temperature, axis)) / 2)
+    # The smallest normal number instead of 0, whose logarithm would be infinite.
+    moving = ops.stop_gradient(ops.log(ops.maximum(middle, 1e-37)) - scores) + scores
+    return 2 * ops.softmax(moving, axis=axis) - _softmax(scores, 1.0, axis) / 2
 
 
 def _as_float_tensor(x: Any) -> Any:

@@ -4,9 +4,13 @@ from typing import Any
 
 from codeword import activations
 from codeword.backend import keras
+from codeword.errors import ParameterError
 from codeword.layers.hard_layer import HardLayer
 
 ops = keras.ops
+
+SLOPES = ("softmax", "gumbel", "reinmax", "straight_through")
+SAMPLED = ("gumbel", "reinmax")
 
 
 @keras.saving.register_keras_serializable(package="codeword")
@@ -14,15 +18,20 @@ class Hardmax(HardLayer):
     """Gives the one-hot of the maximum along an axis; among equals the first wins.
 
     Gradient:
-        "softmax": that of `softmax(inputs / temperature)` along `axis`. "straight_through": 1.
+        "softmax": that of `softmax(inputs / temperature)` along `axis`. "straight_through": 1. "gumbel" and "reinmax"
+        draw the choice in training, with the odds `softmax(inputs)`; "gumbel" has the gradient of a softmax of inputs
+        and noise, "reinmax" one that is exact to second order. In inference nothing is drawn.
 
     Args:
         axis: Axis of the choice.
-        slope: "softmax" or "straight_through".
-        temperature: Positive float, in units of the input.
+        slope: "softmax", "gumbel", "reinmax" or "straight_through".
+        temperature: Positive float, in units of the input, for the softmax.
+        annealed: Whether the temperature is a variable that `callbacks.AnnealTemperature` lowers in training.
+        seed: Of the random numbers; None: from Keras' global seed.
 
     Call arguments:
         inputs: Float tensor of any rank above 1: scores, any range.
+        training: Whether "gumbel" and "reinmax" draw.
 
     Returns:
         Tensor of the same shape and dtype: along `axis` one 1, the rest 0.
@@ -36,18 +45,50 @@ class Hardmax(HardLayer):
         [[0.0, 1.0, 0.0]]
 
     Source:
-        Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2, without the noise.
+        Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2 ("gumbel", and "softmax"
+        without its noise); Liu et al., "Bridging Discrete and Backpropagation", 2023 ("reinmax").
     """
 
-    def __init__(self, axis: int = -1, *, slope: str = "softmax", temperature: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        axis: int = -1,
+        *,
+        slope: str = "softmax",
+        temperature: float = 1.0,
+        annealed: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        activations.check_hardmax(slope, temperature)
+        activations.check_hardmax(slope, temperature, SLOPES)
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise ParameterError(f"`axis` must be an integer. Received: {axis!r}.")
         self.axis = axis
         self.slope = slope
         self.temperature = temperature
+        self.annealed = bool(annealed)
+        self.seed = seed
+        if slope in SAMPLED:
+            self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Any) -> Any:
-        return activations.hardmax(self.as_called(inputs), self.axis, self.slope, self.temperature)
+    def build(self, input_shape: Any) -> None:
+        if self.annealed:
+            self.current_temperature = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(self.temperature),
+                trainable=False,
+                dtype="float32",
+                name="temperature",
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = self.as_called(inputs)
+        temperature = self.current_temperature.value if self.annealed else self.temperature
+        if not training or self.slope not in SAMPLED:
+            slope = "softmax" if self.slope in SAMPLED else self.slope
+            return activations.choice(x, self.axis, slope, temperature)
+        return activations.choice(x, self.axis, self.slope, temperature, noise=self._gumbel_noise(x))
 
     def symbols(self, inputs: Any) -> Any:
         return activations.index_of_maximum(self.as_called(inputs), self.axis)
@@ -63,4 +104,11 @@ class Hardmax(HardLayer):
         return ops.where(ops.equal(best, second), 0.0, best - second)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, "slope": self.slope, "temperature": self.temperature}
+        settings = {"slope": self.slope, "temperature": self.temperature, "annealed": self.annealed, "seed": self.seed}
+        return {**super().get_config(), "axis": self.axis, **settings}
+
+    def _gumbel_noise(self, x: Any) -> Any:
+        """Gives noise whose maximum over scores and it falls on each with the odds of their softmax."""
+        # Neither 0 nor 1, whose logarithms would be infinite.
+        uniform = keras.random.uniform(ops.shape(x), 1e-7, 1 - 6e-8, dtype="float32", seed=self.seed_generator)
+        return -ops.log(-ops.log(uniform))
