@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .contracts.tensors import DTYPES, to_array
 X = np.zeros(3, np.float32)
 
 
-@pytest.mark.parametrize("function", [activations.sign, activations.step])
+@pytest.mark.parametrize("function", [activations.sign, activations.step, activations.threshold])
 def test_bad_slopes_and_widths_are_refused(function: Any) -> None:
     with pytest.raises(ParameterError, match=r"`slope` must be one of .*Received: 'softmax'"):
         function(X, slope="softmax")
@@ -25,9 +26,21 @@ def test_bad_slopes_and_widths_are_refused(function: Any) -> None:
 def test_bad_settings_of_hardmax_are_refused() -> None:
     with pytest.raises(ParameterError, match=r"`slope` of hardmax must be .*Received: 'window'"):
         activations.hardmax(X, slope="window")
-    for temperature in (0, -1, float("nan"), float("inf"), True, "1"):
-        with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {temperature!r}"):
+    for slope in ("gumbel", "reinmax"):  # which need a layer's random numbers
+        with pytest.raises(ParameterError, match=rf"must be one of softmax, straight_through. Received: '{slope}'"):
+            activations.hardmax(X, slope=slope)
+    # What float32 does not have would divide by 0.
+    for temperature in (0, -1, 1e-38, 1e39, float("nan"), float("inf"), True, "1"):
+        with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {re.escape(repr(temperature))}"):
             activations.hardmax(X, temperature=temperature)
+
+
+def test_bad_thresholds_are_refused() -> None:
+    for value in (np.inf, np.nan, True, "0.5", None):
+        with pytest.raises(ParameterError, match=rf"`threshold` must be a finite number.*Received: {value!r}"):
+            activations.step(X, value)
+        with pytest.raises(ParameterError, match=rf"`value` must be a finite number.*Received: {value!r}"):
+            activations.threshold(X, value)
 
 
 def test_bad_settings_of_a_staircase_are_refused_when_it_is_made() -> None:

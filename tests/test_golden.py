@@ -63,3 +63,14 @@ def test_a_model_of_ratings_gives_the_same_answers(folder: Path) -> None:
     model = cw.load(folder / "ratings.codeword")
     np.testing.assert_allclose(model.predict(stored["user"], stored["item"]), stored["predicted"], atol=1e-5)
     assert len(np.unique(stored["predicted"])) > 30
+
+
+def test_a_gate_chooses_the_same_experts(folder: Path) -> None:
+    if not (folder / "gate.codeword").is_file():
+        pytest.skip("not written yet: python tests/golden/make.py gate")
+    gate = cw.load(folder / "gate.codeword").set_params(verbose=0)
+    with np.load(folder / "gate.npz") as stored:
+        assert len(np.unique(stored["choices"])) == gate.num_experts_
+        np.testing.assert_array_equal(gate.choose(stored["rows"]), stored["choices"])
+        answers = gate.predict(stored["rows"], outputs=gate.classes_[stored["outputs"]])
+        np.testing.assert_array_equal(answers, gate.classes_[stored["answers"]])

@@ -10,7 +10,11 @@ from .contracts.tensors import to_array
 
 
 @pytest.mark.parametrize(
-    "make", [layers.SignBits, layers.ScalarQuantizer, lambda **given: layers.Staircase(3, **given)]
+    "make",
+    [
+        *(layers.SignBits, layers.Step, layers.Threshold, layers.ScalarQuantizer),
+        lambda **given: layers.Staircase(3, **given),
+    ],
 )
 def test_bad_slopes_and_widths_are_refused(make: Any) -> None:
     with pytest.raises(ParameterError, match=r"`slope` must be one of .*Received: 'softmax'"):
@@ -23,8 +27,20 @@ def test_bad_slopes_and_widths_are_refused(make: Any) -> None:
 def test_bad_settings_of_hardmax_are_refused() -> None:
     with pytest.raises(ParameterError, match=r"`slope` of hardmax must be .*Received: 'tanh'"):
         layers.Hardmax(slope="tanh")
-    with pytest.raises(ParameterError, match=r"`temperature` must be .*Received: 0"):
-        layers.Hardmax(temperature=0)
+    for temperature in (0, 1e-50, True, "1"):
+        with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {temperature!r}"):
+            layers.Hardmax(temperature=temperature)
+    for axis in (True, 1.0, None, (0, 1)):
+        with pytest.raises(ParameterError, match=r"`axis` must be an integer. Received: "):
+            layers.Hardmax(axis)
+
+
+@pytest.mark.parametrize(("make", "name"), [(layers.Step, "threshold"), (layers.Threshold, "value")])
+def test_bad_thresholds_are_refused(make: Any, name: str) -> None:
+    for value in (np.inf, -np.inf, np.nan, True, "0.5", None, [0.5]):
+        with pytest.raises(ParameterError, match=rf"`{name}` must be a finite number.*Received: ") as caught:
+            make(value)
+        assert repr(value) in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [layers.Staircase, layers.LevelOneHot])

@@ -190,8 +190,16 @@ def check_hardmax(slope: str, temperature: float, slopes: Sequence[str] = ("soft
     """Refuses a slope that is not among `slopes`, and a temperature that is not positive."""
     if slope not in slopes:
         raise ParameterError(f"`slope` of hardmax must be one of {', '.join(slopes)}. Received: {slope!r}.")
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < np.inf:
-        raise ParameterError(f"`temperature` must be a positive number. Received: {temperature!r}.")
+    check_temperature("temperature", temperature)
+
+
+def check_temperature(name: str, value: float) -> None:
+    """Refuses a temperature that is not positive, or that float32 does not have."""
+    smallest, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not smallest <= value <= largest:
+        raise ParameterError(
+            f"`{name}` must be a positive number, in units of the scores, from 1.2e-38 to 3.4e38. Received: {value!r}."
+        )
 
 
 def check_threshold(name: str, value: float) -> None:
@@ -214,11 +222,16 @@ def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None
         Tensor like `x`: along `axis` one 1, the rest 0; NaN throughout where a score is NaN.
     """
     x = _as_float_tensor(x)
-    scores = widened(ops.where(ops.isinf(x), _finite_limit(x.dtype) * ops.sign(x), x))
-    noisy = scores if noise is None else scores + noise
+    wide = widened(x)
+    scores = ops.where(ops.isinf(wide), _finite_limit(x.dtype) * ops.sign(wide), wide)
+    noise = 0 if noise is None else ops.cast(noise, wide.dtype)
+    temperature = ops.cast(temperature, wide.dtype)
+    noisy = scores + noise
     # Of the negative axes `one_hot` takes only -1 on PyTorch and TensorFlow.
     axis = axis + len(x.shape) if axis < 0 else axis
-    hard = ops.one_hot(index_of_maximum(noisy, axis), x.shape[axis], axis=axis, dtype=scores.dtype)
+    # By `wide`, because infinity wins over the largest number.
+    hard = ops.one_hot(index_of_maximum(wide + noise, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
+    hard = ops.where(ops.any(ops.isnan(wide), axis=axis, keepdims=True), np.nan, hard)
     if slope == "straight_through":
         soft = scores
     elif slope == "reinmax":
@@ -299,7 +312,7 @@ def _reinmax(hard: Any, scores: Any, temperature: Any, axis: int) -> Any:
     """
     middle = ops.stop_gradient((hard + _softmax(scores, temperature, axis)) / 2)
     # The smallest normal number instead of 0, whose logarithm would be infinite.
-    moving = ops.stop_gradient(ops.log(ops.maximum(middle, 1e-37)) - scores) + scores
+    moving = surrogates.straight_through(ops.log(ops.maximum(middle, 1e-37)), scores)
     return 2 * ops.softmax(moving, axis=axis) - _softmax(scores, 1.0, axis) / 2
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from codeword.activations import check_temperature
 from codeword.backend import keras
 from codeword.errors import ParameterError
 from codeword.layers import Hardmax
@@ -30,8 +31,7 @@ class AnnealTemperature(keras.callbacks.Callback):
 
     def __init__(self, last: float = 0.1) -> None:
         super().__init__()
-        if isinstance(last, bool) or not isinstance(last, int | float) or not 0 < last < float("inf"):
-            raise ParameterError(f"`last` must be a positive number, in units of the scores. Received: {last!r}.")
+        check_temperature("last", last)
         self.last = last
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -5,6 +5,7 @@
     ├── DataError           (ValueError)   data that its data kind does not allow
     ├── DataTypeError       (TypeError)    data that is no array of numbers
     ├── CodeError           (ValueError)   codes that this model did not make
+    ├── ExpertError         (ValueError)   an expert of a gate that fails, or gives no answer that can be used
     ├── DivergedError       (ArithmeticError)  a training whose loss is no number any more
     ├── ModelFileError      (ValueError)   a model file that is damaged, foreign or hostile
     ├── TableFileError      (ValueError)   a data file that cannot be read as a table or array
@@ -36,6 +37,10 @@ class DataTypeError(CodewordError, TypeError):
 
 class CodeError(CodewordError, ValueError):
     """The codes have another width, type or origin than this model's."""
+
+
+class ExpertError(CodewordError, ValueError):
+    """An expert of a gate raised, or its answer is NaN or not one a row."""
 
 
 class DivergedError(CodewordError, ArithmeticError):

@@ -23,7 +23,7 @@ from codeword.output_file import replaced_whole
 FORMAT_VERSION = (1, 0)
 CONFIG, WEIGHTS, MANIFEST = "config.json", "weights.safetensors", "manifest.json"
 # What decides codes and answers, beside the arrays; how those were learned does not.
-IDENTITY = ("estimator", "data", "code", "input_shape", "members")
+IDENTITY = ("estimator", "data", "code", "input_shape", "members", "classes")
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
 

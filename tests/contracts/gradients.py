@@ -71,10 +71,25 @@ def slope_formula(distance: np.ndarray, slope: str, width: float) -> np.ndarray:
 
 def softmax_gradient(x: np.ndarray, weights: np.ndarray, axis: int, temperature: float) -> np.ndarray:
     """Gives the gradient of `sum(softmax(x / temperature) * weights)` by `x`, in plain NumPy."""
-    scores = np.asarray(x, np.float64) / temperature
-    shares = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    shares /= shares.sum(axis=axis, keepdims=True)
-    return shares * (weights - (weights * shares).sum(axis=axis, keepdims=True)) / temperature
+    return _moved_shares(softmax(x, axis, temperature), weights, axis) / temperature
+
+
+def reinmax_gradient(
+    x: np.ndarray, weights: np.ndarray, drawn: np.ndarray, axis: int, temperature: float
+) -> np.ndarray:
+    """Gives ReinMax's gradient by scores `x` where `drawn` is the one-hot that came out, in plain NumPy."""
+    middle = (np.asarray(drawn, np.float64) + softmax(x, axis, temperature)) / 2
+    return 2 * _moved_shares(middle, weights, axis) - _moved_shares(softmax(x, axis), weights, axis) / 2
+
+
+def softmax(x: np.ndarray, axis: int, temperature: float = 1.0) -> np.ndarray:
+    scores = np.asarray(x, np.float64)
+    shares = np.exp((scores - scores.max(axis=axis, keepdims=True)) / temperature)
+    return shares / shares.sum(axis=axis, keepdims=True)
+
+
+def _moved_shares(shares: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    return shares * (weights - (weights * shares).sum(axis=axis, keepdims=True))
 
 
 def _like(weights: np.ndarray | float, result: Any) -> Any:

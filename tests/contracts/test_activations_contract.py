@@ -22,7 +22,10 @@ STAIR_SLOPES = ("straight_through", "window", "tanh", "sigmoid")
 LARGEST = float(np.finfo(np.float16).max)
 UNEQUAL = [-3.0, -0.1, 0.2, 0.3, 7.7]
 # Functions of the module that are no activations.
-OTHERS = {"bin_index", "check_hardmax", "index_of_maximum", "representable", "widened"}
+OTHERS = {
+    *("check_hardmax", "check_temperature", "check_threshold"),
+    *("bin_index", "choice", "index_of_maximum", "representable", "widened"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,18 @@ class Stairs:
 
 
 @dataclass(frozen=True)
+class Cut(Stairs):
+    """One way to call `threshold`: what is on the one edge or above it is kept."""
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        kept = np.where(x.astype(np.float32) < np.float32(self.edges[0]), 0, x.astype(np.float32))
+        return (kept + np.float32(0)).astype(x.dtype)  # 0 of -0
+
+    def distance(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum(self.edges[0] - x.astype(np.float64), 0)
+
+
+@dataclass(frozen=True)
 class Choice:
     """One way to call `hardmax`."""
 
@@ -70,6 +85,7 @@ EXAMPLES: dict[str, list[Any]] = {
         Stairs({}, [0, 1], [0], upper_on_edge=False),
         Stairs({"threshold": 0.3}, [0, 1], [0.3], upper_on_edge=False),
     ],
+    "threshold": [Cut({}, [], [0]), Cut({"value": 0.3}, [], [0.3]), Cut({"value": -2}, [], [-2])],
     "staircase": [
         Stairs({"levels": [0, 0.25, 0.5, 0.75]}, [0, 0.25, 0.5, 0.75], [0.125, 0.375, 0.625]),
         Stairs({"levels": 3}, [0, 1, 2], [0.5, 1.5]),
@@ -126,9 +142,10 @@ def test_stairs_are_exact_for_every_slope_and_dtype_eager_and_compiled(name: str
 
 @stairs
 def test_stairs_saturate_at_infinity(name: str, example: Stairs) -> None:
-    ends = to_array(quick(activation(name, example.settings))(np.array([-np.inf, -1e30, 1e30, np.inf], np.float32)))
-    lowest, highest = np.float32(example.levels[0]), np.float32(example.levels[-1])
-    assert ends.tolist() == [lowest, lowest, highest, highest]
+    ends = np.array([-np.inf, -1e30, 1e30, np.inf], np.float32)
+    lowest, highest = (0, ends[2:]) if isinstance(example, Cut) else np.float32([example.levels[0], example.levels[-1]])
+    expected = np.array([lowest, lowest, *np.broadcast_to(highest, 2)], np.float32)
+    assert_same_bits(quick(activation(name, example.settings))(to_tensor(ends)), expected)
 
 
 @stairs
@@ -153,7 +170,7 @@ def test_stairs_learn_in_half_precision(name: str, example: Stairs) -> None:
             activation(name, {**example.settings, "slope": "window", "width": 1.5}), x, np.array([2, 3, 4])
         )
         assert slopes.dtype == dtype
-        assert slopes.astype(np.float64).tolist() == [2, 0, 0]
+        assert slopes.astype(np.float64).tolist() == [2, 0, 4 if isinstance(example, Cut) else 0]
 
 
 @one_of_each
@@ -162,7 +179,8 @@ def test_stairs_have_finite_gradients_at_infinity(name: str, example: Stairs) ->
     for dtype in DTYPES.values():
         x = np.array([[np.inf, -np.inf, LARGEST, example.edges[0]]] * len(STAIR_SLOPES), dtype)
         slopes = gradient(function, x).astype(np.float64).tolist()
-        assert slopes == [[0, 0, slope == "straight_through", 1] for slope in STAIR_SLOPES], dtype
+        kept = isinstance(example, Cut)
+        assert slopes == [[0, 0, kept or slope == "straight_through", 1] for slope in STAIR_SLOPES], dtype
 
 
 def test_zero_is_positive_for_sign_and_not_above_zero_for_step() -> None:
@@ -240,7 +258,7 @@ def test_hardmax_takes_the_first_among_equals_and_keeps_nan_within_its_row() -> 
         for way, function in ways_to_run(both_slopes).items():
             for hot in to_array(function(to_tensor(x))).astype(float):
                 assert hot[:6].argmax(axis=-1).tolist() == [0, 1, 0, 0, 1, 1], (dtype, way)
-                assert np.isnan(hot[6, 1]), (dtype, way)
+                assert np.isnan(hot[6]).all(), (dtype, way)
                 assert hot[7].tolist() == [1, 0, 0], (dtype, way)
 
 
@@ -259,10 +277,11 @@ def test_hardmax_learns_as_a_softmax() -> None:
 
 
 def test_hardmax_learns_by_finite_numbers_at_tiny_temperatures_and_infinities() -> None:
-    settings = [{"temperature": 1e-30}, {"temperature": 1.0}, {"slope": "straight_through"}]
+    smallest = float(np.finfo(np.float32).tiny)
+    settings = [{"temperature": smallest}, {"temperature": 1e-30}, {"temperature": 1.0}, {"slope": "straight_through"}]
     function = side_by_side([activation("hardmax", chosen) for chosen in settings])
     for dtype in DTYPES.values():
-        x = np.array([[[1, 2, 3], [5, 5, -5], [np.inf, 1, -np.inf], [3e4, -3e4, 1e-3]]] * 3, dtype)
+        x = np.array([[[1, 2, 3], [5, 5, -5], [np.inf, 1, -np.inf], [3e4, -3e4, 1e-3]]] * len(settings), dtype)
         assert_same_bits(quick(function)(to_tensor(x)), one_hot_of_first_maximum(x, -1))
         # Equal weights have no preference: a softmax then gives no gradient, not even on a tie.
         *soft, straight = gradient(function, x, 0.5).astype(np.float64)
@@ -305,6 +324,6 @@ def test_staircase_gives_a_config_of_plain_values() -> None:
 
 
 def test_activations_are_found_by_the_name_that_keras_saves() -> None:
-    for name in ("sign", "step", "hardmax"):
+    for name in ("sign", "step", "hardmax", "threshold"):
         saved = keras.activations.serialize(getattr(activations, name))
         assert keras.activations.deserialize(saved) is getattr(activations, name)

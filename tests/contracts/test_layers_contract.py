@@ -17,6 +17,7 @@ from .gradients import gradient, slope_formula, softmax_gradient
 from .tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor, ways_to_run
 
 STAIR_SLOPES = ("straight_through", "window", "tanh", "sigmoid")
+CHOICE_SLOPES = ("softmax", "gumbel", "reinmax", "straight_through")
 UNEQUAL = [-3.0, -0.1, 0.2, 0.3, 7.7]
 NUM_ROWS = 10_000
 FLOAT32 = DTYPES["float32"]
@@ -34,11 +35,13 @@ class Stairs:
     rounding: float = 0.0  # margin within which the symbol may be the neighbor, as it is computed, not compared
     collides_in: tuple[str, ...] = ()
     one_hot: bool = False
+    upper_on_edge: bool = True
     slopes: tuple[str, ...] = STAIR_SLOPES
     row_shape: tuple[int, ...] = (3,)
 
     def symbols(self, x: np.ndarray) -> np.ndarray:
-        return self._by_column(x, lambda x, _, edges: np.searchsorted(np.float32(edges), x, side="right"))
+        side = "right" if self.upper_on_edge else "left"
+        return self._by_column(x, lambda x, _, edges: np.searchsorted(np.float32(edges), x, side=side))
 
     def values(self, symbols: np.ndarray) -> np.ndarray:
         """Gives float64; the layer must give the nearest that its dtype has."""
@@ -82,12 +85,28 @@ class Stairs:
 
 
 @dataclass(frozen=True)
+class Cut(Stairs):
+    """A layer that keeps what is above its one edge: there are no symbols, and the values are what is kept."""
+
+    def symbols(self, x: np.ndarray) -> np.ndarray:
+        edge = np.float32(self.columns[0][1][0])
+        return np.where(x >= edge, x, 0) + np.float32(0)  # which makes 0 of -0
+
+    def values(self, symbols: np.ndarray) -> np.ndarray:
+        return symbols
+
+    def slope_formula(self, x: np.ndarray, weights: np.ndarray, slope: str, width: float) -> np.ndarray:
+        edge = self.columns[0][1][0]
+        return weights * slope_formula(np.maximum(edge - x.astype(np.float64), 0), slope, width)
+
+
+@dataclass(frozen=True)
 class Choice:
-    """A layer that gives the one-hot of the maximum along an axis."""
+    """A layer that gives the one-hot of the maximum along an axis; nothing is drawn, as in inference."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     row_shape: tuple[int, ...] = (3,)
-    slopes: tuple[str, ...] = ("straight_through", "softmax")
+    slopes: tuple[str, ...] = CHOICE_SLOPES
     rounding: float = 0.0
     collides_in: tuple[str, ...] = ()
     one_hot: bool = False
@@ -144,7 +163,13 @@ EXAMPLES: dict[str, list[Any]] = {
             rounding=2e-6,
         ),
     ],
-    "Hardmax": [Choice(), Choice({"axis": 1, "temperature": 0.5}, row_shape=(4, 3))],
+    "Step": [Stairs({"threshold": 0.3}, [([0, 1], [0.3])], upper_on_edge=False)],
+    "Threshold": [Cut({"value": 0.5}, [(None, [0.5])]), Cut({}, [(None, [0.0])])],
+    "Hardmax": [
+        Choice(),
+        Choice({"axis": 1, "temperature": 0.5, "slope": "gumbel", "seed": 3}, row_shape=(4, 3)),
+        Choice({"axis": -2, "temperature": 2.0, "slope": "reinmax", "annealed": True}, row_shape=(4, 3)),
+    ],
     "LevelOneHot": [Stairs({"levels": UNEQUAL}, [(UNEQUAL, [-1.55, 0.05, 0.25, 4.0])], one_hot=True, slopes=())],
 }
 CASES = [(name, number) for name, examples in EXAMPLES.items() for number in range(len(examples))]
@@ -158,10 +183,17 @@ def make(class_name: str, number: int, **more: Any) -> Any:
     return getattr(layers, class_name)(**{**EXAMPLES[class_name][number].settings, **more})
 
 
+def built(class_name: str, number: int, **more: Any) -> Any:
+    """Makes a layer with its variables, which must not be made while JAX traces."""
+    layer = make(class_name, number, **more)
+    layer.build((None, *EXAMPLES[class_name][number].row_shape))
+    return layer
+
+
 @functools.cache
 def answers_of(name: str, number: int, dtype: str = "float32") -> Callable[[Any], Any]:
     """Gives a function from inputs to outputs, symbols and margin, which JAX compiles once for all tests."""
-    layer = make(name, number, dtype=dtype)
+    layer = built(name, number, dtype=dtype)
 
     def all_three(x: Any) -> list[Any]:
         return [layer(x), layer.symbols(x), layer.margin(x)] if has_symbols(layer) else [layer(x)]
@@ -305,6 +337,8 @@ def test_mixed_precision_computes_in_float32(name: str, number: int, mixed_polic
         expected = answers_of(name, number)(x.astype(np.float32))[0]
         if name == "LevelOneHot":  # zeros and ones, in the dtype of the network that follows
             expected = expected.astype(half)
+        if name == "Threshold":  # which gives no symbols, and numbers as exact as those that came
+            expected = answers_of(name, number, MIXED[mixed_policy])(x.astype(half))[0]
         assert_same_bits(layer(to_tensor(x)), expected)
 
 
@@ -337,9 +371,9 @@ def test_more_axes_and_integers_change_nothing(name: str, number: int) -> None:
 def test_config_survives_json_and_keras(name: str, number: int) -> None:
     example = EXAMPLES[name][number]
     x = to_tensor(example.inputs())
-    width = {"width": 0.25} if isinstance(example, Stairs) and example.slopes else {}
+    more = {"width": 0.25} if isinstance(example, Stairs) else {"annealed": True, "seed": 5}
     for slope in example.slopes or (None,):
-        given = {**example.settings, **({} if slope is None else {"slope": slope, **width}), "name": "mine"}
+        given = {**example.settings, **({} if slope is None else {"slope": slope, **more}), "name": "mine"}
         layer = getattr(layers, name)(**given)
         config = json.loads(json.dumps(layer.get_config()))
         for setting, value in given.items():
@@ -383,7 +417,7 @@ def test_gradient_is_the_slope_that_was_chosen(name: str, number: int) -> None:
     x = (rng.normal(size=(len(example.slopes), 500, *example.row_shape)) * 3).astype(np.float32)
     weights = rng.normal(size=x.shape).astype(np.float32)
     width = {} if isinstance(example, Choice) else {"width": 0.8}
-    by_slope = [make(name, number, slope=slope, **width) for slope in example.slopes]
+    by_slope = [built(name, number, slope=slope, **width) for slope in example.slopes]
     slopes = gradient(lambda x: keras.ops.stack([layer(x[row]) for row, layer in enumerate(by_slope)]), x, weights)
     for row, slope in enumerate(example.slopes):
         expected = example.slope_formula(x[row], weights[row], slope, 0.8)

@@ -146,8 +146,8 @@ def test_every_loss_has_an_example() -> None:
         for name, thing in vars(losses).items()
         if isinstance(thing, type) and issubclass(thing, keras.losses.Loss) and not name.startswith("_")
     }
-    # The losses of whole batches have a contract of their own, test_code_losses.py.
-    assert exported == {*EXAMPLES, "Contrast", "Neighborhood"}
+    # The losses of whole batches have contracts of their own, test_code_losses.py and test_chosen_cost.py.
+    assert exported == {*EXAMPLES, "ChosenCost", "Contrast", "Neighborhood"}
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)

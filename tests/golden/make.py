@@ -1,4 +1,4 @@
-"""Writes the golden files of this version: python tests/golden/make.py [codes|ratings]
+"""Writes the golden files of this version: python tests/golden/make.py [codes|ratings|gate]
 
 Run it before a release, never after: what a version has written, all later ones must read.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import codeword as cw
+from codeword.backend import keras
 from codeword.datasets import four_level_digits
 from codeword.tables import write_array, write_codes, write_columns
 
@@ -18,8 +19,32 @@ NUM_ROWS = 64
 def main() -> None:
     folder = Path(__file__).parent / ".".join(cw.__version__.split(".")[:2])
     folder.mkdir(exist_ok=True)
-    for part in sys.argv[1:] or ("codes", "ratings"):
-        {"codes": write_codes_of_digits, "ratings": write_ratings}[part](folder)
+    for part in sys.argv[1:] or ("codes", "ratings", "gate"):
+        {"codes": write_codes_of_digits, "ratings": write_ratings, "gate": write_gate}[part](folder)
+
+
+def write_gate(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    plane = random.normal(size=(800, 2))
+    rings = np.digitize(np.linalg.norm(plane, axis=1), [0.8, 1.5])
+    rows = np.column_stack([plane * [1.0, 50.0] + [0.0, 1e6], np.full(800, 7.0)])
+    right = random.integers(0, 2, 800)
+    outputs = random.integers(0, 2, (800, 3))
+    outputs[np.arange(800), rings] = right  # each expert knows one ring, so that the gate needs a hidden layer
+    kinds = np.array(["né", "oui"])
+    model = cw.HardGateClassifier(hidden=(16,), seed=0, verbose=0).fit(rows, kinds[right], outputs=kinds[outputs])
+    model.save(folder / "gate.codeword")
+    # Only rows whose choice is clear, so that rounding on another backend changes none.
+    entered = np.clip((rows - model.statistics_["mean"]) / model.statistics_["scale"], -5, 5).astype(np.float32)
+    scores = keras.Model(model.model_.inputs, model.model_.get_layer("scores").output).predict(entered, verbose=0)
+    best_two = np.sort(scores, axis=1)[:, -2:]
+    clear = best_two[:, 1] - best_two[:, 0] > 1e-2
+    rows, outputs = rows[clear][:NUM_ROWS], outputs[clear][:NUM_ROWS]
+    chosen = model.choose(rows)
+    np.savez(
+        folder / "gate.npz", rows=rows, choices=chosen, outputs=outputs, answers=outputs[np.arange(NUM_ROWS), chosen]
+    )
+    print(f"{folder}: {NUM_ROWS} of {clear.sum()} clear rows, choices {np.bincount(chosen)}, gate {model.hidden_}")
 
 
 def write_ratings(folder: Path) -> None:

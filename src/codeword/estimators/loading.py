@@ -1,5 +1,6 @@
 """Loads any saved model: `codeword.load`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +9,20 @@ from codeword.model_file import read_model_file
 
 if TYPE_CHECKING:
     from codeword.estimators.autoencoder import Autoencoder
+    from codeword.estimators.hard_gate import HardGateClassifier, HardGateRegressor
     from codeword.estimators.rating_autoencoder import RatingAutoencoder
 
 
-def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> "Autoencoder | RatingAutoencoder":
+def load(
+    path: str | Path, *, encoder: Any = None, decoder: Any = None, experts: Sequence[Any] | None = None
+) -> "Autoencoder | RatingAutoencoder | HardGateClassifier | HardGateRegressor":
     """Loads a model that `save` wrote. Runs no code of the file.
 
     Args:
         path: A `.codeword` file.
         encoder, decoder: The own Keras models that the model was fitted with, if any; their weights are taken from
             the file.
+        experts: The experts that a gate was fitted with, fitted, in the same order; the file does not hold them.
 
     Returns:
         The fitted model.
@@ -25,19 +30,35 @@ def load(path: str | Path, *, encoder: Any = None, decoder: Any = None) -> "Auto
     Raises:
         FileNotFoundError: If there is no such file.
         ModelFileError: If the file is damaged, foreign, hostile or of a newer format.
-        ParameterError: If own models are missing or do not fit.
+        ParameterError: If own models or experts are missing or do not fit.
     """
     config, arrays = read_model_file(path)
+    estimator = config.get("estimator")
+    given = {"encoder": encoder, "decoder": decoder, "experts": experts}
+    taken = _PARTS_OF.get(estimator, tuple(given)) if isinstance(estimator, str) else tuple(given)
+    idle = [name for name, part in given.items() if part is not None and name not in taken]
+    if idle:
+        raise ParameterError(
+            f"`{idle[0]}` is no part of {estimator}. Received: {idle[0]}={given[idle[0]]!r} for {path}. "
+            "Call load(path) without it."
+        )
     # Each is imported where it is needed: a model of ratings answers without Keras.
-    if config.get("estimator") == "RatingAutoencoder":
-        if encoder is not None or decoder is not None:
-            raise ParameterError(
-                f"`encoder` and `decoder` belong to an Autoencoder. Received: {path}, a RatingAutoencoder. "
-                "Call load(path)."
-            )
+    if estimator == "RatingAutoencoder":
         from codeword.estimators.rating_loading import rating_autoencoder_from
 
         return rating_autoencoder_from(path, config, arrays)
+    if estimator in ("HardGateClassifier", "HardGateRegressor"):
+        from codeword.estimators.gate_loading import gate_from
+
+        return gate_from(path, config, arrays, experts=experts)
     from codeword.estimators.autoencoder_loading import autoencoder_from
 
     return autoencoder_from(path, config, arrays, encoder=encoder, decoder=decoder)
+
+
+_PARTS_OF: dict[str, tuple[str, ...]] = {
+    "Autoencoder": ("encoder", "decoder"),
+    "RatingAutoencoder": (),
+    "HardGateClassifier": ("experts",),
+    "HardGateRegressor": ("experts",),
+}

@@ -1,5 +1,6 @@
 """Pictures for people who would rather look than read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,60 @@ def save_search(
     axis.set_ylabel("share of ones")
     figure.suptitle(title)
     figure.savefig(path, dpi=150)
+
+
+def save_choices(
+    path: str | Path,
+    region: NDArray[Any],
+    extent: tuple[float, float, float, float],
+    points: NDArray[Any],
+    right: NDArray[np.bool_],
+    scores: dict[str, float],
+    names: Sequence[str],
+    *,
+    title: str = "",
+) -> None:
+    """Draws which expert a gate chooses where on a plane, and beside it how good each is alone.
+
+    Args:
+        path: File to write; its suffix says the format.
+        region: Number of the chosen expert on a grid, shape `(height, width)`, the lowest row first.
+        extent: Left, right, bottom and top of the grid.
+        points: Rows on the plane, `(n, 2)`.
+        right: Whether the gate's answer to each is right, `(n,)`; wrong ones are crosses.
+        scores: By name a share of right answers, drawn as bars in this order.
+        names: Of the experts.
+        title: Above the picture.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    figure = require_matplotlib()(figsize=(11, 5), layout="constrained")
+    plane, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    colors = [f"C{number}" for number in range(len(names))]
+    for number, (name, color) in enumerate(zip(names, colors, strict=True)):
+        chosen = np.ma.masked_where(region != number, np.ones(region.shape))
+        plane.imshow(chosen, origin="lower", extent=extent, aspect="auto", alpha=0.35, cmap=_single_color(color))
+        plane.plot([], [], "s", color=color, alpha=0.5, label=f"{name}: {np.mean(region == number):.0%} of the plane")
+    plane.plot(*points[right].T, ".", color="black", markersize=3, label="right")
+    plane.plot(*points[~right].T, "x", color="tab:red", markersize=5, label="wrong")
+    plane.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, frameon=False)
+    positions = np.arange(len(scores))[::-1]
+    bars.barh(positions, list(scores.values()), color=[*colors, *["0.4"] * (len(scores) - len(names))], alpha=0.7)
+    bars.set_yticks(positions, labels=list(scores))
+    bars.set_xlim(0, 1)
+    bars.spines[["top", "right"]].set_visible(False)
+    for position, score in zip(positions, scores.values(), strict=True):
+        bars.text(score, position, f" {score:.3f}", va="center", fontsize=9)
+    bars.set_xlabel("share of right answers")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=120)
+
+
+def _single_color(color: str) -> Any:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([color])
 
 
 def _frame(x: int, y: int) -> Any:

@@ -25,7 +25,8 @@ class Hardmax(HardLayer):
     Args:
         axis: Axis of the choice.
         slope: "softmax", "gumbel", "reinmax" or "straight_through".
-        temperature: Positive float, in units of the input, for the softmax.
+        temperature: Positive float, in units of the input, for the softmax. "reinmax" wants about 2: at 1 two of five
+            gates came to give everything to one choice.
         annealed: Whether the temperature is a variable that `callbacks.AnnealTemperature` lowers in training.
         seed: Of the random numbers; None: from Keras' global seed.
 
@@ -70,17 +71,16 @@ class Hardmax(HardLayer):
         self.seed = seed
         if slope in SAMPLED:
             self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def build(self, input_shape: Any) -> None:
-        if self.annealed:
+        if annealed:
+            # Here and not in `build`: TensorFlow builds a network only in its first step, after `on_epoch_begin`.
             self.current_temperature = self.add_weight(
                 shape=(),
-                initializer=keras.initializers.Constant(self.temperature),
+                initializer=keras.initializers.Constant(temperature),
                 trainable=False,
                 dtype="float32",
+                autocast=False,  # half precision would make 0 of a small one
                 name="temperature",
             )
-        super().build(input_shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = self.as_called(inputs)

@@ -1,6 +1,7 @@
-"""Losses for outputs of few values, for targets of which some are missing, and for codes that shall be alike."""
+"""Losses for outputs of few values, for targets that may be missing, for codes that shall be alike, and for choices."""
 
 from codeword.losses.bin_insensitive import BinInsensitive as BinInsensitive
+from codeword.losses.chosen_cost import ChosenCost as ChosenCost
 from codeword.losses.contrast import Contrast as Contrast
 from codeword.losses.level_loss import LevelCrossentropy as LevelCrossentropy
 from codeword.losses.level_loss import LevelSquaredError as LevelSquaredError
