@@ -2,7 +2,7 @@
 
     CODEWORD_DATA=/folder python benchmarks/slopes.py                 all parts, about 40 minutes on one core
     CODEWORD_DATA=/folder python benchmarks/slopes.py --part sign     one part; what the file has is not done again
-    python benchmarks/slopes.py --smoke                               under a minute, on the built-in digits
+    python benchmarks/slopes.py --smoke                               about a minute, on the built-in digits
     python benchmarks/slopes.py --table                               the table of docs/slopes.md from the results file
 
 One small network a part; only the hard function in it changes. Each slope's learning rate, and its width or
@@ -56,7 +56,8 @@ class Slope(NamedTuple):
         name: As in the table.
         make: Gives the layer for a setting.
         settings: Widths, temperatures and the like to choose from.
-        default: The setting that the library takes by itself, if this is a slope of the library; else None.
+        shipped: Is it a slope of the library?
+        also: A setting that is measured in any case.
         loss: Of target and output, in training.
     """
 
@@ -64,7 +65,7 @@ class Slope(NamedTuple):
     make: Callable[[Any], Layer]
     settings: Sequence[Any] = (None,)
     shipped: bool = False
-    default: Any = None
+    also: Any = None
     loss: Callable[[Any, Any], Any] | None = None
 
 
@@ -86,6 +87,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="see that everything runs")
     parser.add_argument("--table", action="store_true", help="only print the table")
     arguments = parser.parse_args()
+    # Compiling is nearly all that a smoke test does.
+    jax.config.update("jax_disable_most_optimizations", arguments.smoke)
     name = "slopes" if arguments.table or os.environ.get(FOLDER_VARIABLE) else "slopes_digits"
     results = ResultsFile(name, smoke=arguments.smoke)
     if not arguments.table:
@@ -137,13 +140,15 @@ def rival(name: str, train: Callable[..., Any], hard: Any, settings: Sequence[An
     return Slope(name, partial(InTraining, train, hard), settings, **kwargs)
 
 
-def shipped(make: Callable[..., Layer], widths: Sequence[float]) -> list[Slope]:
-    """Gives the library's own slopes; `make` takes `slope` and `width`."""
-    falling = [
-        Slope(f'"{name}"', lambda width, name=name: make(slope=name, width=width), widths, True, 1.0)
-        for name in ("window", "tanh", "sigmoid")
+def library_slopes(make: Callable[..., Layer], widths: Sequence[float]) -> list[Slope]:
+    """Gives the slopes of the library's layers; `make` takes `slope` and `width`."""
+    return [
+        Slope('"straight_through"', lambda _: make(slope="straight_through"), shipped=True),
+        Slope('"window"', lambda width: make(slope="window", width=width), widths, True, 1.0),
+        Slope('"tanh"', lambda width: make(slope="tanh", width=width), widths, True, 1.0),
+        # 4 s(x) (1 - s(x)) with the logistic s is 1 - tanh(x / 2)^2
+        Slope("sigmoid", lambda width: make(slope="tanh", width=2 * width), widths),
     ]
-    return [Slope('"straight_through"', lambda _: make(slope="straight_through"), shipped=True), *falling]
 
 
 # --- Signs ---
@@ -152,7 +157,7 @@ def shipped(make: Callable[..., Layer], widths: Sequence[float]) -> list[Slope]:
 def sign_slopes() -> list[Slope]:
     hard, widths = activations.sign, (0.5, 1.0, 2.0)
     return [
-        *shipped(layers.SignBits, widths),
+        *library_slopes(layers.SignBits, widths),
         rival("ApproxSign, a triangle", approx_sign, hard, (*widths, 4.0)),
         rival("SwishSign", swish_sign, hard, (1.0, 2.0, 5.0, 10.0)),
         rival("sign drawn by its chance", drawn_sign, hard, (0.125, 0.25, 0.5, 1.0)),
@@ -207,9 +212,9 @@ class Stairs(NamedTuple):
 
 
 def staircase_slopes() -> list[Slope]:
-    stairs = Stairs(layers.Staircase(LEVELS), LEVELS[0], 0.25, len(LEVELS))
+    stairs = Stairs(activations.staircase(LEVELS), LEVELS[0], 0.25, len(LEVELS))
     return [
-        *shipped(partial(layers.Staircase, LEVELS), (0.125, 0.25, 0.5, 1.0)),
+        *library_slopes(partial(layers.Staircase, LEVELS), (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)),
         *stair_rivals(stairs),
         rival("BinInsensitive loss, rounded at test", passed, stairs.hard, loss=cw.losses.BinInsensitive(LEVELS)),
     ]
@@ -219,7 +224,7 @@ def scalar_slopes() -> list[Slope]:
     make = partial(layers.ScalarQuantizer, SCALAR_STEPS, minimum=-SCALAR_LIMIT, maximum=SCALAR_LIMIT)
     stairs = Stairs(make(), -SCALAR_LIMIT, 2 * SCALAR_LIMIT / (SCALAR_STEPS - 1), SCALAR_STEPS)
     bounded = Slope("bounded by tanh, then straight through", partial(Bounded, stairs.hard), (0.5, 0.75, 1.5, 3.0))
-    return [*shipped(make, (0.25, 0.5, 1.0, 2.0)), *stair_rivals(stairs), bounded]
+    return [*library_slopes(make, (0.125, 0.25, 0.5, 1.0, 2.0)), *stair_rivals(stairs), bounded]
 
 
 def stair_rivals(stairs: Stairs) -> list[Slope]:
@@ -303,7 +308,7 @@ def hardmax_slopes() -> list[Slope]:
     warmer = (*temperatures, 4.0)
     return [
         Slope('"softmax"', lambda setting: layers.Hardmax(temperature=setting), temperatures, True, 1.0),
-        Slope('"straight_through"', lambda _: layers.Hardmax(slope="straight_through"), shipped=True),
+        rival("straight through", lambda x, setting, layer: straight_through(hard(x), x), hard),
         rival("softmax ever colder", colder_softmax, hard, (0.1, 0.25, 0.5)),
         rival("drawn, slope of softmax", drawn_softmax, hard, temperatures),
         rival("Gumbel-softmax", gumbel_softmax, hard, temperatures),
@@ -318,6 +323,10 @@ def hardmax_slopes() -> list[Slope]:
 def sharper(train: Callable[..., Any]) -> Callable[..., Any]:
     # Noise is made for scores that can grow; behind batch normalization they cannot.
     return lambda x, temperature, layer: train(4 * x, temperature, layer)
+
+
+def identity(x: Any, setting: None, layer: InTraining) -> Any:
+    return straight_through(activations.hardmax(x), x)
 
 
 def colder_softmax(x: Any, last: float, layer: InTraining) -> Any:
@@ -362,7 +371,7 @@ def part_named(name: str, *, small: bool) -> Part:
     """Gives a part; `small`: on scikit-learn's digits, which need no folder."""
     tanh, softmax = rival("tanh, no code", plain_tanh, ops.tanh), Slope("softmax, no code", lambda _: SoftChoice())
     if name == "staircase":
-        stairs = layers.Staircase(LEVELS)
+        stairs = activations.staircase(LEVELS)
         soft = rival("tanh, rounded at test", plain_tanh, lambda x: stairs(ops.tanh(x)))
         return Part(
             four_level_rows(small), level_network, wrong_cells, 40, (0.01, 0.03, 0.06), staircase_slopes(), soft
@@ -577,7 +586,8 @@ def measure_part(name: str, results: Callable[[], ResultsFile], *, smoke: bool) 
     part = part_named(name, small=smoke or not os.environ.get(FOLDER_VARIABLE))
     epochs = 1 if smoke else part.epochs
     clock = Trainer(part, part.soft, part.soft.settings[0], epochs=epochs)
-    for slope in [*part.slopes, part.soft]:
+    slopes = part.slopes[:3] if smoke and name == "gate" else part.slopes  # hardmax has run them all
+    for slope in [*slopes, part.soft]:
         if results().has(part=name, slope=slope.name):
             continue
         start = time.perf_counter()
@@ -593,7 +603,7 @@ def measure_part(name: str, results: Callable[[], ResultsFile], *, smoke: bool) 
 
 
 def measure_slope(part: Part, slope: Slope, clock: Trainer, *, epochs: int, smoke: bool) -> dict[str, Any]:
-    """Chooses setting and rate on validation rows, then measures on test rows; the library's own setting, too."""
+    """Chooses setting and rate on validation rows, then measures on test rows; width or temperature 1, too."""
     settings, rates = (slope.settings[:1], part.rates[:1]) if smoke else (slope.settings, part.rates)
     trainers = {setting: Trainer(part, slope, setting, epochs=epochs) for setting in settings}
     validation = {
@@ -612,8 +622,8 @@ def measure_slope(part: Part, slope: Slope, clock: Trainer, *, epochs: int, smok
 
     chosen = min(settings, key=lambda setting: np.mean(validation[setting][best_rate(setting)]))
     row = {**tested(chosen), "step_ratios": step_ratios(trainers[chosen], clock, pairs=1 if smoke else 11)}
-    if slope.default is not None and slope.default != chosen and not smoke:
-        row["by_default"] = tested(slope.default)
+    if slope.also not in (None, chosen) and not smoke:
+        row["also"] = tested(slope.also)
     return row | {"validation": {str(setting): by_rate for setting, by_rate in validation.items()}}
 
 
@@ -651,8 +661,9 @@ def table(results: dict[str, Any]) -> str:
 
 def ranked(rows: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
     """Gives a part's rows, best first, each with `mean`, `behind` the best, `interval` of that and `tied`."""
-    mine = [{**row, "by_default": None} for row in rows if row["part"] == part]
-    mine += [{**row, **row["by_default"]} for row in rows if row["part"] == part and row.get("by_default")]
+    mine = [
+        row | row.get(key, {}) for row in rows if row["part"] == part for key in ("", "also") if not key or key in row
+    ]
     for row in mine:
         row["mean"] = float(np.mean(row["test"]))
     best = min((row for row in mine if row["kind"] in ("shipped", "rival")), key=lambda row: row["mean"])
@@ -672,8 +683,6 @@ def _part_table(rows: list[dict[str, Any]], title: str, unit: str) -> str:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     name = {"shipped": f"`{row['slope']}`", "rival": row["slope"]}.get(row["kind"], f"*{row['slope']}*")
     setting = "–" if row["setting"] is None else f"{row['setting']:g}"
-    if row["kind"] == "shipped" and row["setting"] == 1:
-        setting += ", the default"
     figure = f"{row['mean']:.2f} ± {np.std(row['test'], ddof=1):.2f}"
     behind = f"{row['behind']:.2f} ± {row['interval']:.2f}" if row["behind"] else "best"
     step = f"{np.median(row['step_ratios']):.2f}" if "step_ratios" in row else ""

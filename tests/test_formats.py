@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import codeword as cw
 from codeword.code_kinds import Bits, Floats, Scalars
+from codeword.estimators.gate_parts import gate_parts_of
 from codeword.estimators.model_parts import parts_of
 from codeword.estimators.rating_parts import rating_parts_of
 from codeword.packing import pack
@@ -99,3 +100,15 @@ def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: d
     for name in arrays:
         documented = re.sub(r"/\d{3}/.*", "/<number>", name)
         assert documented in section, name
+
+
+def test_a_choice_of_a_gate_is_worked_out_without_codeword(names: dict[str, Any]) -> None:
+    gate = cw.load(GOLDEN / "gate.codeword")
+    config, arrays = gate_parts_of(gate)
+    rows = np.random.default_rng(0).normal(size=(50, gate.n_features_in_)) * 3
+    assert [names["choice"](config, arrays, row) for row in rows] == gate.choose(rows).tolist()
+    section = DOCUMENT[DOCUMENT.index("## 5.") : DOCUMENT.index("## 6.")]
+    for entry in (*config, *config["parameters"], *config["classes"]):
+        assert f"`{entry}`" in section, entry
+    for name in (*arrays, "target_scale", "probe/rows", "probe/answers"):
+        assert re.sub(r"/\d{3}/", "/<number>/", name) in section, name

@@ -66,8 +66,6 @@ def test_a_model_of_ratings_gives_the_same_answers(folder: Path) -> None:
 
 
 def test_a_gate_chooses_the_same_experts(folder: Path) -> None:
-    if not (folder / "gate.codeword").is_file():
-        pytest.skip("not written yet: python tests/golden/make.py gate")
     gate = cw.load(folder / "gate.codeword").set_params(verbose=0)
     with np.load(folder / "gate.npz") as stored:
         assert len(np.unique(stored["choices"])) == gate.num_experts_

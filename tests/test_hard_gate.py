@@ -170,16 +170,6 @@ def test_it_learns_whom_to_ask_in_three_sectors(of_sectors: HardGateClassifier) 
     assert held_out["gate"] < 0.1 < 0.25 < held_out["best_expert"]
 
 
-def test_it_learns_whom_to_ask_from_probabilities_too() -> None:
-    x, y, answers, third = sectors(900, seed=0)
-    gate = quick(hidden=(16,), epochs=60).fit(x, y, outputs=np.eye(2)[answers])
-    x, y, answers, third = sectors(1000, seed=1)
-    assert (gate.choose(x) == third).mean() > 0.93
-    probabilities = gate.predict_proba(x, outputs=np.eye(2)[answers])
-    np.testing.assert_array_equal(probabilities, np.eye(2)[answers[np.arange(1000), gate.choose(x)]])
-    np.testing.assert_array_equal(gate.predict(x, outputs=np.eye(2)[answers]), probabilities.argmax(axis=1))
-
-
 def test_it_learns_which_of_two_experts_knows_a_half_of_the_plane() -> None:
     random = np.random.default_rng(0)
     x, y = random.normal(size=(600, 2)), random.integers(0, 2, 600)
@@ -306,8 +296,11 @@ def test_a_classifier_costs_1_where_it_errs_however_sure_it_is(by_first_column: 
     errors = np.stack([expert.predict(X) != Y for expert in experts], axis=1)
     np.testing.assert_array_equal(by_first_column.costs, errors)
     probabilities = np.stack([expert.predict_proba(X) for expert in experts], axis=1)
-    routed().fit(X, Y, outputs=probabilities)
+    gate = routed().fit(X, Y, outputs=probabilities)
     np.testing.assert_array_equal(by_first_column.costs, errors)
+    own = probabilities[np.arange(60), gate.choose(X)]
+    np.testing.assert_array_equal(gate.predict_proba(X, outputs=probabilities), own)
+    np.testing.assert_array_equal(gate.predict(X, outputs=probabilities), own.argmax(axis=1))
 
 
 def test_a_regressor_costs_its_squared_error_in_spreads_of_the_answers(by_first_column: Seen) -> None:
@@ -348,14 +341,6 @@ def test_an_expert_that_knows_its_rows_by_heart_fools_no_gate() -> None:
     gate = quick([KNeighborsClassifier(1), LinearSVC()], epochs=5).fit(x[:250], y[:250])
     assert gate.experts_[0].score(x[:250], y[:250]) == 1
     assert gate.usage_[1] > 0.9
-    assert gate.score(x[250:], y[250:]) > gate.experts_[1].score(x[250:], y[250:]) - 0.03
-
-
-def test_an_expert_that_is_too_sure_does_not_beat_a_better_one() -> None:
-    random = np.random.default_rng(0)
-    x = random.normal(size=(500, 2))
-    y = np.where(random.random(500) < 0.3, x[:, 0] < 0, x[:, 0] > 0)
-    gate = quick([KNeighborsClassifier(1), LogisticRegression()], epochs=5).fit(x[:250], y[:250])
     assert gate.score(x[250:], y[250:]) > gate.experts_[1].score(x[250:], y[250:]) - 0.03
 
 
@@ -537,13 +522,11 @@ def test_one_feature_few_rows_and_one_row() -> None:
     assert quick().fit(X[:1], ["a"], outputs=[["a", "a"]]).predict(X[:1], outputs=[["a", "a"]]) == ["a"]
 
 
-@pytest.mark.parametrize("outputs", [[Y, Y, Y], [1 - Y, 1 - Y, 1 - Y]], ids=["right", "wrong"])
-def test_experts_that_are_all_alike(outputs: list[np.ndarray]) -> None:
-    outputs = np.stack(outputs, axis=1)
-    gate = quick(epochs=2).fit(X, Y, outputs=outputs)
-    right = gate.predict(X, outputs=outputs) == Y
-    assert right.all() if (outputs[:, 0] == Y).all() else not right.any()
-    assert gate.usage_.sum() == pytest.approx(1)
+def test_experts_that_are_all_alike() -> None:
+    for outputs in (np.stack([Y, Y, Y], axis=1), np.stack([1 - Y, 1 - Y, 1 - Y], axis=1)):
+        gate = quick(epochs=2).fit(X, Y, outputs=outputs)
+        np.testing.assert_array_equal(gate.predict(X, outputs=outputs), outputs[:, 0])
+        assert gate.usage_.sum() == pytest.approx(1)
 
 
 # What experts may be
@@ -626,20 +609,10 @@ def test_settings_changed_after_fit_do_not_change_the_gate(by_first_column: Seen
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(gate)).choose(X), gate.choose(X))
 
 
-def test_same_seed_gives_the_same_choices_and_leaves_the_users_random_numbers_alone() -> None:
-    np.random.seed(5)
-    expected = np.random.random()
-    np.random.seed(5)
-    first = quick(seed=3).fit(X, Y, outputs=RIGHT_AND_WRONG)
-    assert np.random.random() == expected
-    second = quick(seed=3).fit(X, Y, outputs=RIGHT_AND_WRONG)
-    assert first.fingerprint_ == second.fingerprint_
-    np.testing.assert_array_equal(first.choose(X), second.choose(X))
-
-
 def test_settings_of_numpy_work_and_nothing_is_shown_without_verbose(capfd: pytest.CaptureFixture[str]) -> None:
     settings = {"cv": np.int64(3), "balance": np.float32(0.1), "seed": np.uint32(3), "epochs": np.int64(1)}
     settings |= {"batch_size": np.int64(8), "learning_rate": np.float64(0.01), "weight_decay": np.array([0.1, 0.2])}
+    settings |= {"hidden": np.array([4])}
     assert quick(two(), **settings).fit(X, Y).score(X, Y) > 0.8
     assert capfd.readouterr() == ("", "")
 

@@ -25,7 +25,7 @@ def test_bad_slopes_and_widths_are_refused(make: Any) -> None:
 
 
 def test_bad_settings_of_hardmax_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"`slope` of hardmax must be .*Received: 'tanh'"):
+    with pytest.raises(ParameterError, match=r"`slope` of Hardmax must be .*Received: 'tanh'"):
         layers.Hardmax(slope="tanh")
     for temperature in (0, 1e-50, True, "1"):
         with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {temperature!r}"):

@@ -22,7 +22,7 @@ register = keras.saving.register_keras_serializable(package="codeword")
 
 
 @register
-def sign(x: Any, slope: str = "window", width: float = 1.0) -> Any:
+def sign(x: Any, slope: str = "tanh", width: float = 1.0) -> Any:
     """Turns every number into its sign, -1 or +1; zero counts as positive, so that each is exactly one bit.
 
     Gradient:
@@ -30,7 +30,7 @@ def sign(x: Any, slope: str = "window", width: float = 1.0) -> Any:
 
     Args:
         x: Float tensor of any shape.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of `x`: how far from zero an input may lie and still learn.
 
     Returns:
@@ -44,7 +44,7 @@ def sign(x: Any, slope: str = "window", width: float = 1.0) -> Any:
 
 
 @register
-def step(x: Any, threshold: float = 0.0, slope: str = "window", width: float = 1.0) -> Any:
+def step(x: Any, threshold: float = 0.0, slope: str = "tanh", width: float = 1.0) -> Any:
     """Gives 1 where `x` is above the threshold, else 0.
 
     Gradient:
@@ -53,7 +53,7 @@ def step(x: Any, threshold: float = 0.0, slope: str = "window", width: float = 1
     Args:
         x: Float tensor of any shape.
         threshold: Float, in units of `x`.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of `x`.
 
     Returns:
@@ -68,16 +68,15 @@ def step(x: Any, threshold: float = 0.0, slope: str = "window", width: float = 1
 
 
 @register
-def hardmax(x: Any, axis: int = -1, slope: str = "softmax", temperature: float = 1.0) -> Any:
+def hardmax(x: Any, axis: int = -1, temperature: float = 1.0) -> Any:
     """Gives the one-hot of the maximum; among equals the first wins.
 
     Gradient:
-        "softmax": that of `softmax(x / temperature)` along `axis`. "straight_through": 1.
+        That of `softmax(x / temperature)` along `axis`.
 
     Args:
         x: Float tensor of any rank above 0: scores, any range.
         axis: Axis of the choice.
-        slope: "softmax" or "straight_through".
         temperature: Positive float, in units of `x`, for the softmax.
 
     Returns:
@@ -90,12 +89,12 @@ def hardmax(x: Any, axis: int = -1, slope: str = "softmax", temperature: float =
     Source:
         Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2, without the noise.
     """
-    check_hardmax(slope, temperature)
-    return choice(x, axis, slope, temperature)
+    check_temperature("temperature", temperature)
+    return choice(x, axis, "softmax", temperature)
 
 
 @register
-def threshold(x: Any, value: float = 0.0, slope: str = "window", width: float = 1.0) -> Any:
+def threshold(x: Any, value: float = 0.0, slope: str = "tanh", width: float = 1.0) -> Any:
     """Keeps every number from `value` on, and gives 0 for what is below.
 
     Gradient:
@@ -104,7 +103,7 @@ def threshold(x: Any, value: float = 0.0, slope: str = "window", width: float = 
     Args:
         x: Float tensor of any shape.
         value: Float, in units of `x`.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of `x`.
 
     Returns:
@@ -134,7 +133,7 @@ def staircase(
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
         edges: "midpoint" (the nearest level wins), "floor", or the edges themselves; see `Levels`.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of the input: how far outside the edges an input may lie and still learn.
 
     Returns:
@@ -186,13 +185,6 @@ class StaircaseActivation:
         return cls(**config)
 
 
-def check_hardmax(slope: str, temperature: float, slopes: Sequence[str] = ("softmax", "straight_through")) -> None:
-    """Refuses a slope that is not among `slopes`, and a temperature that is not positive."""
-    if slope not in slopes:
-        raise ParameterError(f"`slope` of hardmax must be one of {', '.join(slopes)}. Received: {slope!r}.")
-    check_temperature("temperature", temperature)
-
-
 def check_temperature(name: str, value: float) -> None:
     """Refuses a temperature that is not positive, or that float32 does not have."""
     smallest, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -214,7 +206,7 @@ def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None
     Args:
         x: Float tensor of any rank above 0: scores, any range.
         axis: Axis of the choice.
-        slope: "softmax" (with noise it is Gumbel-softmax), "reinmax" or "straight_through".
+        slope: "softmax" (with noise it is Gumbel-softmax) or "reinmax".
         temperature: Positive number, or tensor of one.
         noise: Tensor like `x`, added to the scores before the choice; None for none.
 
@@ -232,12 +224,7 @@ def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None
     # By `wide`, because infinity wins over the largest number.
     hard = ops.one_hot(index_of_maximum(wide + noise, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
     hard = ops.where(ops.any(ops.isnan(wide), axis=axis, keepdims=True), np.nan, hard)
-    if slope == "straight_through":
-        soft = scores
-    elif slope == "reinmax":
-        soft = _reinmax(hard, scores, temperature, axis)
-    else:
-        soft = _softmax(noisy, temperature, axis)
+    soft = _reinmax(hard, scores, temperature, axis) if slope == "reinmax" else _softmax(noisy, temperature, axis)
     return ops.cast(surrogates.straight_through(hard, soft), x.dtype)
 
 

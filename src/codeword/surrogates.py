@@ -11,6 +11,7 @@ common ones are not: `hard + soft - stop_gradient(soft)` left 14-23 % of one-hot
 `soft + stop_gradient(hard - soft)` all of them in bfloat16 under `jax.jit`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from codeword.backend import keras
@@ -18,7 +19,7 @@ from codeword.errors import ParameterError
 
 ops = keras.ops
 
-SLOPES = ("straight_through", "window", "tanh", "sigmoid")
+SLOPES = ("straight_through", "window", "tanh")
 
 
 def with_slope(hard: Any, x: Any, slope: Any) -> Any:
@@ -62,11 +63,11 @@ def slope_of(distance: Any, slope: str, width: float) -> Any:
     "straight_through"    1
     "window"              1 where u <= 1, else 0
     "tanh"                1 - tanh(u)^2
-    "sigmoid"             4 s(u) (1 - s(u)) with the logistic s
     ====================  ==========================================
 
-    All are 1 on the step itself. A function of many steps, such as a staircase, has distance 0 from its first to its
-    last edge: there it rises by one in one on average, and outside it saturates.
+    All are 1 on the step itself. The derivative of a logistic function of u is that of tanh at half of u, so it needs
+    no name of its own. A function of many steps, such as a staircase, has distance 0 from its first to its last edge:
+    there it rises by one in one on average, and outside it saturates.
 
     Args:
         distance: Float tensor, >= 0, in units of the input.
@@ -85,14 +86,12 @@ def slope_of(distance: Any, slope: str, width: float) -> Any:
     u = distance / width
     if slope == "window":
         return ops.cast(u <= 1, distance.dtype)
-    if slope == "tanh":
-        return 1 - ops.square(ops.tanh(u))
-    return 1 - ops.square(ops.tanh(u / 2))  # = 4 s(u) (1 - s(u))
+    return 1 - ops.square(ops.tanh(u))
 
 
-def check_slope(slope: str, width: float) -> None:
-    """Refuses a slope that does not exist, and a width that is not positive."""
-    if slope not in SLOPES:
-        raise ParameterError(f"`slope` must be one of {', '.join(SLOPES)}. Received: {slope!r}.")
+def check_slope(slope: str, width: float, slopes: Sequence[str] = SLOPES) -> None:
+    """Refuses a slope that is not among `slopes`, and a width that is not positive."""
+    if slope not in slopes:
+        raise ParameterError(f"`slope` must be one of {', '.join(slopes)}. Received: {slope!r}.")
     if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < float("inf"):
         raise ParameterError(f"`width` must be a positive number, in units of the input. Received: {width!r}.")

@@ -18,12 +18,12 @@ from .tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor, ways_
 
 ops = keras.ops
 
-STAIR_SLOPES = ("straight_through", "window", "tanh", "sigmoid")
+STAIR_SLOPES = ("straight_through", "window", "tanh")
 LARGEST = float(np.finfo(np.float16).max)
 UNEQUAL = [-3.0, -0.1, 0.2, 0.3, 7.7]
 # Functions of the module that are no activations.
 OTHERS = {
-    *("check_hardmax", "check_temperature", "check_threshold"),
+    *("check_temperature", "check_threshold"),
     *("bin_index", "choice", "index_of_maximum", "representable", "widened"),
 }
 
@@ -93,7 +93,7 @@ EXAMPLES: dict[str, list[Any]] = {
         Stairs({"levels": UNEQUAL, "edges": "floor"}, UNEQUAL, [-0.1, 0.2, 0.3, 7.7]),
         Stairs({"levels": UNEQUAL, "edges": [-2.9, 0.0, 0.3, 0.31]}, UNEQUAL, [-2.9, 0.0, 0.3, 0.31]),
     ],
-    "hardmax": [Choice(), Choice({"axis": 1, "temperature": 0.25}), Choice({"slope": "straight_through"})],
+    "hardmax": [Choice(), Choice({"axis": 1, "temperature": 0.25})],
 }
 STAIRS = [(name, example) for name, examples in EXAMPLES.items() for example in examples if isinstance(example, Stairs)]
 one_of_each = pytest.mark.parametrize(("name", "example"), list(dict(STAIRS).items()), ids=list(dict(STAIRS)))
@@ -250,16 +250,13 @@ def test_hardmax_is_exact_in_every_dtype_and_scale() -> None:
 def test_hardmax_takes_the_first_among_equals_and_keeps_nan_within_its_row() -> None:
     rows = [[0.5] * 3, [0, 1, 1], [-0.0, 0.0, -0.0], [-np.inf] * 3, [2, np.inf, np.inf], [LARGEST, np.inf, 0]]
 
-    def both_slopes(x: Any) -> Any:
-        return ops.stack([activations.hardmax(x, slope=slope) for slope in ("softmax", "straight_through")])
-
     for dtype in DTYPES.values():
         x = np.array([*rows, [1, np.nan, 2], [3, 1, 2]], dtype)
-        for way, function in ways_to_run(both_slopes).items():
-            for hot in to_array(function(to_tensor(x))).astype(float):
-                assert hot[:6].argmax(axis=-1).tolist() == [0, 1, 0, 0, 1, 1], (dtype, way)
-                assert np.isnan(hot[6]).all(), (dtype, way)
-                assert hot[7].tolist() == [1, 0, 0], (dtype, way)
+        for way, function in ways_to_run(activations.hardmax).items():
+            hot = to_array(function(to_tensor(x))).astype(float)
+            assert hot[:6].argmax(axis=-1).tolist() == [0, 1, 0, 0, 1, 1], (dtype, way)
+            assert np.isnan(hot[6]).all(), (dtype, way)
+            assert hot[7].tolist() == [1, 0, 0], (dtype, way)
 
 
 def test_hardmax_learns_as_a_softmax() -> None:
@@ -272,21 +269,17 @@ def test_hardmax_learns_as_a_softmax() -> None:
     for (axis, temperature), part, weight, got in zip(chosen, x, weights, slopes, strict=True):
         expected = softmax_gradient(part, weight, axis, temperature)
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=f"{axis} {temperature}")
-    straight = gradient(activation("hardmax", {"slope": "straight_through"}), x, weights)
-    np.testing.assert_array_equal(straight, weights)
 
 
 def test_hardmax_learns_by_finite_numbers_at_tiny_temperatures_and_infinities() -> None:
     smallest = float(np.finfo(np.float32).tiny)
-    settings = [{"temperature": smallest}, {"temperature": 1e-30}, {"temperature": 1.0}, {"slope": "straight_through"}]
+    settings = [{"temperature": smallest}, {"temperature": 1e-30}, {"temperature": 1.0}]
     function = side_by_side([activation("hardmax", chosen) for chosen in settings])
     for dtype in DTYPES.values():
         x = np.array([[[1, 2, 3], [5, 5, -5], [np.inf, 1, -np.inf], [3e4, -3e4, 1e-3]]] * len(settings), dtype)
         assert_same_bits(quick(function)(to_tensor(x)), one_hot_of_first_maximum(x, -1))
         # Equal weights have no preference: a softmax then gives no gradient, not even on a tie.
-        *soft, straight = gradient(function, x, 0.5).astype(np.float64)
-        np.testing.assert_allclose(soft, 0, atol=1e-6, err_msg=str(dtype))
-        np.testing.assert_array_equal(straight, np.where(np.isinf(x[0].astype(np.float64)), 0, 0.5))
+        np.testing.assert_allclose(gradient(function, x, 0.5).astype(np.float64), 0, atol=1e-6, err_msg=str(dtype))
 
 
 def test_dense_layers_with_every_activation_survive_saving(tmp_path: Any) -> None:

@@ -16,8 +16,8 @@ from codeword.errors import ParameterError
 from .gradients import gradient, slope_formula, softmax_gradient
 from .tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor, ways_to_run
 
-STAIR_SLOPES = ("straight_through", "window", "tanh", "sigmoid")
-CHOICE_SLOPES = ("softmax", "gumbel", "reinmax", "straight_through")
+STAIR_SLOPES = ("straight_through", "window", "tanh")
+CHOICE_SLOPES = ("softmax", "gumbel", "reinmax")
 UNEQUAL = [-3.0, -0.1, 0.2, 0.3, 7.7]
 NUM_ROWS = 10_000
 FLOAT32 = DTYPES["float32"]
@@ -128,7 +128,7 @@ class Choice:
 
     def slope_formula(self, x: np.ndarray, weights: np.ndarray, slope: str, _: float) -> np.ndarray:
         temperature = self.settings.get("temperature", 1.0)
-        return weights if slope == "straight_through" else softmax_gradient(x, weights, self.axis, temperature)
+        return softmax_gradient(x, weights, self.axis, temperature)
 
     def inputs(self, dtype: np.dtype = FLOAT32) -> np.ndarray:
         """Gives rows of several scales, led by ties, neighbors, zeros of both signs and infinities."""
@@ -150,7 +150,11 @@ def scalars(steps: int, minimum: float, maximum: float) -> tuple[np.ndarray, np.
 EXAMPLES: dict[str, list[Any]] = {
     "SignBits": [Stairs({}, [([-1, 1], [0])])],
     "Staircase": [
-        Stairs({"levels": [0, 0.25, 0.5, 0.75]}, [([0, 0.25, 0.5, 0.75], [0.125, 0.375, 0.625])]),
+        Stairs(
+            {"levels": [0, 0.25, 0.5, 0.75]},
+            [([0, 0.25, 0.5, 0.75], [0.125, 0.375, 0.625])],
+            slopes=("drawn", *STAIR_SLOPES),
+        ),
         Stairs({"levels": UNEQUAL, "edges": "floor"}, [(UNEQUAL, UNEQUAL[1:])]),
         Stairs({"levels": [1, 1.001], "edges": [1.0005]}, [([1, 1.001], [1.0005])], collides_in=("bfloat16",)),
     ],

@@ -44,7 +44,8 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
     standard error; otherwise the best single expert is always chosen.
     """
     penalties = np.atleast_1d(np.asarray(gate.weight_decay, np.float32))
-    banks = [(), tuple(gate.hidden)] if len(gate.hidden) else [()]
+    hidden = tuple(int(units) for units in gate.hidden)
+    banks = [(), hidden] if hidden else [()]
     num_folds = min(NUM_FOLDS, len(rows))
     folds = np.random.default_rng(int(gate.seed)).permutation(len(rows)) % num_folds
     # Gates of one penalty stand together: one without each fold, the last with all rows.

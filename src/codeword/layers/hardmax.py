@@ -9,7 +9,7 @@ from codeword.layers.hard_layer import HardLayer
 
 ops = keras.ops
 
-SLOPES = ("softmax", "gumbel", "reinmax", "straight_through")
+SLOPES = ("softmax", "gumbel", "reinmax")
 SAMPLED = ("gumbel", "reinmax")
 
 
@@ -18,13 +18,13 @@ class Hardmax(HardLayer):
     """Gives the one-hot of the maximum along an axis; among equals the first wins.
 
     Gradient:
-        "softmax": that of `softmax(inputs / temperature)` along `axis`. "straight_through": 1. "gumbel" and "reinmax"
-        draw the choice in training, with the odds `softmax(inputs)`; "gumbel" has the gradient of a softmax of inputs
-        and noise, "reinmax" one that is exact to second order. In inference nothing is drawn.
+        "softmax": that of `softmax(inputs / temperature)` along `axis`. "gumbel" and "reinmax" draw the choice in
+        training, with the odds `softmax(inputs)`; "gumbel" has the gradient of a softmax of inputs and noise, "reinmax"
+        one that is exact to second order. In inference nothing is drawn.
 
     Args:
         axis: Axis of the choice.
-        slope: "softmax", "gumbel", "reinmax" or "straight_through".
+        slope: "softmax", "gumbel" or "reinmax".
         temperature: Positive float, in units of the input, for the softmax. "reinmax" wants about 2: at 1 two of five
             gates came to give everything to one choice.
         annealed: Whether the temperature is a variable that `callbacks.AnnealTemperature` lowers in training.
@@ -61,7 +61,9 @@ class Hardmax(HardLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        activations.check_hardmax(slope, temperature, SLOPES)
+        if slope not in SLOPES:
+            raise ParameterError(f"`slope` of Hardmax must be one of {', '.join(SLOPES)}. Received: {slope!r}.")
+        activations.check_temperature("temperature", temperature)
         if isinstance(axis, bool) or not isinstance(axis, int):
             raise ParameterError(f"`axis` must be an integer. Received: {axis!r}.")
         self.axis = axis

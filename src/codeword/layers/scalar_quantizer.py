@@ -25,8 +25,9 @@ class ScalarQuantizer(HardLayer):
     Args:
         steps: Number of values, 2 to 65536; or one number for each column of the last axis.
         minimum, maximum: Range of the values, in units of the input; what lies outside is clipped.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
-        width: Positive float, in units of the input. How far outside the range an input may lie and still learn.
+        slope: "tanh", "window" or "straight_through".
+        width: Positive float, in units of the input. How far outside the range an input may lie and still learn. None:
+            a twelfth of the range.
 
     Call arguments:
         inputs: Float tensor of shape `(..., num_scalars)`, any range.
@@ -51,8 +52,8 @@ class ScalarQuantizer(HardLayer):
         *,
         minimum: float = 0.0,
         maximum: float = 1.0,
-        slope: str = "straight_through",
-        width: float = 1.0,
+        slope: str = "tanh",
+        width: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,7 +61,7 @@ class ScalarQuantizer(HardLayer):
         self.steps = Scalars(len(steps) if several else 1, steps=steps).steps  # type: ignore[arg-type]
         if not -np.inf < minimum < maximum < np.inf:
             raise ParameterError(f"`minimum` must be below `maximum`. Received: {minimum!r} and {maximum!r}.")
-        surrogates.check_slope(slope, width)
+        surrogates.check_slope(slope, 1.0 if width is None else width)
         self.minimum = float(minimum)
         self.maximum = float(maximum)
         self.slope = slope
@@ -83,8 +84,9 @@ class ScalarQuantizer(HardLayer):
         if isinstance(self.steps, tuple):
             index = index + ops.arange(len(table), dtype="int32") * table.shape[1]
         hard = ops.take(ops.cast(ops.convert_to_tensor(table.ravel()), inputs.dtype), index)
+        width = (self.maximum - self.minimum) / 12 if self.width is None else self.width
         distance = ops.maximum(ops.maximum(self.minimum - inputs, inputs - self.maximum), 0)
-        return surrogates.with_slope(hard, inputs, surrogates.slope_of(distance, self.slope, self.width))
+        return surrogates.with_slope(hard, inputs, surrogates.slope_of(distance, self.slope, width))
 
     def symbols(self, inputs: Any) -> Any:
         return ops.cast(ops.round(self._position(inputs)), "int32")

@@ -17,10 +17,10 @@ class SignBits(HardLayer):
     rows the same code; put `BatchNormalization(center=False, scale=False)` before it.
 
     Gradient:
-        `surrogates.slope_of(|input|, slope, width)`; for the window 1 where `|input| <= width`, else 0.
+        `surrogates.slope_of(|input|, slope, width)`; for "tanh" `1 - tanh(input / width)^2`.
 
     Args:
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of the input. How far from zero an input may lie and still learn.
 
     Call arguments:
@@ -38,10 +38,11 @@ class SignBits(HardLayer):
         [[-1.0, 1.0, 1.0]]
 
     Source:
-        Hubara et al., "Binarized Neural Networks", 2016, eq. (4). Differs: the width is a parameter, there it is 1.
+        Hubara et al., "Binarized Neural Networks", 2016, eq. (4), for "window". Differs: the width is a parameter,
+        there it is 1.
     """
 
-    def __init__(self, *, slope: str = "window", width: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         surrogates.check_slope(slope, width)
         self.slope = slope

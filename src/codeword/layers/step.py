@@ -20,7 +20,7 @@ class Step(HardLayer):
 
     Args:
         threshold: Finite float, in units of the input.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of the input. How far from the threshold an input may lie and still learn.
 
     Call arguments:
@@ -38,7 +38,7 @@ class Step(HardLayer):
         [[0.0, 0.0, 1.0]]
     """
 
-    def __init__(self, threshold: float = 0.0, *, slope: str = "window", width: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, threshold: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         activations.check_threshold("threshold", threshold)
         surrogates.check_slope(slope, width)

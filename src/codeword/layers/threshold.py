@@ -16,7 +16,7 @@ class Threshold(keras.layers.Layer):
 
     Args:
         value: Finite float, in units of the input.
-        slope: "straight_through", "window", "tanh" or "sigmoid".
+        slope: "tanh", "window" or "straight_through".
         width: Positive float, in units of the input. How far below the threshold an input may lie and still learn.
 
     Call arguments:
@@ -34,7 +34,7 @@ class Threshold(keras.layers.Layer):
         [[0.0, 0.5, 0.75]]
     """
 
-    def __init__(self, value: float = 0.0, *, slope: str = "window", width: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, value: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         activations.check_threshold("value", value)
         surrogates.check_slope(slope, width)

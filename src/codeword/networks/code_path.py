@@ -56,10 +56,12 @@ def before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
 def code_layer(kind: CodeKind) -> HardLayer:
     """Makes the hard layer of a code kind; its outputs are what `kind.to_network` gives for the symbols."""
     if isinstance(kind, Bits):
-        return SignBits(slope="tanh", dtype="float32", name="code")
+        return SignBits(dtype="float32", name="code")
     if isinstance(kind, Scalars):
         steps = kind.steps if isinstance(kind.steps, tuple) else int(kind.steps)
-        return ScalarQuantizer(steps, minimum=-SCALAR_RANGE, maximum=SCALAR_RANGE, dtype="float32", name="code")
+        # Hardly any value of unit spread lies outside: with 256 steps the slope there makes no difference.
+        limits = {"minimum": -SCALAR_RANGE, "maximum": SCALAR_RANGE}
+        return ScalarQuantizer(steps, **limits, slope="straight_through", dtype="float32", name="code")
     if isinstance(kind, Choices):
         return Hardmax(dtype="float32", name="code")
     assert isinstance(kind, Floats)

@@ -77,4 +77,5 @@ class _Penalty(keras.regularizers.Regularizer):
         self._penalties = penalties
 
     def __call__(self, kernel: Any) -> Any:
-        return keras.ops.sum(self._penalties * keras.ops.sum(keras.ops.square(kernel), axis=(1, 2)))
+        penalties = keras.ops.convert_to_tensor(self._penalties)
+        return keras.ops.sum(penalties * keras.ops.sum(keras.ops.square(kernel), axis=(1, 2)))
