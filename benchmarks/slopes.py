@@ -37,6 +37,7 @@ ops = keras.ops
 
 CHOOSING_SEEDS, SEEDS = (100, 101), (0, 1, 2, 3, 4)
 BATCH = 200
+DRAWN = "rounded up or down by chance"
 LEVELS = (0.0, 0.25, 0.5, 0.75)
 SCALAR_STEPS, SCALAR_LIMIT = 4, 1.5  # four steps of a normal value lose least from about -1.5 to 1.5
 PARTS = {  # title, unit of the error
@@ -140,12 +141,12 @@ def rival(name: str, train: Callable[..., Any], hard: Any, settings: Sequence[An
     return Slope(name, partial(InTraining, train, hard), settings, **kwargs)
 
 
-def library_slopes(make: Callable[..., Layer], widths: Sequence[float]) -> list[Slope]:
+def library_slopes(make: Callable[..., Layer], widths: Sequence[float], default: float = 1.0) -> list[Slope]:
     """Gives the slopes of the library's layers; `make` takes `slope` and `width`."""
     return [
         Slope('"straight_through"', lambda _: make(slope="straight_through"), shipped=True),
-        Slope('"window"', lambda width: make(slope="window", width=width), widths, True, 1.0),
-        Slope('"tanh"', lambda width: make(slope="tanh", width=width), widths, True, 1.0),
+        Slope('"window"', lambda width: make(slope="window", width=width), widths, True, default),
+        Slope('"tanh"', lambda width: make(slope="tanh", width=width), widths, True, default),
         # 4 s(x) (1 - s(x)) with the logistic s is 1 - tanh(x / 2)^2
         Slope("sigmoid", lambda width: make(slope="tanh", width=2 * width), widths),
     ]
@@ -214,8 +215,9 @@ class Stairs(NamedTuple):
 def staircase_slopes() -> list[Slope]:
     stairs = Stairs(activations.staircase(LEVELS), LEVELS[0], 0.25, len(LEVELS))
     return [
+        Slope('"drawn"', lambda _: layers.Staircase(LEVELS), shipped=True),
         *library_slopes(partial(layers.Staircase, LEVELS), (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)),
-        *stair_rivals(stairs),
+        *(slope for slope in stair_rivals(stairs) if slope.name != DRAWN),  # which is the library's "drawn"
         rival("BinInsensitive loss, rounded at test", passed, stairs.hard, loss=cw.losses.BinInsensitive(LEVELS)),
     ]
 
@@ -224,13 +226,13 @@ def scalar_slopes() -> list[Slope]:
     make = partial(layers.ScalarQuantizer, SCALAR_STEPS, minimum=-SCALAR_LIMIT, maximum=SCALAR_LIMIT)
     stairs = Stairs(make(), -SCALAR_LIMIT, 2 * SCALAR_LIMIT / (SCALAR_STEPS - 1), SCALAR_STEPS)
     bounded = Slope("bounded by tanh, then straight through", partial(Bounded, stairs.hard), (0.5, 0.75, 1.5, 3.0))
-    return [*library_slopes(make, (0.125, 0.25, 0.5, 1.0, 2.0)), *stair_rivals(stairs), bounded]
+    return [*library_slopes(make, (0.125, 0.25, 0.5, 1.0, 2.0), SCALAR_LIMIT / 6), *stair_rivals(stairs), bounded]
 
 
 def stair_rivals(stairs: Stairs) -> list[Slope]:
     return [
         rival("a bump at every edge", partial(bumps, stairs), stairs.hard, (0.125, 0.25, 0.5, 1.0)),
-        rival("rounded up or down by chance", partial(drawn_stair, stairs), stairs.hard),
+        rival(DRAWN, partial(drawn_stair, stairs), stairs.hard),
         rival("dithered", partial(dithered, stairs), stairs.hard),
         rival("uniform noise, rounded at test", partial(uniform_noise, stairs), stairs.hard),
         rival(
@@ -323,10 +325,6 @@ def hardmax_slopes() -> list[Slope]:
 def sharper(train: Callable[..., Any]) -> Callable[..., Any]:
     # Noise is made for scores that can grow; behind batch normalization they cannot.
     return lambda x, temperature, layer: train(4 * x, temperature, layer)
-
-
-def identity(x: Any, setting: None, layer: InTraining) -> Any:
-    return straight_through(activations.hardmax(x), x)
 
 
 def colder_softmax(x: Any, last: float, layer: InTraining) -> Any:
@@ -598,12 +596,18 @@ def measure_part(name: str, results: Callable[[], ResultsFile], *, smoke: bool) 
     if name == "gate" and not results().has(part=name, kind="bound"):
         for label, error in gate_bounds(part.rows).items():
             results().add(
-                {"part": name, "slope": label, "kind": "bound", "setting": None, "test": [error] * len(SEEDS)}
+                {
+                    "part": name,
+                    "slope": label,
+                    "kind": "bound",
+                    "setting": None,
+                    "test": [error] * (2 if smoke else len(SEEDS)),
+                }
             )
 
 
 def measure_slope(part: Part, slope: Slope, clock: Trainer, *, epochs: int, smoke: bool) -> dict[str, Any]:
-    """Chooses setting and rate on validation rows, then measures on test rows; width or temperature 1, too."""
+    """Chooses setting and rate on validation rows, then measures on test rows; the library's own width, too."""
     settings, rates = (slope.settings[:1], part.rates[:1]) if smoke else (slope.settings, part.rates)
     trainers = {setting: Trainer(part, slope, setting, epochs=epochs) for setting in settings}
     validation = {

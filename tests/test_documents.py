@@ -1,5 +1,7 @@
 """README and docs: their programs run, their links lead somewhere, every command and public name is told."""
 
+import importlib
+import json
 import re
 import runpy
 import sys
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 import codeword as cw
+from codeword import layers
 from codeword.backend import keras
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +71,29 @@ def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_the_table_of_slopes_is_the_measured_one_and_the_defaults_follow_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    slopes = importlib.import_module("slopes")
+    results = json.loads((ROOT / "benchmarks/results/slopes.json").read_text())
+    shown = re.search(
+        r"<!-- the table begins.*?-->(.*?)<!-- the table ends", (ROOT / "docs/slopes.md").read_text(), re.S
+    )
+    assert shown[1].strip() == slopes.table(results)
+
+    ranked = {part: slopes.ranked(results["rows"], part) for part in slopes.PARTS}
+    defaults = {
+        "sign": (layers.SignBits().slope, layers.SignBits().width),
+        "hardmax": (layers.Hardmax().slope, layers.Hardmax().temperature),
+        "gate": (layers.Hardmax().slope, layers.Hardmax().temperature),
+        "scalars": (layers.ScalarQuantizer(4).slope, 2 * slopes.SCALAR_LIMIT / 12),
+    }
+    for part, (slope, setting) in defaults.items():
+        (row,) = [row for row in ranked[part] if row["slope"] == f'"{slope}"' and row["setting"] == setting]
+        assert row["tied"], part
+    hard = [row for row in ranked["staircase"] if "at test" not in row["slope"] and row["kind"] != "soft"]
+    assert hard[0]["slope"] == f'"{layers.Staircase(4).slope}"'  # the best that is hard in training, too
 
 
 def test_every_public_name_exists_and_is_documented():

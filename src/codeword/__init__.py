@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from codeword.data_kinds import infer_data_kind as infer_data_kind
     from codeword.estimators.autoencoder import Autoencoder as Autoencoder
     from codeword.estimators.binarize import binarize as binarize
-    from codeword.estimators.hard_gate import HardGateClassifier as HardGateClassifier
-    from codeword.estimators.hard_gate import HardGateRegressor as HardGateRegressor
+    from codeword.estimators.hard_gate_classifier import HardGateClassifier as HardGateClassifier
+    from codeword.estimators.hard_gate_regressor import HardGateRegressor as HardGateRegressor
     from codeword.estimators.loading import load as load
     from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
     from codeword.search import CodeStore as CodeStore
@@ -43,7 +43,8 @@ _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "Autoencoder": "codeword.estimators.autoencoder",
-    **dict.fromkeys(("HardGateClassifier", "HardGateRegressor"), "codeword.estimators.hard_gate"),
+    "HardGateClassifier": "codeword.estimators.hard_gate_classifier",
+    "HardGateRegressor": "codeword.estimators.hard_gate_regressor",
     "binarize": "codeword.estimators.binarize",
     "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
     "load": "codeword.estimators.loading",

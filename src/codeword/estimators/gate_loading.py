@@ -11,7 +11,8 @@ from codeword.errors import CodewordError, ExpertError, ParameterError
 from codeword.estimators.gate_checks import check_gate_settings
 from codeword.estimators.gate_experts import are_fitted, check_experts, check_kinds
 from codeword.estimators.gate_parts import NUM_PROBES, PARAMETERS, check_same_experts, classes_from_config
-from codeword.estimators.hard_gate import HardGateClassifier, HardGateRegressor
+from codeword.estimators.hard_gate_classifier import HardGateClassifier
+from codeword.estimators.hard_gate_regressor import HardGateRegressor
 from codeword.model_file import model_fingerprint, refused
 from codeword.networks.gate import build_gate
 

@@ -9,7 +9,8 @@ from codeword.model_file import read_model_file
 
 if TYPE_CHECKING:
     from codeword.estimators.autoencoder import Autoencoder
-    from codeword.estimators.hard_gate import HardGateClassifier, HardGateRegressor
+    from codeword.estimators.hard_gate_classifier import HardGateClassifier
+    from codeword.estimators.hard_gate_regressor import HardGateRegressor
     from codeword.estimators.rating_autoencoder import RatingAutoencoder
 
 
