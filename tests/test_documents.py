@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4])
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -34,6 +34,8 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert namespace["ids"].shape == namespace["distances"].shape == (3, 10)
         assert namespace["distances"][0, 0] >= 0
         assert len(namespace["store"]) == 1797
+    elif number == 3:
+        assert namespace["gate"].score(namespace["x"][1500:], namespace["y"][1500:]) > 0.9
     else:
         assert namespace["model"].output_shape == (None, 64)
 
@@ -64,6 +66,21 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     assert "dead bits             []" in shown
     distances, _ = namespace["store"].search(namespace["codes"][7:8], k=10)
     assert [row[2] for row in namespace["nearest"]] == distances[0].tolist()
+
+
+def test_the_programs_of_gate_run(capsys):
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gate.md").read_text(), re.DOTALL)
+    namespace = {}
+    exec(programs[0], namespace)
+    assert float(re.search(r"right: ([\d.]+)", capsys.readouterr().out)[1]) > 0.95
+    exec(programs[1], namespace)
+    assert set(np.unique(namespace["choices"])) == {0, 1}
+    assert (namespace["choices"].sum(axis=1) == 1).all()
+    for program in programs[2:]:
+        exec(program, namespace)
+    assert namespace["gated"].output_shape == (None, 1)
+    assert namespace["gate"].score(namespace["x_test"], namespace["y_test"]) > 0.97
+    assert namespace["own"].predict(namespace["x_test"], verbose=0).sum() == len(namespace["x_test"])
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -123,6 +140,16 @@ def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch,
     assert "of the biases alone" in shown
     assert "Ada, never seen before" in shown
     assert (tmp_path / "ratings.png").exists()
+
+
+def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gate.py"])
+    runpy.run_path(str(ROOT / "examples" / "gate.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert float(re.findall(r"the gate +([\d.]+)", shown)[1]) > 0.55  # no expert alone is right in more than .34
+    assert "10,000 rows: " in shown
+    assert (tmp_path / "gate.png").exists()
 
 
 def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, capsys):

@@ -57,7 +57,7 @@ def binarize(
 
     Example:
         >>> import keras
-        >>> encoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="relu")])
+        >>> encoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="tanh")])
         >>> hasher = binarize(encoder, np.random.default_rng(0).random((100, 8)), bits=2, verbose=0)
         >>> hasher.encode(np.zeros((3, 8))).shape
         (3, 1)
