@@ -32,7 +32,7 @@ Y = (X[:, 0] + 0.3 * X[:, 1] > 0).astype(int)
 RIGHT_AND_WRONG = np.where((X[:, 1:] > 0) == [True, False], Y[:, None], 1 - Y[:, None])
 TWO_TARGETS = np.column_stack([X[:, 0] * 10, X[:, 1]])
 MANY = np.random.default_rng(1).normal(size=(700, 2)) * 3
-SMALL = {"hidden": (4,), "epochs": 3, "weight_decay": (0.001, 0.01), "verbose": 0}
+SMALL = {"hidden": (4,), "epochs": 3, "penalty": (0.001, 0.01), "verbose": 0}
 
 
 def classifiers(y: Any = Y) -> list[Any]:
@@ -185,8 +185,8 @@ def test_a_fresh_process_chooses_the_same(of_labels: HardGateClassifier, tmp_pat
         {"hidden": (9, 9)},
         {"cv": KFold(3)},
         {"cv": np.int64(4), "balance": np.float32(0.5), "seed": np.uint32(7), "hidden": np.array([3])},
-        {"weight_decay": np.array([0.5])},
-        {"weight_decay": 0.25, "epochs": np.int64(2), "batch_size": 7},
+        {"penalty": np.array([0.5])},
+        {"penalty": 0.25, "epochs": np.int64(2), "batch_size": 7},
     ],
     ids=str,
 )
@@ -426,10 +426,10 @@ HOSTILE: dict[str, Callable[[Parts], Any]] = {
     "epochs huge": config("parameters", "epochs", value=10**40),
     "batch size a fraction": config("parameters", "batch_size", value=1.5),
     "learning rate text": config("parameters", "learning_rate", value="0.1"),
-    "weight decay text": config("parameters", "weight_decay", value="0.1"),
-    "weight decay of texts": config("parameters", "weight_decay", value=["0.1"]),
-    "weight decay none": config("parameters", "weight_decay", value=[]),
-    "weight decay negative": config("parameters", "weight_decay", value=[0.1, -0.1]),
+    "weight decay text": config("parameters", "penalty", value="0.1"),
+    "weight decay of texts": config("parameters", "penalty", value=["0.1"]),
+    "weight decay none": config("parameters", "penalty", value=[]),
+    "weight decay negative": config("parameters", "penalty", value=[0.1, -0.1]),
     "seed negative": config("parameters", "seed", value=-1),
     "seed null": config("parameters", "seed", value=None),
     "features fewer": config("input_shape", value=[1]),

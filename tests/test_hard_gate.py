@@ -611,7 +611,7 @@ def test_settings_changed_after_fit_do_not_change_the_gate(by_first_column: Seen
 
 def test_settings_of_numpy_work_and_nothing_is_shown_without_verbose(capfd: pytest.CaptureFixture[str]) -> None:
     settings = {"cv": np.int64(3), "balance": np.float32(0.1), "seed": np.uint32(3), "epochs": np.int64(1)}
-    settings |= {"batch_size": np.int64(8), "learning_rate": np.float64(0.01), "weight_decay": np.array([0.1, 0.2])}
+    settings |= {"batch_size": np.int64(8), "learning_rate": np.float64(0.01), "penalty": np.array([0.1, 0.2])}
     settings |= {"hidden": np.array([4])}
     assert quick(two(), **settings).fit(X, Y).score(X, Y) > 0.8
     assert capfd.readouterr() == ("", "")
@@ -840,11 +840,11 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"learning_rate": -1}, "`learning_rate` must be .* Received: -1"),
     ({"learning_rate": float("inf")}, "Received: inf"),
     ({"learning_rate": "slow"}, "Received: 'slow'"),
-    ({"weight_decay": -0.1}, "`weight_decay` must be a number, at least 0. Received: -0.1"),
-    ({"weight_decay": (0.1, float("nan"))}, "Received: nan"),
-    ({"weight_decay": ()}, "`weight_decay` must be .* Received: "),
-    ({"weight_decay": "0.1"}, "Received: '0.1'"),
-    ({"weight_decay": None}, "Received: None"),
+    ({"penalty": -0.1}, "`penalty` must be a number, at least 0. Received: -0.1"),
+    ({"penalty": (0.1, float("nan"))}, "Received: nan"),
+    ({"penalty": ()}, "`penalty` must be .* Received: "),
+    ({"penalty": "0.1"}, "Received: '0.1'"),
+    ({"penalty": None}, "Received: None"),
     ({"seed": -1}, "`seed` must be .* Received: -1"),
     ({"seed": 2**32}, "Received: 4294967296"),
     ({"seed": None}, "Received: None"),

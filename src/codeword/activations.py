@@ -188,7 +188,11 @@ class StaircaseActivation:
 def check_temperature(name: str, value: float) -> None:
     """Refuses a temperature that is not positive, or that float32 does not have."""
     smallest, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not smallest <= value <= largest:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.integer | np.floating)
+        or not smallest <= value <= largest
+    ):
         raise ParameterError(
             f"`{name}` must be a positive number, in units of the scores, from 1.2e-38 to 3.4e38. Received: {value!r}."
         )
@@ -196,7 +200,11 @@ def check_temperature(name: str, value: float) -> None:
 
 def check_threshold(name: str, value: float) -> None:
     """Refuses a threshold that is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -np.inf < value < np.inf:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.integer | np.floating)
+        or not -np.inf < value < np.inf
+    ):
         raise ParameterError(f"`{name}` must be a finite number, in units of the input. Received: {value!r}.")
 
 

@@ -29,7 +29,7 @@ class AnnealTemperature(keras.callbacks.Callback):
         0.25
     """
 
-    def __init__(self, last: float = 0.1) -> None:
+    def __init__(self, last: float = 0.25) -> None:
         super().__init__()
         check_temperature("last", last)
         self.last = last

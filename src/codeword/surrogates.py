@@ -14,6 +14,8 @@ common ones are not: `hard + soft - stop_gradient(soft)` left 14-23 % of one-hot
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from codeword.backend import keras
 from codeword.errors import ParameterError
 
@@ -93,5 +95,9 @@ def check_slope(slope: str, width: float, slopes: Sequence[str] = SLOPES) -> Non
     """Refuses a slope that is not among `slopes`, and a width that is not positive."""
     if slope not in slopes:
         raise ParameterError(f"`slope` must be one of {', '.join(slopes)}. Received: {slope!r}.")
-    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < float("inf"):
+    if (
+        isinstance(width, bool)
+        or not isinstance(width, int | float | np.integer | np.floating)
+        or not 0 < width < float("inf")
+    ):
         raise ParameterError(f"`width` must be a positive number, in units of the input. Received: {width!r}.")

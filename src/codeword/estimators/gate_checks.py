@@ -42,19 +42,14 @@ def check_gate_settings(gate: Any, outputs: Any) -> None:
     for name in ("epochs", "batch_size"):
         if getattr(gate, name) is not None:
             check_number(name, getattr(gate, name), Integral, 1)
-    penalties = gate.weight_decay if hasattr(gate.weight_decay, "__len__") else [gate.weight_decay]
+    penalties = gate.penalty if hasattr(gate.penalty, "__len__") else [gate.penalty]
     if isinstance(penalties, str) or len(penalties) == 0:
         raise ParameterError(
-            f"`weight_decay` must be a number, or several to try. Received: {gate.weight_decay!r}. Write (5e-4, 5e-3)."
+            f"`penalty` must be a number, or several to try. Received: {gate.penalty!r}. Write (5e-4, 5e-3)."
         )
     for penalty in penalties:
-        check_number("weight_decay", penalty, Real, 0)
+        check_number("penalty", penalty, Real, 0)
     check_number("learning_rate", gate.learning_rate, Real, 0)
-    several = isinstance(gate.weight_decay, Sequence | np.ndarray) and not isinstance(gate.weight_decay, str)
-    if several and len(gate.weight_decay) == 0:
-        raise ParameterError("`weight_decay` must be a number, or several to choose from. Received: none. Write 0.01.")
-    for penalty in gate.weight_decay if several else (gate.weight_decay,):
-        check_number("weight_decay", penalty, Real, 0)
     check_number("seed", gate.seed, Integral, 0, most=2**32 - 1)
     check_number("verbose", gate.verbose, Integral, 0)
 

@@ -18,7 +18,7 @@ from codeword.networks.gate import build_gate
 
 _ENTRIES = {
     *("estimator", "parameters", "input_shape", "feature_names"),
-    *("hidden", "num_experts", "output_shape", "classes"),
+    *("hidden", "num_experts", "output_shape", "held_out", "classes"),
 }
 GATES = {"HardGateClassifier": HardGateClassifier, "HardGateRegressor": HardGateRegressor}
 
@@ -66,7 +66,7 @@ def _gate_of(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
     if set(config) != _ENTRIES or not set(_typed(config["parameters"], dict)) <= set(PARAMETERS):
         raise ParameterError(f"it lacks or adds entries: {sorted(set(config) ^ _ENTRIES)}, {config.get('parameters')}")
     parameters = dict(config["parameters"])  # one that an older file lacks has its default
-    for name in ("hidden", "weight_decay"):
+    for name in ("hidden", "penalty"):
         if type(parameters.get(name)) is list:
             parameters[name] = tuple(parameters[name])
     if parameters.get("cv", ...) is None:
@@ -76,7 +76,8 @@ def _gate_of(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
     if type(gate.hidden) is not tuple:
         raise ParameterError(f"`hidden` is {gate.hidden!r}")
     _check_shapes(config)
-    gate.hidden_ = tuple(config["hidden"])
+    _check_held_out(config["held_out"])
+    gate.hidden_, gate.held_out_ = tuple(config["hidden"]), config["held_out"]
     if config["classes"] is not None:
         gate.classes_ = classes_from_config(config["classes"])
     _check_arrays(gate, config, arrays)
@@ -112,6 +113,14 @@ def _check_shapes(config: dict[str, Any]) -> None:
     names = _typed(config["feature_names"], list)
     if not all(type(name) is str for name in names) or len(names) not in (0, shape[0]):
         raise ParameterError(f"`feature_names` are not the names of {shape[0]} columns")
+
+
+def _check_held_out(figures: Any) -> None:
+    """Refuses what are not the three mean costs on held-out rows."""
+    if set(_typed(figures, dict)) != {"gate", "best_expert", "best_possible"}:
+        raise ParameterError(f"`held_out` is {figures!r}")
+    if not all(type(cost) is float and cost >= 0 for cost in figures.values()):
+        raise ParameterError(f"`held_out` is {figures!r}")
 
 
 def _typed(value: Any, kind: type) -> Any:

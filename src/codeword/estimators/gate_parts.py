@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.errors import ExpertError, ParameterError
 
-PARAMETERS = ("cv", "hidden", "balance", "epochs", "batch_size", "learning_rate", "weight_decay", "seed")
+PARAMETERS = ("cv", "hidden", "balance", "epochs", "batch_size", "learning_rate", "penalty", "seed")
 NUM_PROBES = 16
 LABELS = {  # the dtypes that labels may have, and what they are in JSON
     "U": str,
@@ -34,6 +34,7 @@ def gate_parts_of(gate: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "feature_names": [str(name) for name in getattr(gate, "feature_names_in_", [])],
         "num_experts": int(gate.num_experts_),
         "output_shape": None if gate.experts_ is not None else list(gate.output_shape_),
+        "held_out": gate.held_out_,
         "classes": _classes_to_config(gate.classes_) if hasattr(gate, "classes_") else None,
     }
     arrays = {f"statistics/{name}": array for name, array in gate.statistics_.items()}

@@ -14,7 +14,9 @@ from codeword.training.fixed_batches import in_fixed_batches
 from codeword.training.shuffled_batches import ShuffledBatches
 
 NUM_STEPS = 1_500
+BATCH_ROWS = 256
 NUM_FOLDS = 5
+LEAST_ROWS = 20  # fewer say nothing of a gate
 SHARPNESS = math.log(9)  # an expert that is right is believed nine times as much as one that is wrong
 STANDARD_ERRORS = 2.0
 
@@ -43,7 +45,7 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
     rows that it has not seen. The best is taken if its gain over the best single expert is more than twice that gain's
     standard error; otherwise the best single expert is always chosen.
     """
-    penalties = np.atleast_1d(np.asarray(gate.weight_decay, np.float32))
+    penalties = np.atleast_1d(np.asarray(gate.penalty, np.float32))
     hidden = tuple(int(units) for units in gate.hidden)
     banks = [(), hidden] if hidden else [()]
     num_folds = min(NUM_FOLDS, len(rows))
@@ -53,18 +55,19 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
     num_gates = len(banks) * len(seen)
     penalties = np.repeat(penalties, num_folds + 1) * seen.mean(axis=1, dtype=np.float32) / num_gates
     gates = build_gates(rows.shape[1], costs.shape[1], banks=banks, penalties=penalties)
+    batches = _FoldBatches(
+        rows,
+        (costs / num_gates).astype(np.float32),
+        folds=folds,
+        seen=np.tile(seen.T, len(banks)),
+        batch_size=gate.batch_size or BATCH_ROWS,
+        seed=int(gate.seed),
+    )
     history = fitting.fit(
         gates,
-        _FoldBatches(
-            rows,
-            (costs / num_gates).astype(np.float32),
-            folds=folds,
-            seen=np.tile(seen.T, len(banks)),
-            batch_size=gate.batch_size or 128,
-            seed=int(gate.seed),
-        ),
+        batches,
         loss=ChosenCost(SHARPNESS * num_gates, gate.balance / num_gates),
-        epochs=gate.epochs or max(10, math.ceil(NUM_STEPS * (gate.batch_size or 128) / len(rows))),
+        epochs=gate.epochs or max(10, math.ceil(NUM_STEPS / len(batches))),
         learning_rate=gate.learning_rate,
         callbacks=[EpochBar("gate")] if gate.verbose == 1 else [],
         verbose=0 if gate.verbose == 1 else gate.verbose,
@@ -118,11 +121,11 @@ def _best(
     every = np.arange(num_rows)
     alone = costs[:, costs.mean(axis=0).argmin()]
     best, most, cost = None, 0.0, alone.mean()
-    for candidate in candidates:
+    for candidate in candidates if num_rows >= LEAST_ROWS else ():
         gains = alone - costs[every, candidate.chosen]
         shares = np.bincount(candidate.chosen, minlength=num_experts) / num_rows
         spared = balance * num_experts * (1 - np.square(shares).sum())  # of what one expert for all would cost
-        sure = gains.mean() + spared - STANDARD_ERRORS * gains.std() / math.sqrt(num_rows)
+        sure = gains.mean() + spared - STANDARD_ERRORS * gains.std(ddof=1) / math.sqrt(num_rows)
         if sure > most:
             best, most, cost = candidate, sure, costs[every, candidate.chosen].mean()
     figures = {"gate": cost, "best_expert": alone.mean(), "best_possible": costs.min(axis=1).mean()}

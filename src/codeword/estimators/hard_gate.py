@@ -42,8 +42,8 @@ class HardGate(BaseEstimator):
         balance: float = 0.0,
         epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 0.02,
-        weight_decay: Any = (5e-6, 5e-4, 5e-3),
+        learning_rate: float = 0.03,
+        penalty: Any = (5e-6, 5e-4, 5e-3),
         seed: int = 0,
         verbose: int = 1,
     ) -> None:
@@ -54,7 +54,7 @@ class HardGate(BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.penalty = penalty
         self.seed = seed
         self.verbose = verbose
 
@@ -208,7 +208,8 @@ class HardGate(BaseEstimator):
         x, merged = _as_asked(X, rows), None
         for number in np.unique(chosen):
             where = np.flatnonzero(chosen == number)
-            answers = self._ask(self.experts_[number], int(number), method, rows_of(x, where))
+            own = x if len(where) == len(rows) else rows_of(x, where)
+            answers = self._ask(self.experts_[number], int(number), method, own)
             if merged is None:
                 merged = np.empty((len(rows), *answers.shape[1:]), answers.dtype)
             if answers.shape[1:] != merged.shape[1:]:

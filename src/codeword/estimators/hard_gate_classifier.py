@@ -34,9 +34,9 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         balance: At least 0, in units of the cost (1 is an error); more of it keeps one expert from taking all rows.
         epochs: Passes over the rows. None: as many as 1,500 steps take, and at least 10.
         batch_size: Rows a step. None: 128.
-        learning_rate: AdamW's highest rate; it falls to 0 along a half cosine.
-        weight_decay: What the sum of the squares of the gate's weights costs, in units of the cost; of several numbers
-            the one that held-out rows confirm.
+        learning_rate: Adam's highest rate; it rises for a moment, then falls to 0 along a half cosine.
+        penalty: What the sum of the squares of the gate's weights, biases aside, costs, in units of the cost; of
+            several numbers the one that held-out rows confirm.
         seed: Same seed, machine and backend: same choices.
         verbose: 0 silent, 1 progress bars, 2 a line an epoch.
 
@@ -44,8 +44,9 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         experts_: The fitted experts; None for a gate of outputs.
         classes_: Labels, ascending, `(num_classes,)`.
         usage_: Share of the training rows for which each expert is chosen, `(num_experts,)`.
-        held_out_: Mean cost on rows not seen in training: of the "gate", of the "best_expert" alone, and of the
-            "best_possible" choice. Where gate and best expert are equal, the gate always chooses that expert.
+        held_out_: Mean cost, without `balance`, on rows not seen in training: of the "gate", of the "best_expert"
+            alone, and of the "best_possible" choice. Where gate and best expert are equal, the gate always chooses that
+            expert. Not in a saved gate.
         model_: Keras model from rows, standardized and within 5, to one-hots; open. hidden_: its layers.
         history_: Cost by epoch, of all gates that were tried.
 
@@ -59,11 +60,10 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         ((3,), True)
     """
 
+    @available_if(_all_give_probabilities)
     def predict_proba(self, X: Any, *, outputs: Any = None) -> NDArray[np.float64]:
         """Gives the chosen expert's probabilities of the classes, `(n, num_classes)`; 0 for those it does not know."""
         return self._answers(X, "predict_proba", outputs)
-
-    predict_proba = available_if(_all_give_probabilities)(predict_proba)
 
     def _learn_targets(self, y: Any, num_rows: int) -> NDArray[np.intp]:
         labels = check_labels(y, num_rows)

@@ -22,7 +22,7 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
 
     Args:
         experts: At least two regressors, all fitted or none; None if `outputs` are given in their place.
-        cv, hidden, balance, epochs, batch_size, learning_rate, weight_decay, seed, verbose: See `HardGateClassifier`.
+        cv, hidden, balance, epochs, batch_size, learning_rate, penalty, seed, verbose: See `HardGateClassifier`.
 
     Attributes:
         experts_, usage_, held_out_, model_, hidden_, history_: See `HardGateClassifier`.

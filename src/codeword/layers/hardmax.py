@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from codeword import activations
 from codeword.backend import keras
 from codeword.errors import ParameterError
@@ -25,8 +27,8 @@ class Hardmax(HardLayer):
     Args:
         axis: Axis of the choice.
         slope: "softmax", "gumbel" or "reinmax".
-        temperature: Positive float, in units of the input, for the softmax. "reinmax" wants about 2: at 1 two of five
-            gates came to give everything to one choice.
+        temperature: Positive float, in units of the input, for the softmax. "reinmax" wants 2 to 4: at 1 the gate of
+            docs/slopes.md did not train.
         annealed: Whether the temperature is a variable that `callbacks.AnnealTemperature` lowers in training.
         seed: Of the random numbers; None: from Keras' global seed.
 
@@ -64,11 +66,11 @@ class Hardmax(HardLayer):
         if slope not in SLOPES:
             raise ParameterError(f"`slope` of Hardmax must be one of {', '.join(SLOPES)}. Received: {slope!r}.")
         activations.check_temperature("temperature", temperature)
-        if isinstance(axis, bool) or not isinstance(axis, int):
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
             raise ParameterError(f"`axis` must be an integer. Received: {axis!r}.")
-        self.axis = axis
+        self.axis = int(axis)
         self.slope = slope
-        self.temperature = temperature
+        self.temperature = float(temperature)
         self.annealed = bool(annealed)
         self.seed = seed
         if slope in SAMPLED:

@@ -65,7 +65,7 @@ class ScalarQuantizer(HardLayer):
         self.minimum = float(minimum)
         self.maximum = float(maximum)
         self.slope = slope
-        self.width = width
+        self.width = None if width is None else float(width)
 
     def build(self, input_shape: Any) -> None:
         if isinstance(self.steps, tuple) and input_shape[-1] != len(self.steps):

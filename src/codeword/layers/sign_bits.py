@@ -46,7 +46,7 @@ class SignBits(HardLayer):
         super().__init__(**kwargs)
         surrogates.check_slope(slope, width)
         self.slope = slope
-        self.width = width
+        self.width = float(width)
 
     def call(self, inputs: Any) -> Any:
         return activations.sign(self.as_called(inputs), self.slope, self.width)

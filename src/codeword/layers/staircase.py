@@ -30,8 +30,9 @@ class Staircase(HardLayer):
         edges: Where one level ends and the next begins: "midpoint" (the nearest level wins), "floor" ([0, .25) is 0),
             or the `len(levels) - 1` edges themselves. A value on an edge belongs to the upper level.
         slope: "drawn", "straight_through", "window" or "tanh".
-        width: Positive float, in units of the input. How far outside the edges an input may lie and still learn.
-        seed: Of the random numbers; None: from Keras' global seed.
+        width: Positive float, in units of the input. How far outside the edges an input may lie and still learn under
+            "window" and "tanh".
+        seed: Of the random numbers of "drawn"; None: from Keras' global seed.
 
     Call arguments:
         inputs: Float tensor of any shape and range.
@@ -67,7 +68,7 @@ class Staircase(HardLayer):
         self.edges = checked_edges(self.levels, edges)
         surrogates.check_slope(slope, width, ("drawn", *surrogates.SLOPES))
         self.slope = slope
-        self.width = width
+        self.width = float(width)
         self.seed = seed
         if slope == "drawn":
             self.seed_generator = keras.random.SeedGenerator(seed)

@@ -42,9 +42,9 @@ class Step(HardLayer):
         super().__init__(**kwargs)
         activations.check_threshold("threshold", threshold)
         surrogates.check_slope(slope, width)
-        self.threshold = threshold
+        self.threshold = float(threshold)
         self.slope = slope
-        self.width = width
+        self.width = float(width)
 
     def call(self, inputs: Any) -> Any:
         return activations.step(self.as_called(inputs), self.threshold, self.slope, self.width)

@@ -38,9 +38,9 @@ class Threshold(keras.layers.Layer):
         super().__init__(**kwargs)
         activations.check_threshold("value", value)
         surrogates.check_slope(slope, width)
-        self.value = value
+        self.value = float(value)
         self.slope = slope
-        self.width = width
+        self.width = float(width)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:

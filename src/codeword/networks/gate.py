@@ -38,7 +38,7 @@ def build_gates(
 
     Args:
         banks: The hidden layers of each bank's gates.
-        penalties: What the mean of the squares of a gate's weights costs for each gate of a bank, `(num_gates,)`.
+        penalties: What the sum of the squares of a gate's kernels costs for each gate of a bank, `(num_gates,)`.
 
     Returns:
         Keras model from rows, `(batch, num_features)`, to shares, `(batch, len(banks) * num_gates, num_experts)`: how

@@ -5,7 +5,7 @@ DESlib 0.3.7 runs on scikit-learn 1.6 only, so it needs an environment of its ow
     python -m venv deslib && deslib/bin/pip install scikit-learn==1.6.1 deslib==0.3.7
     python benchmarks/gate.py --deslib-python deslib/bin/python
 
-gate.py starts this program by itself, in that environment: gate_rivals.py FOLDER reads every `*.npz` in FOLDER and
+gate.py starts this program by itself, in that environment: deslib_selectors.py FOLDER reads every `*.npz` in FOLDER and
 writes the accuracies to FOLDER/rivals.json. The experts are not fitted again: what they answer was written down, too.
 All settings are DESlib's defaults, 7 neighbors.
 """
