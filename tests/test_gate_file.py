@@ -105,6 +105,7 @@ def test_a_loaded_gate_is_the_same_gate(gate: Any, tmp_path: Path) -> None:
     assert_same_answers(loaded, gate)
     assert (loaded.num_experts_, loaded.n_features_in_) == (gate.num_experts_, gate.n_features_in_)
     np.testing.assert_array_equal(loaded.usage_, gate.usage_)
+    assert loaded.held_out_ == gate.held_out_
     assert loaded.get_params() == {**gate.get_params(), "experts": gate.experts_, "verbose": loaded.verbose}
     if gate.experts_ is not None:
         assert all(mine is own for mine, own in zip(loaded.experts_, gate.experts_, strict=True))

@@ -1038,3 +1038,16 @@ CHEAP = {"epochs": 1, "hidden": (), "cv": 2, "verbose": 0}
 )
 def test_scikit_learn_conventions(estimator: Any, check: Any, by_first_column: Seen) -> None:
     check(estimator)
+
+
+def test_training_takes_as_many_steps_as_are_promised_however_few_the_rows() -> None:
+    x, y, outputs, _ = sectors(300, 0)
+    gate = HardGateClassifier(hidden=(4,), penalty=0.001, verbose=0).fit(x, y, outputs=outputs)
+    assert len(gate.history_["loss"]) == 750  # of two batches
+
+
+def test_fewer_than_twenty_rows_say_nothing_of_a_gate() -> None:
+    x, y, outputs, _ = sectors(19, 0)
+    gate = HardGateClassifier(hidden=(4,), epochs=1, verbose=0).fit(x, y, outputs=outputs)
+    assert gate.usage_.max() == 1
+    assert gate.held_out_["gate"] == gate.held_out_["best_expert"]

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,17 @@ def test_steps_that_collide_in_the_dtype_are_refused() -> None:
 def test_hardmax_over_one_score_has_no_other_to_be_near_to() -> None:
     layer = layers.Hardmax()
     assert to_array(layer.margin(np.array([[-3.0]], np.float32))).tolist() == [np.inf]
+
+
+def test_settings_of_numpy_become_plain_numbers() -> None:
+    half = np.float32(0.5)
+    made = [
+        layers.Step(half, width=half),
+        layers.Threshold(half, width=half),
+        layers.SignBits(width=half),
+        layers.Staircase(3, width=half),
+        layers.ScalarQuantizer(4, width=half),
+        layers.Hardmax(np.int64(-1), temperature=half),
+    ]
+    for layer in made:
+        assert "0.5" in json.dumps(layer.get_config())

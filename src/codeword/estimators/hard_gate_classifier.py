@@ -33,7 +33,7 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         hidden: Units of the gate's dense layers. A linear gate is tried as well, always.
         balance: At least 0, in units of the cost (1 is an error); more of it keeps one expert from taking all rows.
         epochs: Passes over the rows. None: as many as 1,500 steps take, and at least 10.
-        batch_size: Rows a step. None: 128.
+        batch_size: Rows a step. None: 256.
         learning_rate: Adam's highest rate; it rises for a moment, then falls to 0 along a half cosine.
         penalty: What the sum of the squares of the gate's weights, biases aside, costs, in units of the cost; of
             several numbers the one that held-out rows confirm.
@@ -46,9 +46,9 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         usage_: Share of the training rows for which each expert is chosen, `(num_experts,)`.
         held_out_: Mean cost, without `balance`, on rows not seen in training: of the "gate", of the "best_expert"
             alone, and of the "best_possible" choice. Where gate and best expert are equal, the gate always chooses that
-            expert. Not in a saved gate.
+            expert.
         model_: Keras model from rows, standardized and within 5, to one-hots; open. hidden_: its layers.
-        history_: Cost by epoch, of all gates that were tried.
+        history_: Training loss by epoch, of all gates that were tried. Not in a saved gate.
 
     Example:
         >>> from sklearn.linear_model import LogisticRegression
