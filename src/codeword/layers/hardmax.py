@@ -89,10 +89,10 @@ class Hardmax(HardLayer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = self.as_called(inputs)
         temperature = self.current_temperature.value if self.annealed else self.temperature
-        if not training or self.slope not in SAMPLED:
-            slope = "softmax" if self.slope in SAMPLED else self.slope
-            return activations.choice(x, self.axis, slope, temperature)
-        return activations.choice(x, self.axis, self.slope, temperature, noise=self._gumbel_noise(x))
+        drawn = training and self.slope in SAMPLED
+        noise = self._gumbel_noise(x) if drawn else None
+        slope = "reinmax" if drawn and self.slope == "reinmax" else "softmax"
+        return activations.choice(x, self.axis, slope, temperature, noise=noise)
 
     def symbols(self, inputs: Any) -> Any:
         return activations.index_of_maximum(self.as_called(inputs), self.axis)
