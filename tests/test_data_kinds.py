@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ from codeword.data_kinds import (
     Binary,
     DataKind,
     Levels,
+    LossCall,
     Ratings,
     Real,
     UnitInterval,
     data_kind_from_config,
+    data_kind_text,
     infer_data_kind,
     parse_data_kind,
 )
+from codeword.data_kinds.python_text import python_call, python_literal
 from codeword.errors import DataError, DataTypeError, ParameterError
 from codeword.finite_numbers import as_finite_numbers
 from codeword.levels import checked_levels, level_edges
@@ -438,10 +442,124 @@ def test_the_kind_is_told_from_the_values(x: np.ndarray, kind: DataKind) -> None
     assert infer_data_kind(x) == kind
 
 
+STARS = np.array([[0, 0, 5, 0], [1, 0, 0, 0], [0, 0, 0, 3]])
+
+
+@pytest.mark.parametrize(
+    ("x", "kind"),
+    [
+        (np.tile(STARS, (5, 1)), Levels([0, 1, 3, 5])),
+        (STARS, Real()),  # too few cells to tell levels
+        (np.tile(STARS, (5, 1)) / 2.0, Levels([0, 0.5, 1.5, 2.5])),
+        (np.tile(STARS, (5, 1)) * 2, Levels([0, 2, 6, 10])),
+    ],
+)
+def test_a_table_of_mostly_zeros_is_asked_about(x: np.ndarray, kind: DataKind) -> None:
+    low, high = x[x > 0].min(), x.max()
+    with pytest.warns(UserWarning, match="ratings or counts") as caught:
+        assert infer_data_kind(x) == kind
+    (text,) = [str(warning.message) for warning in caught]
+    assert text.startswith(
+        f"`x` is 0 in 75% of its cells, else {low:g} to {high:g}: ratings or counts? It was taken for"
+    )
+    assert f"RatingAutoencoder(scale=({low:g}, {high:g})).fit(scipy.sparse.csr_array(x))" in text
+    assert 'losses.Masked("mse", missing=0)' in text
+    assert f"data={python_call(kind)}, or data=Real()" in text
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.tile(STARS, (5, 1)).reshape(5, 3, 4),  # images
+        np.tile(STARS.ravel(), 5)[:, None],  # a single column
+        np.tile(STARS.ravel(), 5),
+        np.tile(STARS != 0, (5, 1)),
+        np.tile(STARS, (5, 1)) * 3,  # up to 15
+        np.tile(STARS, (5, 1)) / 4,
+        np.tile(STARS, (5, 1)) - (STARS == 5)[0, 2] * 1,
+        np.tile([[0, 1, 5, 0]], (9, 1)),  # half are 0, not most
+        np.tile([[0, 0, 5, 0]], (9, 1)),  # one value beside 0
+        scipy.sparse.csr_array(STARS),
+    ],
+)
+def test_other_data_is_not_asked_about(x: Any) -> None:
+    infer_data_kind(x)
+
+
+def test_a_file_is_read_in_pieces(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 4, (5_000, 700)).astype(np.float32) / 4
+    np.save(tmp_path / "x.npy", x)
+    assert infer_data_kind(np.load(tmp_path / "x.npy", mmap_mode="r")) == Levels(FOUR)
+    x[-1, -1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(DataError, match=r"Received: 1 NaN and 0 infinity \(inf\), the first at index \(4999, 699\)"):
+        infer_data_kind(np.load(tmp_path / "x.npy", mmap_mode="r"))
+
+
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
 def test_no_values_tell_no_kind(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match=r"Received: shape \("):
         infer_data_kind(np.empty(shape))
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation", "loss", "output_shape"),
+    [
+        (Binary(), "linear", "keras.losses.BinaryCrossentropy(from_logits=True)", (3, 2)),
+        (UnitInterval(), "sigmoid", "keras.losses.MeanSquaredError()", (3, 2)),
+        (
+            UnitInterval("binary_crossentropy"),
+            "linear",
+            "keras.losses.BinaryCrossentropy(from_logits=True)",
+            (3, 2),
+        ),
+        (Real(), "linear", "keras.losses.MeanSquaredError()", (3, 2)),
+        (Real("mae"), "linear", "keras.losses.MeanAbsoluteError()", (3, 2)),
+        (Ratings(1, 5), "linear", 'cw.losses.Masked(loss="mse", missing=0)', (3, 2)),
+        (Ratings(0, 5), "linear", 'cw.losses.Masked(loss="mse", missing=float("nan"))', (3, 2)),
+        (Levels(3), "linear", "cw.losses.LevelCrossentropy(levels=[0, 1, 2])", (3, 2, 3)),
+        (Levels(2, loss="ordinal"), "linear", "cw.losses.OrdinalCrossentropy(levels=[0, 1])", (3, 2, 1)),
+        (
+            Levels(3, loss="bin_insensitive", edges=[0.25, 2]),
+            "linear",
+            "cw.losses.BinInsensitive(levels=[0, 1, 2], edges=[0.25, 2])",
+            (3, 2),
+        ),
+        (
+            Levels(3, loss="mse", edges="floor"),
+            "linear",
+            'cw.losses.LevelSquaredError(levels=[0, 1, 2], edges="floor")',
+            (3, 2),
+        ),
+        (Levels(3, loss="staircase"), "staircase", "keras.losses.MeanSquaredError()", (3, 2)),
+    ],
+)
+def test_the_table_says_what_the_head_is(
+    kind: DataKind, activation: str, loss: str, output_shape: tuple[int, ...]
+) -> None:
+    assert kind.activation == activation
+    assert isinstance(kind.loss_call, LossCall)
+    assert str(kind.loss_call) == loss
+    assert kind.output_shape((3, 2)) == output_shape
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1 / 3, "0.3333333333333333"),
+        (1e20, "1e+20"),
+        (3.0, "3"),
+        (-0.25, "-0.25"),
+        (float("nan"), 'float("nan")'),
+        (float("-inf"), 'float("-inf")'),
+        (("a", 1, None, True), '["a", 1, None, True]'),
+    ],
+)
+def test_plain_values_are_written_as_python(value: Any, text: str) -> None:
+    assert python_literal(value) == text
+    np.testing.assert_equal(eval(text), list(value) if isinstance(value, tuple) else value)
 
 
 def test_metrics_of_few_values_count_exact_cells_and_rows() -> None:
@@ -470,6 +588,41 @@ every_kind = st.one_of(
 @given(every_kind)
 def test_settings_survive_json(kind: DataKind) -> None:
     assert data_kind_from_config(json.loads(json.dumps(kind.to_config()))) == kind
+
+
+@settings(deadline=None)
+@given(every_kind)
+def test_a_kind_written_as_python_makes_it_again(kind: DataKind) -> None:
+    assert eval(python_call(kind)) == kind
+
+
+def test_python_leaves_out_what_is_the_default() -> None:
+    assert python_call(Levels(4)) == "Levels(4)"
+    assert python_call(Levels(FOUR, edges="floor")) == 'Levels([0, 0.25, 0.5, 0.75], edges="floor")'
+    assert python_call(Ratings(0.5, 5, step=0.5)) == "Ratings(0.5, 5, step=0.5)"
+    assert python_call(Real(spread="common")) == 'Real(spread="common")'
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Binary(), "binary"),
+        (UnitInterval(), "unit"),
+        (Real(), "real"),
+        (Real(spread="common"), "real:common"),
+        (Levels(FOUR), "levels:0,0.25,0.5,0.75"),
+        (Levels(2), "levels:0,1"),
+        (Ratings(1, 5), "ratings:1-5"),
+        (Ratings(-1, 5, 0.5), "ratings:-1-5/0.5"),
+        (Real("mae"), None),
+        (Levels(FOUR, edges="floor"), None),
+        (Levels(FOUR, loss="mse"), None),
+        (Ratings(0, 1e20), None),
+    ],
+)
+def test_a_kind_is_written_for_the_command_line_where_it_has_words(kind: DataKind, text: str | None) -> None:
+    assert data_kind_text(kind) == text
+    assert text is None or parse_data_kind(text) == kind
 
 
 @pytest.mark.parametrize(

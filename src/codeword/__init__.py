@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codeword import metrics as metrics
     from codeword import packing as packing
     from codeword import search as search
+    from codeword.advice.advise import advise as advise
     from codeword.code_kinds import Bits as Bits
     from codeword.code_kinds import Choices as Choices
     from codeword.code_kinds import Floats as Floats
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from codeword.data_kinds import Real as Real
     from codeword.data_kinds import UnitInterval as UnitInterval
     from codeword.data_kinds import infer_data_kind as infer_data_kind
+    from codeword.doctor.examine import examine as examine
     from codeword.estimators.autoencoder import Autoencoder as Autoencoder
     from codeword.estimators.binarize import binarize as binarize
     from codeword.estimators.hard_gate_classifier import HardGateClassifier as HardGateClassifier
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
+    "advise": "codeword.advice.advise",
+    "examine": "codeword.doctor.examine",
     "Autoencoder": "codeword.estimators.autoencoder",
     "HardGateClassifier": "codeword.estimators.hard_gate_classifier",
     "HardGateRegressor": "codeword.estimators.hard_gate_regressor",

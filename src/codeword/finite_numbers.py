@@ -15,6 +15,21 @@ def as_finite_numbers(x: Any) -> NDArray[Any]:
         DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
         DataError: If `x` is complex, or holds NaN, infinity or masked entries.
     """
+    array = as_numbers(x)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))
+        num_nan = int(np.isnan(array).sum())
+        refuse_not_finite(num_nan, len(where) - num_nan, tuple(int(i) for i in where[0]))
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def as_numbers(x: Any) -> NDArray[Any]:
+    """Returns `x` as an array, its values unread where it is one already, or refuses what is not numbers.
+
+    Raises:
+        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
+        DataError: If `x` is complex, or holds masked entries.
+    """
     if hasattr(x, "toarray"):
         raise DataTypeError(
             f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray(), or "
@@ -44,14 +59,16 @@ def as_finite_numbers(x: Any) -> NDArray[Any]:
         raise DataError(f"`x` must be real. Complex data not supported. Received: dtype {array.dtype}. Pass x.real.")
     if array.dtype.kind not in "fiub":
         raise DataTypeError(f"`x` must hold numbers. Received: dtype {array.dtype}. Encode them as numbers first.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))
-        num_nan = int(np.isnan(array).sum())
+    return array
+
+
+def refuse_not_finite(num_nan: int, num_infinite: int, first: tuple[int, ...] | None) -> None:
+    """Refuses data with NaN or infinity: says how many there are, and where the first is."""
+    if num_nan or num_infinite:
         raise DataError(
-            f"`x` must be finite. Received: {num_nan} NaN and {len(where) - num_nan} infinity (inf), the first at "
-            f"index {tuple(int(i) for i in where[0])}. Remove those rows or fill them in."
+            f"`x` must be finite. Received: {num_nan} NaN and {num_infinite} infinity (inf), the first at index "
+            f"{first}. Remove those rows or fill them in."
         )
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def refuse_where(wrong: NDArray[np.bool_], x: NDArray[Any], allowed: str, remedy: str) -> None:

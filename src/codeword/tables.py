@@ -37,11 +37,12 @@ def as_array(x: Any) -> Any:
     return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
 
 
-def read_array(path: str | Path) -> NDArray[Any]:
+def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
     """Reads numbers from a file.
 
     Args:
         path: `.npy` of any shape; `.csv` with or without a header, or `.parquet`: one column a number.
+        empty_as_nan: Whether an empty cell of a table is read as NaN; else it is refused.
 
     Returns:
         The array; for tables of shape `(rows, columns)`. A `.npy` file is memory-mapped, read-only.
@@ -67,11 +68,13 @@ def read_array(path: str | Path) -> NDArray[Any]:
     for name, values in columns.items():
         if len(values) == 0:
             raise DataError(f"{path} must have at least one row of numbers. Received: none. Write the file again.")
-        if np.ma.is_masked(values):
+        if np.ma.is_masked(values) and not empty_as_nan:
             row = int(np.argmax(np.ma.getmaskarray(values)))
             raise DataError(f"{path} must have no empty cell. Received: one in column {name!r}, row {row}. Fill it in.")
         if values.dtype.kind not in "fiub":
             raise DataError(f"{path} must hold numbers only. Received: text in column {name!r}. Drop the column.")
+        if np.ma.is_masked(values):
+            columns[name] = np.ma.filled(values.astype(np.float64), np.nan)
     return np.column_stack([np.asarray(values) for values in columns.values()])
 
 

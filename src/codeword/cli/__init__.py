@@ -13,6 +13,8 @@ _COMMANDS = {
     "decode": "Turn codes into rows.",
     "search": "Find the codes in a store that are nearest to queries.",
     "recommend": "Find the items that people would rate highest.",
+    "advise": "Tell from data alone which output layer and loss it needs.",
+    "examine": "Say why a Keras model does not learn what is in the data.",
 }
 
 
@@ -43,6 +45,8 @@ def main() -> None:
 
     \b
     Example:
+      codeword advise images.npy
+      codeword examine model.keras images.npy
       codeword fit images.npy --data levels:0,.25,.5,.75 --code bits:64 --output digits.codeword
       codeword encode digits.codeword images.npy codes.npy
       codeword decode digits.codeword codes.npy images-again.npy

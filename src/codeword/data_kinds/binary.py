@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.finite_numbers import as_finite_numbers, refuse_where
 
 
@@ -16,6 +16,11 @@ class Binary(DataKind):
 
     loss: str = "binary_crossentropy"
     losses: ClassVar[tuple[str, ...]] = ("binary_crossentropy",)
+    when_to_take: ClassVar[dict[str, str]] = {
+        "binary_crossentropy": "Yes or no: the output is how likely each 1 is. A sure answer that is wrong costs most."
+    }
+    meaning: ClassVar[str] = "yes or no"
+    scaling: ClassVar[str] = "None: 0 and 1 enter the network as they are."
 
     def __post_init__(self) -> None:
         self._check_loss()
@@ -27,6 +32,10 @@ class Binary(DataKind):
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.uint8]:
         return (output >= 0).astype(np.uint8)
+
+    @property
+    def loss_call(self) -> LossCall:
+        return LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True})
 
     def to_config(self) -> dict[str, Any]:
         return {"kind": "Binary", "loss": self.loss}

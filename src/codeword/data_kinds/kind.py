@@ -1,23 +1,47 @@
 """What all data kinds answer."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.data_kinds.python_text import python_literal
 from codeword.errors import ParameterError
 
 Statistics = dict[str, NDArray[np.float64]]
 
 
+class LossCall(NamedTuple):
+    """How a loss is made: the module, `keras.losses` or `codeword.losses`, the name in it, and what it is told.
+
+    Example:
+        >>> str(LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True}))
+        'keras.losses.BinaryCrossentropy(from_logits=True)'
+    """
+
+    module: str
+    name: str
+    arguments: dict[str, Any] = {}  # noqa: RUF012 - only read
+
+    def __str__(self) -> str:
+        """Gives the call as Python, `codeword` being imported as `cw`."""
+        told = ", ".join(f"{name}={python_literal(value)}" for name, value in self.arguments.items())
+        return f"{self.module.replace('codeword', 'cw')}.{self.name}({told})"
+
+
 class DataKind(ABC):
     """What all data kinds answer.
 
-    A `losses` entry names what the network is trained with; `loss` is the one that this object chose.
+    A `losses` entry names what the network is trained with; `loss` is the one that this object chose. `when_to_take`
+    says of each when it suits, `meaning` what the values are, `scaling` how they enter the network. Heads and advice
+    read this, `activation` and `loss_call`, so that they cannot drift apart.
     """
 
     losses: ClassVar[tuple[str, ...]]
+    when_to_take: ClassVar[dict[str, str]]
+    meaning: ClassVar[str]
+    scaling: ClassVar[str]
     statistic_names: ClassVar[tuple[str, ...]] = ()
     loss: str
 
@@ -62,6 +86,20 @@ class DataKind(ABC):
     def num_outputs(self) -> int:
         """Numbers that the head gives for one cell."""
         return 1
+
+    @property
+    def activation(self) -> str:
+        """The output's activation: "linear", "sigmoid" or "staircase", a staircase of `values` and `edges`."""
+        return "linear"
+
+    @property
+    @abstractmethod
+    def loss_call(self) -> LossCall:
+        """The loss between `to_network` values and the head's output."""
+
+    def output_shape(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Gives the shape of the head's output for a row: one more axis where it gives several numbers a cell."""
+        return row_shape
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import DataError, ParameterError
 from codeword.finite_numbers import as_finite_numbers, refuse_where
 from codeword.levels import checked_edges, checked_levels, level_edges
@@ -39,6 +39,17 @@ class Levels(DataKind):
     edges: str | tuple[float, ...]
     loss: str
     losses: ClassVar[tuple[str, ...]] = ("crossentropy", "ordinal", "bin_insensitive", "mse", "staircase")
+    when_to_take: ClassVar[dict[str, str]] = {
+        "crossentropy": "Most exact cells. Blind to the order: a level beside the right one costs like one far away.",
+        "ordinal": "Where a level beside the right one is a smaller mistake than one far away: grades, stars.",
+        "bin_insensitive": "One number a cell, which costs nothing while it lies in the right bin and its distance to "
+        "the bin outside.",
+        "mse": "One number a cell, rounded to a level afterwards: for comparison.",
+        "staircase": "The network's own output shall take only the levels; trained through the steps by a surrogate "
+        "slope.",
+    }
+    meaning: ClassVar[str] = "few ordered values"
+    scaling: ClassVar[str] = "None: each value enters the network as one-hot, one number for each level."
 
     def __init__(
         self, values: int | Sequence[float], *, edges: str | Sequence[float] = "midpoint", loss: str = "crossentropy"
@@ -55,6 +66,24 @@ class Levels(DataKind):
     @property
     def num_outputs(self) -> int:
         return {"crossentropy": len(self.values), "ordinal": len(self.values) - 1}.get(self.loss, 1)
+
+    @property
+    def activation(self) -> str:
+        return "staircase" if self.loss == "staircase" else "linear"
+
+    @property
+    def loss_call(self) -> LossCall:
+        by_levels, by_bins = {"levels": self.values}, {"levels": self.values, "edges": self.edges}
+        return {
+            "crossentropy": LossCall("codeword.losses", "LevelCrossentropy", by_levels),
+            "ordinal": LossCall("codeword.losses", "OrdinalCrossentropy", by_levels),
+            "bin_insensitive": LossCall("codeword.losses", "BinInsensitive", by_bins),
+            "mse": LossCall("codeword.losses", "LevelSquaredError", by_bins),
+            "staircase": LossCall("keras.losses", "MeanSquaredError"),
+        }[self.loss]
+
+    def output_shape(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*row_shape, self.num_outputs) if self.loss in ("crossentropy", "ordinal") else row_shape
 
     @property
     def table(self) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import DataError, ParameterError
 from codeword.finite_numbers import as_finite_numbers
 from codeword.levels import MAX_LEVELS, level_edges
@@ -30,6 +30,11 @@ class Ratings(DataKind):
     step: float | None = None
     loss: str = field(default="mse", init=False, repr=False)  # the only one, so that nobody is asked for it
     losses: ClassVar[tuple[str, ...]] = ("mse",)
+    when_to_take: ClassVar[dict[str, str]] = {
+        "mse": "Over what was rated only: what is missing costs nothing and teaches nothing. Its root is the RMSE."
+    }
+    meaning: ClassVar[str] = "ratings on a scale, most of them missing"
+    scaling: ClassVar[str] = "RatingAutoencoder takes off the mean and what each user and item adds to it, by itself."
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
@@ -99,6 +104,12 @@ class Ratings(DataKind):
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         error = x - y.astype(np.float64)
         return {"rmse": float(np.sqrt(np.square(error).mean())), "mae": float(np.abs(error).mean())}
+
+    @property
+    def loss_call(self) -> LossCall:
+        # In a dense table: 0 can only mean missing where the scale does not have it.
+        missing = float("nan") if self.low <= 0 <= self.high else 0
+        return LossCall("codeword.losses", "Masked", {"loss": "mse", "missing": missing})
 
     def to_config(self) -> dict[str, Any]:
         return {"kind": "Ratings", "low": self.low, "high": self.high, "step": self.step}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import ParameterError
 from codeword.finite_numbers import as_finite_numbers, refuse_where
 
@@ -24,6 +24,13 @@ class Real(DataKind):
     loss: str = "mse"
     spread: str = "each"
     losses: ClassVar[tuple[str, ...]] = ("mse", "mae")
+    when_to_take: ClassVar[dict[str, str]] = {
+        "mse": "The output aims at the mean; large errors cost most. For values without outliers.",
+        "mae": "The output aims at the median; an error counts as it is, so that single values far off do not rule. "
+        "For values with outliers.",
+    }
+    meaning: ClassVar[str] = "any finite numbers"
+    scaling: ClassVar[str] = "Each column less its mean, in units of its spread; outputs are put back the same way."
     statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
@@ -56,6 +63,10 @@ class Real(DataKind):
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
+
+    @property
+    def loss_call(self) -> LossCall:
+        return LossCall("keras.losses", {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}[self.loss])
 
     def to_config(self) -> dict[str, Any]:
         # Files from before there was a choice say nothing of it, and keep their fingerprints.

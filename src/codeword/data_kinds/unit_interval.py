@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, Statistics
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.finite_numbers import as_finite_numbers, refuse_where
 
 
@@ -20,6 +20,13 @@ class UnitInterval(DataKind):
 
     loss: str = "mse"
     losses: ClassVar[tuple[str, ...]] = ("mse", "binary_crossentropy")
+    when_to_take: ClassVar[dict[str, str]] = {
+        "mse": "The output aims at the mean; a large error costs more than many small ones. A perfect output costs 0.",
+        "binary_crossentropy": "Values that are shares or probabilities. It is also least where the output equals the "
+        "value, but not 0 there: judge it by its distance from its least value.",
+    }
+    meaning: ClassVar[str] = "shares or brightness, from 0 to 1"
+    scaling: ClassVar[str] = "None: values from 0 to 1 enter the network as they are."
 
     def __post_init__(self) -> None:
         self._check_loss()
@@ -38,6 +45,16 @@ class UnitInterval(DataKind):
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square(x - y.astype(np.float64)).mean())}
+
+    @property
+    def activation(self) -> str:
+        return "sigmoid" if self.loss == "mse" else "linear"
+
+    @property
+    def loss_call(self) -> LossCall:
+        if self.loss == "mse":
+            return LossCall("keras.losses", "MeanSquaredError")
+        return LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True})
 
     def to_config(self) -> dict[str, Any]:
         return {"kind": "UnitInterval", "loss": self.loss}

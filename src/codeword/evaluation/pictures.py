@@ -21,13 +21,16 @@ def require_matplotlib() -> Any:
     return Figure
 
 
-def save_image_rows(path: str | Path, rows: dict[str, NDArray[Any]], *, title: str = "") -> None:
+def save_image_rows(
+    path: str | Path, rows: dict[str, NDArray[Any]], *, title: str = "", mark_wrong: bool = True
+) -> None:
     """Draws images beside each other, one line of images for each name; wrong cells of later lines in red frames.
 
     Args:
         path: File to write; its suffix says the format.
         rows: By name the images of a line, shape `(n, height, width)`; the first line is the truth.
         title: Above the picture.
+        mark_wrong: Whether cells that differ from the truth get a frame: of real numbers all do.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -40,7 +43,7 @@ def save_image_rows(path: str | Path, rows: dict[str, NDArray[Any]], *, title: s
         for column, image in enumerate(images):
             axis = axes[line, column]
             axis.imshow(image, cmap="gray_r", vmin=low, vmax=high)
-            for y, x in np.argwhere(image != truth[column]):
+            for y, x in np.argwhere(image != truth[column]) if mark_wrong else ():
                 axis.add_patch(_frame(x, y))
             axis.set_xticks([])
             axis.set_yticks([])

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from codeword import losses
 from codeword.activations import staircase
 from codeword.backend import keras
-from codeword.data_kinds import Binary, DataKind, Levels, UnitInterval
+from codeword.data_kinds import Binary, DataKind, Levels
 from codeword.layers import LevelOneHot
-from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, OrdinalCrossentropy
 from codeword.metrics import ExactMatch
 
 
@@ -27,8 +27,7 @@ def head(features: Any, kind: DataKind, shape: tuple[int, ...], *, own: bool = F
     Returns:
         Keras tensor of shape `(batch, *shape)`, with one more axis where the head gives several numbers a cell.
     """
-    several = isinstance(kind, Levels) and kind.loss in ("crossentropy", "ordinal")
-    output_shape = (*shape, kind.num_outputs) if several else shape
+    output_shape = kind.output_shape(shape)
     if not own or tuple(features.shape[1:]) != output_shape:
         num_outputs = 1
         for size in output_shape:
@@ -41,17 +40,9 @@ def head(features: Any, kind: DataKind, shape: tuple[int, ...], *, own: bool = F
 
 def loss_of(kind: DataKind) -> Any:
     """Makes the Keras loss between `kind.to_network` values and the head's output."""
-    if isinstance(kind, Levels):
-        return {
-            "crossentropy": lambda: LevelCrossentropy(kind.values),
-            "ordinal": lambda: OrdinalCrossentropy(kind.values),
-            "bin_insensitive": lambda: BinInsensitive(kind.values, kind.edges),
-            "mse": lambda: LevelSquaredError(kind.values, kind.edges),
-            "staircase": keras.losses.MeanSquaredError,
-        }[kind.loss]()
-    if kind.loss == "binary_crossentropy":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    return {"mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError}[kind.loss]()
+    call = kind.loss_call
+    module = {"keras.losses": keras.losses, "codeword.losses": losses}[call.module]
+    return getattr(module, call.name)(**call.arguments)
 
 
 def metrics_of(kind: DataKind) -> list[Any]:
@@ -66,6 +57,7 @@ def metrics_of(kind: DataKind) -> list[Any]:
 
 
 def _activation(kind: DataKind) -> Any:
-    if isinstance(kind, Levels) and kind.loss == "staircase":
+    if kind.activation == "staircase":
+        assert isinstance(kind, Levels), "only levels have stairs"
         return staircase(kind.values, kind.edges)
-    return "sigmoid" if isinstance(kind, UnitInterval) and kind.loss == "mse" else "linear"
+    return kind.activation

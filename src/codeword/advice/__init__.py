@@ -1,0 +1,1 @@
+"""What data asks of a network: told from the data alone (no Keras)."""

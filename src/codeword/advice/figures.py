@@ -1,0 +1,118 @@
+"""What an advice measures on a sample of rows: what losses can reach, and how far single values lie off (no Keras)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.data_kinds import DataKind, Levels, Real
+from codeword.value_scan import let_go
+
+MAX_CELLS = 1 << 21
+ROWS_AT_ONCE = 64  # each may bring 2 MB of a memory map into memory
+FAR = 5.0
+NORMAL_SPREAD = 1.4826  # spread of normal values over the median of their distances from the median
+SMALLEST = 1e-300  # whose logarithm is finite
+
+Sample = NDArray[np.float64]
+
+
+class Reach(NamedTuple):
+    """Mean loss a cell over the values that are no NaN; None where it has no short formula, or nothing was sampled.
+
+    Attributes:
+        perfect: If the output gives every value back.
+        nothing_learnt: If it gives the same for every row, for each column what is best by this loss.
+    """
+
+    perfect: float | None
+    nothing_learnt: float | None
+
+
+class Outliers(NamedTuple):
+    """Cells beyond five robust spreads from their column's median: their share, and their share of squared distances.
+
+    The robust spread is 1.48 times the median distance from the median; columns where that is 0 are left out.
+    """
+
+    share: float
+    share_of_squares: float
+
+
+def sample_rows(x: Any) -> Sample:
+    """Gives evenly spaced rows, at most 2 million cells but one row at least, as `(rows, columns)`."""
+    num_rows, num_columns = x.shape[0], int(np.prod(x.shape[1:]))
+    numbers = np.linspace(0, num_rows - 1, min(num_rows, max(1, MAX_CELLS // num_columns))).astype(np.intp)
+    sample = np.empty((len(numbers), num_columns))
+    for start in range(0, len(numbers), ROWS_AT_ONCE):
+        rows = x[numbers[start : start + ROWS_AT_ONCE]]
+        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+        sample[start : start + ROWS_AT_ONCE] = rows.reshape(len(rows), -1)
+        let_go(x)
+    return sample
+
+
+def reach_of(kind: DataKind, sample: Sample) -> Reach:
+    """Gives what the loss of a kind can reach; of `Real` in units of each column's spread, as it enters the network."""
+    counts = (~np.isnan(sample)).sum(axis=0)
+    if not counts.any():
+        return Reach(None, None)
+    sample, counts = sample[:, counts > 0], counts[counts > 0]
+    if isinstance(kind, Real):
+        statistics = _spreads(sample)
+        sample = (sample - statistics[0]) / statistics[1]
+    if isinstance(kind, Levels):
+        costs = _same_level_costs(kind, sample, counts)
+        return Reach(0.0, None if costs is None else float(counts @ costs / counts.sum()))
+    if kind.loss == "binary_crossentropy":
+        same = entropy(np.nanmean(sample, axis=0))
+        return Reach(float(np.nanmean(entropy(sample))), float(counts @ same / counts.sum()))
+    if kind.loss == "mae":
+        return Reach(0.0, float(np.nanmean(np.abs(sample - _median(sample)))))
+    return Reach(0.0, float(np.nanmean(np.square(sample - np.nanmean(sample, axis=0)))))
+
+
+def outliers_of(sample: Sample) -> Outliers | None:
+    """Measures single values far off; None where at least half of each column is one value."""
+    sample = sample[:, (~np.isnan(sample)).any(axis=0)]
+    if sample.size == 0:
+        return None
+    distance = np.abs(sample - _median(sample))
+    spread = NORMAL_SPREAD * _median(distance)
+    if not (spread > 0).any():
+        return None
+    distance = distance[:, spread > 0] / spread[spread > 0]
+    is_far = distance > FAR
+    squares = np.square(distance)
+    return Outliers(
+        float(is_far.sum() / (~np.isnan(distance)).sum()), float(squares[is_far].sum() / np.nansum(squares))
+    )
+
+
+def entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gives -p log p - (1 - p) log (1 - p) in nats: the least cross-entropy against a share p."""
+    others = 1 - shares
+    return -(shares * np.log(np.maximum(shares, SMALLEST)) + others * np.log(np.maximum(others, SMALLEST)))
+
+
+def _median(sample: Sample) -> NDArray[np.float64]:
+    # `nanmedian` takes several times as long.
+    return np.nanmedian(sample, axis=0) if np.isnan(sample).any() else np.median(sample, axis=0)
+
+
+def _spreads(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    spread = np.nanstd(sample, axis=0)
+    return np.nanmean(sample, axis=0), np.where(spread == 0, 1, spread)
+
+
+def _same_level_costs(kind: Levels, sample: Sample, counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Gives for each column the mean cost of the best probabilities that are the same for every row."""
+    if kind.loss not in ("crossentropy", "ordinal"):
+        return None
+    observed = ~np.isnan(sample)
+    classes = np.where(observed, kind.classes(sample), -1)  # NaN sorts above all
+    if kind.loss == "ordinal":
+        edges = range(len(kind.values) - 1)
+        return np.mean([entropy((classes > edge).sum(axis=0) / counts) for edge in edges], axis=0)
+    shares = np.array([(classes == number).sum(axis=0) / counts for number in range(len(kind.values))])
+    return -(shares * np.log(np.maximum(shares, SMALLEST))).sum(axis=0)

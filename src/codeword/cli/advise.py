@@ -1,0 +1,73 @@
+"""`codeword advise`: from data alone its kind, its scaling, the output layer and the loss."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codeword.cli.columns_option import columns_option
+from codeword.cli.reporting import errors_in_words, json_option, progress_level
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  codeword advise images.npy
+  codeword advise table.parquet --json
+  codeword advise ratings.csv --columns user,item,rating"""
+)
+@click.argument("input", type=click.Path(path_type=Path))
+@columns_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@json_option
+@errors_in_words
+def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: bool) -> None:
+    """Tell from the values of INPUT which output layer and which loss a network for them needs.
+
+    Nothing is trained, and Keras is not loaded. A table (.csv, .parquet) with the columns user, item and rating, or
+    those that --columns names, is read as ratings; empty cells are told like NaN.
+    """
+    import json
+
+    found = _advice(input, columns, verbose=bool(progress_level(quiet, as_json)))
+    commands = [_command(input, head, columns) for head in found.heads]
+    if as_json:
+        content = json.loads(found.to_json())
+        for head, command in zip(content["heads"], commands, strict=True):
+            head["command"] = command
+        click.echo(json.dumps(content))
+        return
+    click.echo(str(found))
+    for command in filter(None, commands):
+        click.echo(f"\nOn the command line:\n\n    {command}")
+
+
+def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> Any:
+    from codeword.advice.advise import advise as advise_on
+    from codeword.advice.advise import advise_on_ratings
+    from codeword.rating_table import COLUMNS, as_rating_table
+    from codeword.tables import column_names, read_array
+
+    names = column_names(path)
+    if columns is not None or set(COLUMNS) <= set(names):
+        columns = columns or COLUMNS
+        return advise_on_ratings(as_rating_table(path, None, columns=columns), columns=columns)
+    return advise_on(read_array(path, empty_as_nan=True), columns=names, verbose=verbose)
+
+
+def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | None:
+    """Gives the command that trains codeword's own network on the file; None where the file must be changed first."""
+    import shlex
+
+    from codeword.data_kinds import Ratings, data_kind_text
+
+    text = data_kind_text(head.kind)
+    is_table = path.suffix != ".npy"
+    if text is None or head.codeword is None or head.prepare or (isinstance(head.kind, Ratings) and not is_table):
+        return None
+    options = ["--data", text]
+    if isinstance(head.kind, Ratings):
+        options += ["--columns", ",".join(columns)] if columns else []
+    else:
+        options += ["--code", "bits:64"]
+    return shlex.join(["codeword", "fit", str(path), *options, "--output", f"{path.stem}.codeword"])

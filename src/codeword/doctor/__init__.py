@@ -1,0 +1,1 @@
+"""Why a network does not learn, and which head fits the data."""

@@ -1,0 +1,304 @@
+"""One model and its data, run and measured once: the facts that all rules read."""
+
+import math
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.backend import keras
+from codeword.doctor.finding import Finding, found
+from codeword.doctor.given_data import Array, Arrays, sample_of
+from codeword.doctor.output_facts import OutputFacts, losses_of, output_facts
+from codeword.doctor.recording import Call, operations_of, recorded, replaced
+from codeword.training.gradients import Gradients, gradient_function
+
+GRADIENT_ROWS = 256
+MAX_RECORDED_CELLS = 40_000_000
+_FIRST_ROWS = 32
+
+
+@dataclass
+class Case:
+    """A model, its data, and what was measured when it ran on a sample of the rows.
+
+    Attributes:
+        model: Keras model, built.
+        x: What enters.
+        y: What shall come out; None if nobody said and the output's shape is not that of `x`.
+        same: Whether the targets are the inputs, as of an autoencoder.
+        sample_weight: As given, or None.
+        validation_data: Inputs and targets, or None.
+        code: Name of the layer whose values shall be bits, or None.
+        sample: Numbers of the rows that the model ran on.
+        calls: Every call of a layer in that run, in inference mode.
+        outputs: What each output can be, and what its loss asks.
+        predictions: The outputs' values on the sample.
+        output_structure: The outputs in the structure in which the model gives them.
+        failure: What the loss raised, or None.
+    """
+
+    model: Any
+    x: Arrays
+    y: Arrays | None
+    same: bool
+    sample_weight: Arrays | None
+    validation_data: tuple[Arrays, Arrays] | None
+    code: str | None
+    sample: NDArray[np.intp]
+    calls: list[Call] = field(default_factory=list)
+    outputs: list[OutputFacts] = field(default_factory=list)
+    predictions: list[NDArray[Any]] = field(default_factory=list)
+    output_structure: Any = None
+    failure: Finding | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there is a loss to look at."""
+        return bool(getattr(self.model, "compiled", False)) and self.loss_was_given
+
+    @property
+    def loss_was_given(self) -> bool:
+        own = type(self.model).compute_loss is not keras.Model.compute_loss
+        return (
+            self.model.loss is not None or own or any(getattr(one, "_losses", ()) for one in operations_of(self.model))
+        )
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether there is a loss that can be computed on this data."""
+        return self.compiled and self.y is not None and self.failure is None
+
+    @property
+    def own_training(self) -> bool:
+        """Whether the model has a training step of its own, which may not use the compiled loss."""
+        return type(self.model).train_step is not keras.Model.train_step
+
+    @property
+    def targets(self) -> list[Array | None]:
+        """The array of targets of each output; None where there is none."""
+        if self.y is None:
+            return [None] * len(self.outputs)
+        arrays = list(self.y.arrays)
+        if isinstance(self.y.structure, dict) and all(out.name in self.y.structure for out in self.outputs):
+            order = sorted(self.y.structure)  # as they were read
+            return [arrays[order.index(out.name)] for out in self.outputs]
+        return [*arrays, *[None] * len(self.outputs)][: len(self.outputs)]
+
+    @property
+    def name_of_targets(self) -> str:
+        """What remedies call the targets."""
+        return "x" if self.same else "y"
+
+    @cached_property
+    def sample_targets(self) -> list[NDArray[Any] | None]:
+        """The targets of the sampled rows, of each output."""
+        return [None if one is None else one.rows(self.sample) for one in self.targets]
+
+    @cached_property
+    def loss(self) -> float:
+        """The loss of the sample in inference mode, penalties included."""
+        return self.loss_of(self.predictions)
+
+    def loss_of(self, predictions: list[NDArray[Any]], rows: NDArray[np.intp] | None = None) -> float:
+        """Gives the loss that other outputs would have on the sample, or on some of its rows."""
+        assert self.y is not None
+        chosen = slice(None) if rows is None else rows
+        numbers = self.sample[chosen]
+        y_pred = keras.tree.pack_sequence_as(
+            self.output_structure, [keras.ops.convert_to_tensor(one[chosen]) for one in predictions]
+        )
+        weight = None if self.sample_weight is None else self.sample_weight.tensors(numbers)
+        value = self.model.compute_loss(
+            x=self.x.tensors(numbers), y=self.y.tensors(numbers), y_pred=y_pred, sample_weight=weight
+        )
+        return float(keras.ops.convert_to_numpy(value))
+
+    def predict_with(self, layer: Any, change: Callable[[Any], Any]) -> list[NDArray[Any]]:
+        """Gives the outputs on the sample if what a layer gives went through `change` first."""
+        with replaced(layer, change):
+            return as_arrays(call_model(self.model, self.x.tensors(self.sample)))
+
+    def missing(self, number: int) -> float | None:
+        """Gives the value that the loss of an output leaves out of the targets: 0, NaN or another; None for none."""
+        return self._missing[number]
+
+    @cached_property
+    def _missing(self) -> list[float | None]:
+        return [self._measured_missing(number) for number in range(len(self.outputs))]
+
+    def _measured_missing(self, number: int) -> float | None:
+        facts, target, values = self.outputs[number], self.sample_targets[number], self.predictions[number]
+        if facts.loss is not None and facts.loss.masked and facts.loss.missing is not None:
+            return facts.loss.missing
+        if not self.has_loss or target is None or target.shape != values.shape or target.ndim < 2:
+            return None
+        if facts.loss is None or (facts.loss.kind not in ("own",) and self.sample_weight is None):
+            return None
+        for missing, where in ((0.0, target == 0), (math.nan, _isnan(target))):
+            if where.any() and not where.all() and self._leaves_out(number, where):
+                return missing
+        return None
+
+    def _leaves_out(self, number: int, where: NDArray[np.bool_]) -> bool:
+        """Says whether the loss stays the same, to the last digits, when the outputs change in these places."""
+        rows = np.flatnonzero(~where.reshape(len(where), -1).all(axis=1))  # the loss of an empty row may be NaN
+        values = self.predictions[number]
+        other = (0.5 * values + 0.3).astype(values.dtype)
+
+        def loss_with(changed: NDArray[Any]) -> float:
+            return self.loss_of([*self.predictions[:number], changed, *self.predictions[number + 1 :]], rows)
+
+        before, there, elsewhere = (
+            loss_with(one) for one in (values, np.where(where, other, values), np.where(where, values, other))
+        )
+        least = 1e-6 * abs(before)
+        return math.isfinite(before) and abs(there - before) <= least and abs(elsewhere - before) > least
+
+    @cached_property
+    def gradients(self) -> tuple[float, Gradients]:
+        """The training loss of up to 256 rows, and its gradient by every trainable weight."""
+        return self._gradients()
+
+    @cached_property
+    def _gradients(self) -> Callable[[], tuple[float, Gradients]]:
+        assert self.y is not None
+        numbers = self.sample[:: max(1, len(self.sample) // GRADIENT_ROWS)][:GRADIENT_ROWS]
+        weight = None if self.sample_weight is None else self.sample_weight.tensors(numbers)
+        return gradient_function(self.model, self.x.tensors(numbers), self.y.tensors(numbers), weight)
+
+    @cached_property
+    def unmoved_weights(self) -> list[Any]:
+        """The trainable weights whose gradient is None or 0, and stays so when all that have one have moved a little.
+
+        So a layer that starts at 0, before one that does not, is not among them, and layers that all start at 0 are.
+        """
+        weights = self.model.trainable_variables
+        moving = [one is not None and bool(one.any()) for one in self.gradients[1]]
+        if all(moving):
+            return []
+        before = [np.array(keras.ops.convert_to_numpy(one), copy=True) for one in weights]
+        rng = np.random.default_rng(0)
+        try:
+            while True:
+                for variable, value, moves in zip(weights, before, moving, strict=True):
+                    if moves:
+                        spread = 0.05 * (float(value.std()) or 1.0)
+                        variable.assign(value + spread * rng.standard_normal(value.shape).astype(value.dtype))
+                again = [one is not None and bool(one.any()) for one in self._gradients()[1]]
+                if not any(now and not old for now, old in zip(again, moving, strict=True)):
+                    return [weight for weight, moves in zip(weights, moving, strict=True) if not moves]
+                moving = [now or old for now, old in zip(again, moving, strict=True)]
+        finally:
+            for variable, value in zip(weights, before, strict=True):
+                variable.assign(value)
+
+
+def look(
+    model: Any,
+    x: Arrays,
+    y: Arrays | None,
+    *,
+    sample_weight: Arrays | None,
+    validation_data: tuple[Arrays, Arrays] | None,
+    code: str | None,
+    seed: int,
+) -> Case | Finding:
+    """Runs the model on a sample and says what it saw; the finding "model-fails" if it cannot run."""
+    sample = sample_of([x], seed)
+    if len(sample) == 0:
+        return found(
+            "not-examined",
+            "note",
+            "No row of the sample is finite in all columns, so the model was not run.",
+            "# see not-finite",
+        )
+    try:
+        outputs, calls = _run(model, x.tensors(sample[:_FIRST_ROWS]))
+        cells = sum(_size(one) for call in calls for one in call.outputs) / min(_FIRST_ROWS, len(sample))
+        most = max(_FIRST_ROWS, int(MAX_RECORDED_CELLS / max(1.0, cells)))
+        sample = sample[:: -(-len(sample) // most)]
+        if len(sample) > _FIRST_ROWS:
+            outputs, calls = _run(model, x.tensors(sample))
+        predictions = as_arrays(outputs)
+        same = y is None and _is_autoencoder(x, predictions)
+        case = Case(model, x, x if same else y, same, sample_weight, validation_data, code, sample)
+        case.calls, case.predictions, case.output_structure = calls, predictions, outputs
+        _fill_outputs(case, outputs)
+    except Exception as error:  # whatever the user's own layers raise
+        return _failed(error, x, y)
+    if case.has_loss:
+        try:
+            _ = case.loss
+        except Exception as error:  # and the user's own loss
+            case.failure = _failed(error, x, y)
+    return case
+
+
+def call_model(model: Any, x: Any) -> Any:
+    """Runs a model in inference mode."""
+    with _without_gradient():
+        return model(x, training=False) if model._call_has_training_arg else model(x)
+
+
+def as_arrays(outputs: Any) -> list[NDArray[Any]]:
+    """Gives the tensors of an output as arrays, float32 at least."""
+    arrays = [np.asarray(keras.ops.convert_to_numpy(one)) for one in keras.tree.flatten(outputs)]
+    return [one.astype(np.float32) if one.dtype.name in ("bfloat16", "float16") else one for one in arrays]
+
+
+def _run(model: Any, x: Any) -> tuple[Any, list[Call]]:
+    with recorded(model) as calls:
+        outputs = call_model(model, x)
+    return outputs, list(calls)
+
+
+def _without_gradient() -> Any:
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
+
+
+def _fill_outputs(case: Case, outputs: Any) -> None:
+    tensors = keras.tree.flatten(outputs)
+    names = sorted(outputs) if isinstance(outputs, dict) else list(getattr(case.model, "output_names", []))
+    names = names if len(names) == len(tensors) else [f"output_{number}" for number in range(len(tensors))]
+    losses = losses_of(case.model, len(tensors), names) if case.compiled else [None] * len(tensors)
+    for name, tensor, values, loss in zip(names, tensors, case.predictions, losses, strict=True):
+        facts = output_facts(name if len(tensors) > 1 else "", tensor, values, case.calls, loss)
+        case.outputs.append(facts)
+
+
+def _failed(error: Exception, x: Arrays, y: Arrays | None) -> Finding:
+    shapes = ", ".join(f"{one.name} {one.scan.shape} {one.scan.dtype}" for one in (*x.arrays, *(y.arrays if y else ())))
+    plain = re.sub(r"\x1b\[\d*m", "", str(error))
+    said = " ".join(line.strip() for line in plain.splitlines()[:4] if line.strip())
+    said = f"{said[:400]} …" if len(said) > 400 else said.rstrip(".")
+    return found(
+        "model-fails",
+        "error",
+        f"The model raised {type(error).__name__}: {said}. It was given {shapes}.",
+        "model.summary()  # compare the shape of its input and output with that of the data",
+        rows=len(x),
+    )
+
+
+def _is_autoencoder(x: Arrays, predictions: list[NDArray[Any]]) -> bool:
+    return len(x.arrays) == len(predictions) and all(
+        one.scan.shape[1:] == values.shape[1:] for one, values in zip(x.arrays, predictions, strict=True)
+    )
+
+
+def _size(tensor: Any) -> int:
+    return int(np.prod(tuple(tensor.shape))) if hasattr(tensor, "shape") else 0
+
+
+def _isnan(array: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)

@@ -1,0 +1,211 @@
+"""Rebuilds a model with what the doctor can put right by itself."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from codeword import activations, layers
+from codeword.backend import keras
+from codeword.doctor.case import Case
+from codeword.doctor.code_rules import named_call
+from codeword.doctor.output_facts import losses_of
+from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, scaling_of
+from codeword.doctor.steps import stopping_steps, with_slope
+from codeword.errors import ParameterError
+from codeword.losses import Masked
+
+_OF_HEADS = frozenset(
+    [
+        "targets-not-distributions",
+        "cross-entropy-targets",
+        "output-out-of-reach",
+        "output-range-unused",
+        "logits-twice",
+        "not-probabilities",
+        "labels-as-numbers",
+        "masked-softmax",
+        "zeros-as-missing",
+        "empty-rows",
+    ]
+)
+_OF_BITS = frozenset({"one-code", "dead-bits", "duplicate-bits", "unbalanced-bits", "correlated-bits"})
+_OF_SCALING = frozenset({"not-scaled", "cross-entropy-targets", "output-out-of-reach", "targets-not-distributions"})
+
+
+class Remedied(NamedTuple):
+    """A mended model, and the scaling of what enters it."""
+
+    model: Any
+    scaling: Any
+
+
+@dataclass(frozen=True)
+class ModelScaling(Scaling):
+    """The scaling of inputs; `targets` scales targets."""
+
+    targets: Scaling = field(default_factory=Scaling)
+
+
+def rebuilt(case: Case | None, codes: set[str]) -> Remedied:
+    """Gives a new model in which the findings of these codes are put right, as far as that needs no choice.
+
+    Raises:
+        ParameterError: If there is no model to rebuild, or it is subclassed.
+    """
+    if case is None:
+        raise ParameterError(
+            "Only a model that ran on the data can be rebuilt. Received: a report without a run. Follow its remedies."
+        )
+    model = case.model
+    if not hasattr(model, "operations") and not isinstance(model, keras.Sequential):
+        raise ParameterError(
+            f"Only a Sequential or functional model can be rebuilt. Received: {type(model).__name__}, a class of its "
+            "own. "
+            "Follow the remedies of the findings."
+        )
+    heads = {number: head for number in range(len(case.outputs)) if (head := _head(case, number, codes)) is not None}
+    levels = _levels(case) if "levels-as-reals" in codes else None
+    slopes = _slopes(case) if "no-gradient" in codes else {}
+    centered = bool(codes & _OF_BITS)
+    bits = named_call(case) if "rounded-after-training" in codes else None
+    changed = _activations(case, heads, levels)
+    new = _Clone(changed, slopes, None if bits is None else bits.layer.name, centered).of(model)
+    new.compile(optimizer=_optimizer(model), loss=_losses(case, heads, levels))
+    return Remedied(new, _scaling(case, codes, heads))
+
+
+def _head(case: Case, number: int, codes: set[str]) -> Head | None:
+    if not codes & _OF_HEADS or case.targets[number] is None:
+        return None
+    head = head_of(case, number)
+    if "zeros-as-missing" in codes and head.missing is None:
+        return Head("linear", "mse", missing=0.0)
+    return head
+
+
+def _levels(case: Case) -> list[float] | None:
+    target = case.targets[0]
+    distinct = None if target is None else target.scan.distinct
+    return list(distinct) if distinct is not None and len(case.outputs) == 1 else None
+
+
+def _activations(case: Case, heads: dict[int, Head], levels: list[float] | None) -> dict[str, Any]:
+    """Gives by the name of a layer its new activation."""
+    changed: dict[str, Any] = {}
+    for number, out in enumerate(case.outputs):
+        if out.layer is None:
+            continue
+        if levels is not None:
+            changed[out.layer.name] = activations.staircase(levels)
+        elif number in heads and heads[number].activation != out.activation:
+            changed[out.layer.name] = keras.activations.get(heads[number].activation)
+    return changed
+
+
+class _Clone:
+    """Copies functional graphs, models inside models too, with some layers changed."""
+
+    def __init__(
+        self, activation_of: dict[str, Any], slopes: dict[str, Any], bits_after: str | None, centered: bool
+    ) -> None:
+        self.activation_of, self.slopes, self.bits_after, self.centered = activation_of, slopes, bits_after, centered
+
+    def of(self, model: Any) -> Any:
+        graph = (
+            keras.Model(model.inputs, model.outputs, name=model.name) if isinstance(model, keras.Sequential) else model
+        )
+        return keras.models.clone_model(graph, clone_function=self._layer, call_function=self._call)
+
+    def _layer(self, layer: Any) -> Any:
+        if hasattr(layer, "layers") and hasattr(layer, "inputs"):
+            return self.of(layer)
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        activation = self.activation_of.get(layer.name)
+        if activation is not None and not hasattr(layer, "activation"):
+            return keras.layers.Activation(activation, name=layer.name)
+        copy = _copied(layer)
+        if activation is not None:
+            copy.activation = activation
+        return copy
+
+    def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
+        if layer.name in self.slopes:
+            change = self.slopes[layer.name]
+            if isinstance(change, keras.layers.Layer):
+                return type(change).from_config(change.get_config())(arguments[0])
+            if change is None:
+                return arguments[0]
+            layer.activation = change
+        if self.centered and isinstance(layer, layers.SignBits):
+            return layer(_in_the_middle(arguments[0], layer.name))
+        result = layer(*arguments, **keywords)
+        if layer.name == self.bits_after:
+            result = layers.SignBits(name=f"{layer.name}_bits")(_in_the_middle(result, layer.name))
+        return result
+
+
+def _in_the_middle(values: Any, name: str) -> Any:
+    """Keeps every bit's threshold in the middle of its values."""
+    return keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False, name=f"{name}_centered")(values)
+
+
+def _copied(layer: Any) -> Any:
+    if isinstance(layer, keras.layers.Lambda):  # Keras refuses to read a function back from its configuration
+        shape = layer._output_shape  # no public name
+        return keras.layers.Lambda(layer.function, shape, layer.mask, layer.arguments, name=layer.name)
+    return type(layer).from_config(layer.get_config())
+
+
+def _slopes(case: Case) -> dict[str, Any]:
+    """Gives by the name of an operation or layer what takes its place; None where it passes its input on."""
+    places: dict[str, Any] = {}
+    for step in stopping_steps(case):
+        place = with_slope(case, step.call)
+        if place is not None:
+            places |= {call.layer.name: None for call in place.between}
+            places[place.last.layer.name] = place.change
+    return places
+
+
+def _losses(case: Case, heads: dict[int, Head], levels: list[float] | None) -> Any:
+    names = [out.name for out in case.outputs]
+    losses = losses_of(case.model, len(case.outputs), names)
+    if levels is not None:
+        return "mse"
+    for number, head in heads.items():
+        losses[number] = _loss(head)
+    return losses[0] if len(losses) == 1 else losses
+
+
+def _loss(head: Head) -> Any:
+    if head.missing is not None:
+        return Masked(head.loss, missing=head.missing)
+    if not head.from_logits:
+        return head.loss
+    classes = {
+        "binary_crossentropy": keras.losses.BinaryCrossentropy,
+        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    }
+    return classes[head.loss](from_logits=True)
+
+
+def _optimizer(model: Any) -> Any:
+    return "adam" if model.optimizer is None else type(model.optimizer).from_config(model.optimizer.get_config())
+
+
+def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScaling:
+    if not codes & _OF_SCALING or any(head.missing is not None for head in heads.values()):
+        return ModelScaling()
+    scalings = [scaling_of(array.scan) for array in case.x.arrays]
+    if len(scalings) > 1 and not all(one.is_identity for one in scalings):
+        raise ParameterError(
+            f"Only a model with one input can be given its scaling. Received: {len(scalings)} inputs. "
+            "Follow the remedies of the findings."
+        )
+    own = scalings[0] if len(scalings) == 1 else Scaling()
+    targets = own
+    if not case.same:
+        target = case.targets[0]
+        targets = Scaling() if target is None or is_classes(case, 0) else scaling_of(target.scan)
+    return ModelScaling(own.shift, own.factor, targets)

@@ -1,0 +1,128 @@
+"""Watches a Keras model while it runs, and leaves it as it was."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codeword.backend import keras
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer or operation: what went in and what came out, as tensors."""
+
+    layer: Any
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+
+
+@contextmanager
+def recorded(model: Any) -> Iterator[list[Call]]:
+    """Collects the calls of all layers and operations inside the model, in the order in which they end."""
+    calls: list[Call] = []
+
+    def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watch(*arguments: Any, **keywords: Any) -> Any:
+            result = call(*arguments, **keywords)
+            inputs = tuple(
+                tensor for tensor in keras.tree.flatten((arguments, keywords)) if keras.ops.is_tensor(tensor)
+            )
+            calls.append(Call(layer, arguments, keywords, inputs, tuple(keras.tree.flatten(result))))
+            return result
+
+        return watch
+
+    with _calls_replaced(dict.fromkeys(operations_of(model), watched)):
+        yield calls
+
+
+@contextmanager
+def replaced(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
+    """Lets what a layer gives go through `change` first."""
+
+    def changed(_: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments, **keywords: change(call(*arguments, **keywords))
+
+    with _calls_replaced({layer: changed}):
+        yield
+
+
+def operations_of(model: Any) -> list[Any]:
+    """Gives all layers inside the model, those inside layers too, and the operations of functional graphs; each "
+    "once."""
+    found: dict[int, Any] = {}
+    waiting = [model]
+    while waiting:
+        layer = waiting.pop()
+        # Neither has a public name that reaches into layers of layers.
+        inner = [*getattr(layer, "_layers", ()), *(getattr(layer, "operations", None) or ())]
+        for one in inner:
+            if id(one) not in found and one is not model and hasattr(one, "call"):
+                found[id(one)] = one
+                waiting.append(one)
+    return list(found.values())
+
+
+@contextmanager
+def unchanged(model: Any) -> Iterator[None]:
+    """Puts everything back afterwards: weights, seeds and batch statistics, optimizer, metrics, streams of chance."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = [
+        *model.variables,
+        *getattr(model, "metrics_variables", ()),
+        *(optimizer.variables if optimizer else ()),
+    ]
+    values = [np.array(keras.ops.convert_to_numpy(variable), copy=True) for variable in variables]
+    state = keras.src.backend.common.global_state
+    name = keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR
+    generator = state.get_global_attribute(name)
+    seed = None if generator is None else np.array(keras.ops.convert_to_numpy(generator.state), copy=True)
+    python, numpy, torch = random.getstate(), np.random.get_state(), _torch()
+    stream = None if torch is None else torch.get_rng_state()
+    losses = {id(layer): list(layer._losses) for layer in operations_of(model) if hasattr(layer, "_losses")}
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        state.set_global_attribute(name, generator)
+        if generator is not None:
+            generator.state.assign(seed)
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if torch is not None:
+            torch.set_rng_state(stream)
+        for layer in operations_of(model):
+            if id(layer) in losses:
+                layer._losses[:] = losses[id(layer)]
+
+
+def _torch() -> Any:
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
+
+    return torch
+
+
+@contextmanager
+def _calls_replaced(makers: dict[Any, Callable[[Any, Callable[..., Any]], Callable[..., Any]]]) -> Iterator[None]:
+    """Puts another `call` before each layer's own, which Keras asks on every use."""
+    before = {}
+    for layer, maker in makers.items():
+        before[layer] = layer.__dict__.get("call")
+        object.__setattr__(layer, "call", maker(layer, layer.call))
+    try:
+        yield
+    finally:
+        for layer, own in before.items():
+            if own is None:
+                object.__delattr__(layer, "call")
+            else:
+                object.__setattr__(layer, "call", own)

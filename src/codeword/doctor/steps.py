@@ -1,0 +1,216 @@
+"""Steps inside a model: where the gradient ends, what it is called, and what has the same values and a slope."""
+
+import dis
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword import activations, layers
+from codeword.backend import keras
+from codeword.doctor.case import Case
+from codeword.doctor.output_facts import activation_name, snake_case
+from codeword.doctor.recording import Call
+
+# Operations whose derivative is 0 wherever there is one, as Keras, NumPy and the backends call them.
+_NAMES = """
+argmax argmin argsort round rint around sign floor ceil trunc fix one_hot to_categorical greater greater_equal less
+less_equal equal not_equal heaviside digitize searchsorted floor_divide cast astype stop_gradient detach top_k in_top_k
+histogram bincount logical_and logical_or logical_not
+"""
+STEPS = frozenset(_NAMES.split())
+MAX_STAIRS = 64
+_UNMOVED = 0.9
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call whose values stay the same when its input changes a little.
+
+    Attributes:
+        call: The call.
+        operation: What makes the step, such as "argmax", if it is known.
+        share: Of the values that stayed the same, to the last bit.
+    """
+
+    call: Call
+    operation: str | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """What takes the place of a step.
+
+    Attributes:
+        change: A layer of ours, or the new activation of a layer.
+        python: The same, written in Python.
+        first, last: The chain of calls that it stands for, such as argmax and one_hot.
+    """
+
+    change: Any
+    python: str
+    first: Call
+    last: Call
+    between: tuple[Call, ...] = ()
+
+
+def stopping_steps(case: Case) -> list[Step]:
+    """Follows what the layers without gradient give, and finds the steps on the way, those with a name first."""
+    stopped = {id(weight) for weight in case.unmoved_weights}
+    reached: set[int] = set()
+    steps = []
+    for call in case.calls:
+        if hasattr(call.layer, "layers"):
+            continue
+        own = any(id(weight) in stopped for weight in getattr(call.layer, "trainable_variables", ()))
+        if not own and not any(id(tensor) in reached for tensor in call.inputs):
+            continue
+        reached |= {id(tensor) for tensor in call.outputs}
+        operation, share = _step_in(call.layer), _share_unmoved(call)
+        if (share > _UNMOVED and (operation or not is_relu(call.layer))) or operation == "stop_gradient":
+            steps.append(Step(call, operation, share))
+    return sorted(steps, key=lambda step: step.operation is None)
+
+
+def with_slope(case: Case, first: Call) -> Place | None:
+    """Finds what of ours gives the values of a step bit for bit, and has a slope; None if nothing does."""
+    chain = [first]
+    while not _is_float(chain[-1].outputs[0]):  # argmax gives whole numbers, which one_hot takes
+        after = next((call for call in case.calls if any(t is chain[-1].outputs[0] for t in call.inputs)), None)
+        if after is None:
+            return None
+        chain.append(after)
+    wanted = _array(chain[-1].outputs[0])
+    if hasattr(first.layer, "activation") and len(chain) == 1:
+        found = _same_activation(first, wanted)
+    else:
+        found = next((pair for pair in _layers_like(first, wanted) if _gives(pair[0], first.inputs[0], wanted)), None)
+    return None if found is None else Place(*found, first, chain[-1], tuple(chain[:-1]))
+
+
+def is_relu(layer: Any) -> bool:
+    """Says whether a layer ends in a relu."""
+    return type(layer).__name__ == "ReLU" or activation_name(getattr(layer, "activation", 0)) == "relu"
+
+
+def _share_unmoved(call: Call) -> float:
+    """Runs a call again on slightly changed inputs; gives the share of values that stayed the same."""
+    rng = np.random.default_rng(0)
+
+    def moved(one: Any) -> Any:
+        if not keras.ops.is_tensor(one) or not _is_float(one):
+            return one
+        array = _array(keras.ops.cast(one, "float32"))
+        step = 1e-4 * (float(array.std()) or 1.0) * rng.standard_normal(array.shape)
+        return keras.ops.cast(keras.ops.convert_to_tensor((array + step).astype(np.float32)), one.dtype)
+
+    try:
+        arguments, keywords = keras.tree.map_structure(moved, (call.arguments, call.keywords))
+        again = keras.tree.flatten(call.layer.call(*arguments, **keywords))
+    except Exception:  # a call that cannot be repeated says nothing
+        return 0.0
+    same = total = 0
+    for before, after in zip(call.outputs, again, strict=False):
+        if keras.ops.is_tensor(before) and tuple(before.shape) == tuple(after.shape):
+            equal = _array(keras.ops.equal(before, after))
+            same, total = same + int(equal.sum()), total + equal.size
+    return same / total if total else 0.0
+
+
+def _step_in(layer: Any) -> str | None:
+    """Names the step in an operation, an activation or a layer's own code; None where none is known."""
+    kind = snake_case(type(layer).__name__)
+    if kind in STEPS:
+        return kind
+    for function in (getattr(layer, "function", None), getattr(layer, "activation", None)):
+        name = getattr(function, "__name__", None)
+        if name in STEPS:
+            return str(name)
+        if function is not None and activation_name(function) is None and (inner := _step_in_code(function)):
+            return inner
+    own = type(layer).__module__.startswith(("keras.", "codeword."))
+    return None if own else _step_in_code(type(layer).call)
+
+
+def _step_in_code(function: Any) -> str | None:
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return None
+    follow = {"cast", "astype", "one_hot"}  # what makes numbers of a step again
+    for name in code.co_names:
+        if name in STEPS - follow:
+            return str(name)
+    if any(step.opname == "COMPARE_OP" for step in dis.get_instructions(code)):
+        return "comparison"
+    return next((str(name) for name in code.co_names if name in STEPS), None)
+
+
+def _layers_like(first: Call, wanted: NDArray[Any]) -> list[tuple[Any, str]]:
+    """Gives the layers that a step may be, and how they are written."""
+    found: list[tuple[Any, str]] = [
+        (layers.Hardmax(), "cw.layers.Hardmax()"),
+        (layers.SignBits(), "cw.layers.SignBits()"),
+    ]
+    found += [(layers.Step(number), f"cw.layers.Step({number:g})") for number in _numbers_in(first)]
+    for levels, edges in _stairs(wanted):
+        found.append(
+            (layers.Staircase(levels, edges=edges), f'cw.layers.Staircase({_written(levels)}, edges="{edges}")')
+        )
+    return found
+
+
+def _same_activation(call: Call, wanted: NDArray[Any]) -> tuple[Any, str] | None:
+    found: list[tuple[Any, str]] = [
+        (activations.hardmax, "cw.activations.hardmax"),
+        (activations.sign, "cw.activations.sign"),
+        (activations.step, "cw.activations.step"),
+    ]
+    for levels, edges in _stairs(wanted):
+        written = f'cw.activations.staircase({_written(levels)}, edges="{edges}")'
+        found.append((activations.staircase(levels, edges=edges), written))
+    before = call.layer.activation
+    try:
+        for change, written in found:
+            call.layer.activation = change
+            if _gives(lambda _: call.layer.call(*call.arguments, **call.keywords), None, wanted):
+                return change, written
+    finally:
+        call.layer.activation = before
+    return None
+
+
+def _stairs(wanted: NDArray[Any]) -> list[tuple[list[float], str]]:
+    distinct = np.unique(wanted)
+    few = 2 <= len(distinct) <= MAX_STAIRS and bool(np.isfinite(distinct).all())
+    return [([float(level) for level in distinct], edges) for edges in ("midpoint", "floor")] if few else []
+
+
+def _numbers_in(call: Call) -> list[float]:
+    """Gives the numbers that a comparison may compare with: its arguments', those in its code, 0 and a half."""
+    code = getattr(getattr(call.layer, "function", None), "__code__", None)
+    named = [*call.arguments, *call.keywords.values(), *vars(call.layer).values(), *(code.co_consts if code else ())]
+    tensors = [float(_array(one).reshape(-1)[0]) for one in call.inputs[1:] if _array(one).size == 1]
+    plain = [float(one) for one in named if isinstance(one, int | float) and not isinstance(one, bool)]
+    return list(dict.fromkeys([*tensors, *plain, 0.0, 0.5]))
+
+
+def _gives(change: Any, given: Any, wanted: NDArray[Any]) -> bool:
+    try:
+        values = _array(change(given))
+    except Exception:  # a candidate that does not fit
+        return False
+    return values.shape == wanted.shape and bool((values == wanted).all())
+
+
+def _written(levels: list[float]) -> str:
+    return f"[{', '.join(f'{level:.9g}' for level in levels)}]"
+
+
+def _is_float(tensor: Any) -> bool:
+    return "float" in keras.backend.standardize_dtype(tensor.dtype)
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))

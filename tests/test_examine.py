@@ -1,0 +1,322 @@
+"""`examine`: nothing changes in the model, odd models and data get an answer, reports can be printed and sent."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import scipy.sparse
+from click.testing import CliRunner
+
+import codeword as cw
+from codeword.backend import keras
+from codeword.cli import main
+from codeword.errors import DataError, DataTypeError, ParameterError
+
+x = np.random.default_rng(0).random((120, 8)).astype("float32")
+
+
+def autoencoder(activation="sigmoid", loss="mse", *, units=8):
+    drawn = {"kernel_initializer": keras.initializers.GlorotUniform(seed=0)}
+    hidden = keras.layers.Dense(4, activation="tanh", **drawn)
+    model = keras.Sequential([keras.Input((8,)), hidden, keras.layers.Dense(units, activation=activation, **drawn)])
+    if loss is not None:
+        model.compile("adam", loss=loss)
+    return model
+
+
+def codes(report):
+    return {finding.code for finding in report.findings}
+
+
+# --- nothing changes -------------------------------------------------------------------------------------------------
+
+
+def test_weights_optimizer_metrics_and_chance_stay_as_they_are():
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(6, activation="relu", activity_regularizer="l1"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.4),
+            keras.layers.GaussianNoise(0.1),
+            keras.layers.Dense(8, activation="softmax"),
+        ]
+    )
+    model.compile("adam", loss="binary_crossentropy", metrics=["mse"])
+    model.fit(255 * x, 255 * x, epochs=1, verbose=0)
+    np.random.seed(3)
+    random.seed(3)
+    keras.random.normal((1,))  # Keras' own stream exists from here on
+
+    def state():
+        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        stream = keras.src.random.seed_generator.global_seed_generator().state
+        return [np.array(keras.ops.convert_to_numpy(one)) for one in (*variables, stream)]
+
+    before, streams = state(), (random.getstate(), np.random.get_state()[1].copy())
+    attributes = [sorted(vars(layer)) for layer in model.layers]
+    report = cw.examine(model, 255 * x)
+    assert {"targets-not-distributions", "cross-entropy-targets", "not-scaled"} <= codes(report)
+    for old, new in zip(before, state(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert random.getstate() == streams[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], streams[1])
+    assert [sorted(vars(layer)) for layer in model.layers] == attributes
+    report.remedied()
+    assert model.layers[-1].activation is keras.activations.softmax
+    for old, new in zip(before[:-1], state(), strict=False):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_training_goes_on_as_if_nobody_had_looked():
+    def trained(look):
+        keras.utils.set_random_seed(0)
+        model = autoencoder()
+        model.fit(x, x, epochs=1, verbose=0)
+        if look:
+            cw.examine(model, x)
+        return model.fit(x, x, epochs=2, verbose=0).history["loss"]
+
+    assert trained(look=True) == trained(look=False)
+
+
+def test_the_same_seed_gives_the_same_report():
+    model = autoencoder(loss="binary_crossentropy")
+    assert cw.examine(model, x).to_json() == cw.examine(model, x).to_json()
+
+
+# --- odd models ------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_not_compiled_is_examined_without_its_loss():
+    report = cw.examine(autoencoder("relu", loss=None), x - 9)
+    assert {"not-compiled", "output-out-of-reach", "not-scaled"} <= codes(report)
+    assert report.notes[0].severity == "note"
+
+
+def test_several_inputs_and_outputs_are_told_by_name():
+    left, right = keras.Input((8,), name="left"), keras.Input((3,), name="right")
+    both = keras.layers.Concatenate()([left, right])
+    kind = keras.layers.Dense(2, activation="softmax", name="kind")(both)
+    copy = keras.layers.Dense(8, activation="sigmoid", name="copy")(both)
+    model = keras.Model([left, right], [kind, copy])
+    model.compile("adam", loss=["sparse_categorical_crossentropy", "mse"])
+    labels = np.arange(120) % 2
+    (error,) = cw.examine(model, [x, x[:, :3]], [labels, 9 * x]).errors
+    assert error.code == "output-out-of-reach"
+    assert error.evidence.startswith("Output `copy`: sigmoid")
+    assert "y[1] / " in error.remedy or "y[1] - mean" in error.remedy
+    by_name = keras.Model({"left": left, "right": right}, {"kind": kind, "copy": copy})
+    by_name.compile("adam", loss={"kind": "sparse_categorical_crossentropy", "copy": "mse"})
+    inputs = {"right": x[:, :3], "left": x}
+    assert codes(cw.examine(by_name, inputs, {"kind": labels, "copy": 9 * x})) == {"output-out-of-reach"}
+    assert codes(cw.examine(by_name, inputs, {"kind": labels, "copy": x})) == set()
+
+
+class Halves(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(8, activation="relu")
+
+    def call(self, inputs):
+        return self.second(self.first(inputs))
+
+
+def test_a_subclassed_model_is_examined_but_not_rebuilt():
+    model = Halves()
+    model.compile("adam", loss="mse")
+    report = cw.examine(model, x - 0.5)
+    assert "output-out-of-reach" in codes(report)
+    with pytest.raises(ParameterError, match="Received: Halves, a class of its own"):
+        report.remedied()
+
+
+def test_an_unbuilt_model_is_built():
+    model = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(8, activation="sigmoid")])
+    model.compile("adam", loss="mse")
+    assert [finding.code for finding in cw.examine(model, 255 * x).errors] == ["output-out-of-reach"]
+
+
+def test_a_training_step_of_ones_own_is_told():
+    class Own(Halves):
+        def train_step(self, data):
+            return {}
+
+    model = Own()
+    model.compile("adam")
+    assert "training step of its own" in cw.examine(model, x).notes[0].evidence
+
+
+def test_a_model_that_fails_shows_its_own_error_and_the_shapes():
+    (error,) = cw.examine(autoencoder(), x[:, :5]).errors
+    assert error.code == "model-fails"
+    assert "ValueError" in error.evidence
+    assert "x (120, 5) float32" in error.evidence
+    assert "\x1b" not in error.evidence
+
+    def fails(y_true, y_pred):
+        raise RuntimeError("my loss has no time")
+
+    (error,) = cw.examine(autoencoder(loss=fails), x).errors
+    assert "RuntimeError: my loss has no time." in error.evidence
+    (error,) = cw.examine(autoencoder(), x, x[:, :3]).errors
+    assert "y (120, 3) float32" in error.evidence
+    with pytest.raises(ParameterError, match="Received: a report without a run"):
+        cw.examine(autoencoder(), x[:, :5]).remedied()
+
+
+# --- odd data --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [scipy.sparse.csr_matrix(x), x.tolist(), x.astype(">f4"), x.astype("float16"), x[:1], np.asfortranarray(x)],
+    ids=["sparse", "list", "big-endian", "half", "one row", "columns first"],
+)
+def test_all_that_holds_numbers_is_read(rows):
+    assert cw.examine(autoencoder(), rows).errors == ()
+
+
+def test_frames_are_read():
+    pandas = pytest.importorskip("pandas")
+    assert cw.examine(autoencoder(), pandas.DataFrame(x)).errors == ()
+
+
+def test_ranges_come_from_all_rows_though_the_model_runs_on_a_sample():
+    many = np.tile(x, (40, 1))
+    many[4321, 5] = -3
+    report = cw.examine(autoencoder(), many)
+    assert "ran on 2,048 of them" in report.subject
+    (warning,) = (finding for finding in report.warnings if finding.code == "output-out-of-reach")
+    assert warning.numbers["share"] == pytest.approx(1 / many.size)
+
+
+def test_rows_that_are_not_finite_are_told_and_left_out_of_the_run():
+    rows = x.copy()
+    rows[3, 2], rows[5, 1] = np.nan, np.inf
+    (error,) = cw.examine(autoencoder(), rows).errors
+    assert error.code == "not-finite"
+    assert (error.numbers["num_nan"], error.numbers["num_infinite"], error.numbers["rows"]) == (1, 1, 2)
+    assert "(3, 2)" in error.evidence
+    report = cw.examine(autoencoder(), np.full_like(x, np.nan))
+    assert codes(report) == {"not-finite", "not-examined"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "match"),
+    [
+        (3.0, DataError, r"Received: shape \(\)"),
+        (x[:0], DataError, r"Received: shape \(0, 8\)"),
+        ([], DataError, r"Received: shape \(0,\)"),
+        ({}, DataError, "at least one array"),
+        (np.array([["a"] * 8]), DataTypeError, "`x` must hold numbers. Received: dtype <U1"),
+        (x + 1j, DataError, "Complex data not supported"),
+        (None, DataTypeError, "Received: NoneType"),
+        ("images.npy", DataTypeError, "Received: str"),
+        ((row for row in x), DataTypeError, "Received: generator"),
+        ({"a": x, "b": "c"}, DataTypeError, r"`x\[\"b\"\]`"),
+        ({"a": x, "b": x[:3]}, DataError, "the same number of rows"),
+    ],
+    ids=[
+        "number",
+        "no rows",
+        "nothing",
+        "no arrays",
+        "text",
+        "complex",
+        "None",
+        "path",
+        "generator",
+        "text in it",
+        "uneven",
+    ],
+)
+def test_what_is_no_data_is_refused(rows, error, match):
+    with pytest.raises(error, match=match):
+        cw.examine(autoencoder(), rows)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(DataTypeError, match="Received: int"):
+        cw.examine(3, x)
+    with pytest.raises(DataTypeError, match=r"Received: Autoencoder. Pass its `model_`"):
+        cw.examine(cw.Autoencoder(epochs=1, hidden=(4,), verbose=0).fit(x), x)
+    with pytest.raises(DataError, match=r"`y` must have 120 rows as `x` has. Received: {'y': 7}"):
+        cw.examine(autoencoder(), x, x[:7])
+    with pytest.raises(DataTypeError, match=r"`validation_data` must be inputs and targets"):
+        cw.examine(autoencoder(), x, validation_data=x)
+    with pytest.raises(ParameterError, match=r"Received: 'middle'\. It calls"):
+        cw.examine(autoencoder(), x, code="middle")
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_can_be_printed_shown_and_sent():
+    report = cw.examine(autoencoder("softmax", "binary_crossentropy"), 255 * x)
+    shown = str(report)
+    assert shown.startswith("`sequential")
+    assert "ERROR  softmax over targets that are not distributions  [targets-not-distributions]" in shown
+    assert "2 errors, 2 warnings." in shown
+    assert max(map(len, shown.splitlines())) <= 130
+    assert "<pre>x = (x / 255)" not in report._repr_html_()  # not whole numbers: by column
+    assert "&lt;" not in shown
+    assert "<b>softmax over targets" in report._repr_html_()
+    sent = json.loads(report.to_json())
+    assert (sent["errors"], sent["warnings"], sent["notes"]) == (2, 2, 0)
+    assert set(sent["findings"][0]) == {"code", "severity", "title", "evidence", "remedy", "docs", "numbers"}
+    fine = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)])
+    fine.compile("adam", loss="mse")
+    assert str(cw.examine(fine, x)).endswith("Nothing found.")
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["examine", *map(str, arguments)])
+
+
+def test_the_command_tells_by_its_exit_code(tmp_path):
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "bright.npy", np.round(255 * x))
+    autoencoder("sigmoid", "binary_crossentropy").save(tmp_path / "fine.keras")
+    fine = run(tmp_path / "fine.keras", tmp_path / "x.npy")
+    assert fine.exit_code == 0, fine.output
+    assert "[cross-entropy-floor]" in fine.output
+    wrong = run(tmp_path / "fine.keras", tmp_path / "bright.npy", "--json")
+    assert wrong.exit_code == 1
+    found = [finding["code"] for finding in json.loads(wrong.stdout)["findings"]]
+    assert found[0] == "cross-entropy-targets"
+    held_out = run(tmp_path / "fine.keras", tmp_path / "x.npy", "--validation", *[tmp_path / "x.npy"] * 2)
+    assert "[validation-copies]" in held_out.output
+    targets = run(tmp_path / "fine.keras", tmp_path / "x.npy", tmp_path / "bright.npy")
+    assert "`y` goes from" in targets.output
+
+
+def test_the_command_loads_layers_of_codeword(tmp_path):
+    np.save(tmp_path / "x.npy", np.tile(x, (3, 1)))
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(4, name="scores"),
+            keras.layers.BatchNormalization(center=False, scale=False),
+            cw.layers.SignBits(name="bits"),
+            keras.layers.Dense(8, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", loss=cw.losses.Masked("mse", missing=0))
+    model.save(tmp_path / "model.keras")
+    told = run(tmp_path / "model.keras", tmp_path / "x.npy", "--bits", "bits", "--quiet")
+    assert "mean_squared_error of the observed entries" in told.output.replace("\n", " ")
+
+
+def test_the_command_refuses_in_words(tmp_path):
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "bad.keras").write_bytes(b"no zip")
+    assert "no such file" in run(tmp_path / "none.keras", tmp_path / "x.npy").output
+    bad = run(tmp_path / "bad.keras", tmp_path / "x.npy")
+    assert bad.exit_code == 1
+    assert "must be a model that Keras can load" in bad.output
+    assert run(tmp_path / "bad.keras").exit_code == 2
