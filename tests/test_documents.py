@@ -13,12 +13,13 @@ import pytest
 import codeword as cw
 from codeword import layers
 from codeword.backend import keras
+from codeword.doctor.finding import TITLES
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5])
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -36,6 +37,12 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert len(namespace["store"]) == 1797
     elif number == 3:
         assert namespace["gate"].score(namespace["x"][1500:], namespace["y"][1500:]) > 0.9
+    elif number == 4:
+        shown = capsys.readouterr().out
+        assert "[targets-not-distributions]" in shown
+        assert "2 errors" in shown
+        assert 'activation="sigmoid"' in shown  # of advise
+        assert namespace["model"].layers[-1].activation is keras.activations.sigmoid
     else:
         assert namespace["model"].output_shape == (None, 64)
 
@@ -66,6 +73,30 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     assert "dead bits             []" in shown
     distances, _ = namespace["store"].search(namespace["codes"][7:8], k=10)
     assert [row[2] for row in namespace["nearest"]] == distances[0].tolist()
+
+
+def test_the_programs_of_heads_run(capsys):
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/heads.md").read_text(), re.DOTALL)
+    x = np.random.default_rng(0).integers(0, 256, (300, 784)).astype("float32")
+    x[0, 0] = 0
+    namespace = {"x": x}
+    for program in programs:
+        exec(program, namespace)
+    shown = capsys.readouterr().out
+    assert [finding.code for finding in namespace["report"].errors] == [
+        "targets-not-distributions",
+        "cross-entropy-targets",
+    ]
+    assert "ERROR  softmax over targets that are not distributions" in shown
+    assert namespace["model"].loss == "binary_crossentropy"
+    assert namespace["restored"].shape == x.shape
+    assert 1 < namespace["restored"].max() <= 255
+
+
+def test_every_finding_is_explained():
+    headings = re.findall(r"^##+ `?([a-z-]+)`?$", (ROOT / "docs/findings.md").read_text(), re.MULTILINE)
+    assert set(TITLES) <= set(headings)
+    assert {heading for heading in headings if "-" in heading} <= set(TITLES) | {"what-is-read"}
 
 
 def test_the_programs_of_gate_run(capsys):
@@ -150,6 +181,21 @@ def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
     assert float(re.findall(r"the gate +([\d.]+)", shown)[1]) > 0.55  # no expert alone is right in more than .34
     assert "10,000 rows: " in shown
     assert (tmp_path / "gate.png").exists()
+
+
+def test_the_example_of_heads_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["heads.py", "--epochs", "20"])
+    runpy.run_path(str(ROOT / "examples" / "heads.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert "2 errors" in shown
+    error = {
+        name: float(re.search(rf"{name} +([.\d]+)", shown)[1]) for name in ("as posted", "data scaled", "put right")
+    }
+    assert 2 * error["put right"] < error["as posted"]
+    assert 2 * error["put right"] < error["data scaled"]
+    assert (tmp_path / "heads.png").exists()
 
 
 def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, capsys):

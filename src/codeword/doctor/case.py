@@ -168,9 +168,15 @@ class Case:
     @cached_property
     def _gradients(self) -> Callable[[], tuple[float, Gradients]]:
         assert self.y is not None
-        numbers = self.sample[:: max(1, len(self.sample) // GRADIENT_ROWS)][:GRADIENT_ROWS]
+        numbers = self._gradient_rows()
         weight = None if self.sample_weight is None else self.sample_weight.tensors(numbers)
         return gradient_function(self.model, self.x.tensors(numbers), self.y.tensors(numbers), weight)
+
+    def _gradient_rows(self) -> NDArray[np.intp]:
+        """Gives rows that follow each other, as losses of pairs need them, and rows from everywhere."""
+        half = GRADIENT_ROWS // 2
+        together = sample_of(self.x, 0, first=half)
+        return np.union1d(together, self.sample[:: -(-len(self.sample) // half)])
 
     @cached_property
     def unmoved_weights(self) -> list[Any]:
@@ -210,7 +216,7 @@ def look(
     seed: int,
 ) -> Case | Finding:
     """Runs the model on a sample and says what it saw; the finding "model-fails" if it cannot run."""
-    sample = sample_of([x], seed)
+    sample = sample_of(x, seed)
     if len(sample) == 0:
         return found(
             "not-examined",

@@ -78,7 +78,10 @@ def _bits(case: Case, call: Call, values: NDArray[np.float32], threshold: float)
     rows, width = bits.shape
     if width > 1 and len(np.unique(np.packbits(bits, axis=1), axis=0)) == 1:
         evidence = f"All {rows:,} rows get one and the same code from the {width} bits of `{call.layer.name}`."
-        yield found("one-code", "error", evidence, _centered(case, call), rows=rows, bits=width)
+        remedy = (
+            _centered(case, call) if isinstance(call.layer, layers.SignBits | layers.Step) else _as_bits(case, call)
+        )
+        yield found("one-code", "error", evidence, remedy, rows=rows, bits=width)
         return
 
     def bit_finding(code: str, which: NDArray[np.intp], what: str) -> Finding:
@@ -140,6 +143,14 @@ def _centered(case: Case, call: Call) -> str:
     )
 
 
+def _as_bits(case: Case, call: Call) -> str:
+    """Writes what puts signs behind the layer, for a training that has them."""
+    return (
+        f'model, scaling = cw.examine(model, x, y, code="{call.layer.name}").remedied()  # cw.layers.SignBits in it\n'
+        f"model.fit(scaling(x), scaling.targets({case.name_of_targets}), epochs=10)"
+    )
+
+
 def _rounded(case: Case, call: Call, named: bool) -> Iterator[Finding]:
     """Measures the loss with the code as it is, and with two values for each unit."""
     if not case.has_loss or len(case.sample) < _MIN_ROWS:
@@ -165,8 +176,7 @@ def _rounded(case: Case, call: Call, named: bool) -> Iterator[Finding]:
         f"from {before:.5g} to {after:.5g}; {len(np.unique(np.packbits(bits, axis=1), axis=0)):,} different codes in "
         f"{len(bits):,} rows.",
         "# If it shall be stored as bits, let it be bits in training, or turn it into balanced ones:\n"
-        f'model, scaling = cw.examine(model, x, y, code="{name}").remedied()  # cw.layers.SignBits after it\n'
-        f"model.fit(scaling(x), scaling.targets({case.name_of_targets}), epochs=10)\n"
+        f"{_as_bits(case, call)}\n"
         f"# or: cw.binarize(encoder, x) for what is trained; cw.Autoencoder(code=cw.Bits({width})) from the start",
         loss=before,
         loss_rounded=after,

@@ -11,9 +11,11 @@ from codeword.doctor.data_rules import data_findings, not_finite
 from codeword.doctor.finding import SEVERITIES, Finding, found
 from codeword.doctor.given_data import Arrays, read_arrays
 from codeword.doctor.gradient_rules import gradient_findings
+from codeword.doctor.missing_rules import missing_findings
 from codeword.doctor.output_rules import output_findings
 from codeword.doctor.recording import unchanged
 from codeword.doctor.report import Report
+from codeword.doctor.validation_rules import validation_findings
 from codeword.errors import DataTypeError
 
 # What follows from an error, and would only say it again.
@@ -22,7 +24,8 @@ _FOLLOWS = {
     "loss-not-finite": {"zeros-as-missing"},
     "empty-rows": {"loss-not-finite"},
     "not-finite": {"loss-not-finite"},
-    "labels-as-numbers": {"levels-as-reals"},
+    "labels-as-numbers": {"levels-as-reals", "model-fails"},
+    "cross-entropy-targets": {"model-fails"},  # PyTorch refuses to compute it
     "logits-twice": {"cross-entropy-floor"},
 }
 
@@ -102,7 +105,14 @@ def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding
         if target is not None and not case.same
     }
     findings = [*not_finite(arrays, missing), *_left_out(case)]
-    findings += [*output_findings(case), *data_findings(case), *gradient_findings(case), *code_findings(case)]
+    findings += [
+        *output_findings(case),
+        *data_findings(case),
+        *missing_findings(case),
+        *validation_findings(case),
+        *gradient_findings(case),
+        *code_findings(case),
+    ]
     wrong = any(finding.severity == "error" for finding in findings)
     hidden = {"rounded-after-training"} if wrong and case.code is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))

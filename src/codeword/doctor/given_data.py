@@ -1,6 +1,5 @@
 """The data that a model was given: every value read once, and a sample of rows for the model to run on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,13 +87,13 @@ def read_arrays(given: Any, name: str, *, verbose: bool = False, num_rows: int |
     return Arrays(structure, tuple(arrays))
 
 
-def sample_of(arrays: Sequence[Arrays], seed: int) -> NDArray[np.intp]:
-    """Chooses up to 2,048 rows by chance, ascending; rows with NaN or infinity in the first argument are left out."""
-    num_rows = len(arrays[0])
-    numbers = np.arange(num_rows)
-    if num_rows > MAX_ROWS:
+def sample_of(x: Arrays, seed: int, *, first: int | None = None) -> NDArray[np.intp]:
+    """Chooses up to 2,048 rows by chance, ascending, or the first ones; rows with NaN or infinity are left out."""
+    num_rows = len(x)
+    numbers = np.arange(num_rows)[:first]
+    if first is None and num_rows > MAX_ROWS:
         numbers = np.sort(np.random.default_rng(seed).choice(num_rows, MAX_ROWS, replace=False))
-    for array in arrays[0].arrays:
+    for array in x.arrays:
         if array.scan.num_nan or array.scan.num_infinite:
             rows = array.rows(numbers).reshape(len(numbers), -1)
             numbers = numbers[np.isfinite(rows.astype(np.float64)).all(axis=1)]

@@ -26,8 +26,9 @@ def gradient_findings(case: Case) -> Iterator[Finding]:
         if not math.isfinite(loss) or not math.isfinite(case.loss):
             yield _not_finite(case, loss)
         else:
-            if case.unmoved_weights:
-                yield _no_gradient(case, case.unmoved_weights)
+            stopped = _without_idle_biases(case)
+            if stopped:
+                yield _no_gradient(case, stopped)
             yield from _sizes(case)
     yield from _values(case)
 
@@ -65,6 +66,19 @@ def _all_finite(call: Call) -> bool:
     )
 
 
+def _without_idle_biases(case: Case) -> list[Any]:
+    """Gives the weights that get no gradient, but not a bias that what follows takes off, where its layer learns."""
+    stopped = {id(weight) for weight in case.unmoved_weights}
+    learning = {
+        id(weight)
+        for call in case.calls
+        if any(id(weight) not in stopped for weight in _own_weights(call.layer))
+        for weight in _own_weights(call.layer)
+        if weight.name in ("bias", "beta")
+    }
+    return [weight for weight in case.unmoved_weights if id(weight) not in learning]
+
+
 def _no_gradient(case: Case, stopped: list[Any]) -> Finding:
     owners = {id(one): call.layer for call in case.calls for one in _own_weights(call.layer)}
     names: dict[str, None] = {}
@@ -80,16 +94,16 @@ def _no_gradient(case: Case, stopped: list[Any]) -> Finding:
         stop, layer = steps[0], steps[0].call.layer
         what = f"`{layer.name}` ({type(layer).__name__})"
         what = f"`{stop.operation}` in {what}" if stop.operation else what
-        why = f"{what} stops it: change its input a little, and {stop.share:.1%} of its values are the same to the bit."
+        why = f"{what} stops it, as it is meant to. Take it away if these weights shall learn."
+        if stop.operation != "stop_gradient":
+            why = f"{what} stops it: change its input a little, and {stop.share:.1%} of its values stay as they are."
         remedy = _slope_remedy(case, stop)
     elif len(unused) == len(stopped):
         why = "They belong to no layer that was called, or to none that the loss depends on."
         remedy = "# leave them out of the model, or use what they give"
     else:
         why = "Nothing that they give reaches the loss: units that are always 0, a product with 0, an unused branch."
-        remedy = (
-            "model.summary()  # follow what these layers give to the loss; dead-relus tells of units that are always 0"
-        )
+        remedy = f"{REBUILD}  # the same layers, weights drawn anew; a branch that nothing uses stays so"
     return found(
         "no-gradient",
         "error",
@@ -120,7 +134,7 @@ def _sizes(case: Case) -> Iterator[Finding]:
     sizes = [
         (weight.path, float(np.sqrt(np.square(one).mean())))
         for weight, one in zip(case.model.trainable_variables, gradients, strict=True)
-        if one is not None and one.ndim >= 2 and one.any()
+        if one is not None and one.ndim >= 2 and weight.name != "bias" and one.any()
     ]
     norm = math.sqrt(sum(float(np.square(one).sum()) for one in gradients if one is not None))
     largest = max((size for _, size in sizes), default=0.0)
@@ -220,25 +234,14 @@ def _dead(case: Case, call: Call) -> Iterator[Finding]:
     dead = ~(values.reshape(-1, values.shape[-1]) != 0).any(axis=0)
     if dead.mean() < DEAD:
         return
-    path = path_of(case.model, call.layer)
-    change = (
-        f"{path}.activation = keras.activations.gelu  # has a slope below 0, too"
-        if path and hasattr(call.layer, "activation")
-        else ""
-    )
     yield found(
         "dead-relus",
         "warning",
         f"{int(dead.sum()):,} of {len(dead):,} units of `{call.layer.name}` are 0 in all {len(case.sample):,} rows: "
-        "they give nothing and "
-        "get no gradient that could bring them back.",
-        "\n".join(
-            [
-                *scaling_lines(case),
-                change or "# another activation, such as gelu",
-                "# and train anew, with a lower learning rate",
-            ]
-        ),
+        "they give nothing and get no gradient that could bring them back.",
+        f"{REBUILD}  # the same layers, weights drawn anew\n"
+        f"model.fit(scaling(x), scaling.targets({case.name_of_targets}))\n"
+        '# If they die again: a lower learning rate, or activation="gelu", which has a slope below 0, too.',
         dead=int(dead.sum()),
         of=len(dead),
     )

@@ -1,12 +1,10 @@
 """Output and loss: do the output's range, the loss and the targets fit each other?"""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codeword.data_kinds.naming import scale_if_zero_is_missing
 from codeword.doctor.case import Case
@@ -24,7 +22,7 @@ from codeword.doctor.prescription import (
     path_of,
     same_cells,
 )
-from codeword.value_scan import row_pieces
+from codeword.doctor.target_figures import beyond, count, entropy, least_simplex_error
 
 MAX_LEVELS = 16
 
@@ -92,13 +90,15 @@ def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> 
         asks = f"The outputs of a row always sum to 1, over its {cells} cells"
     else:
         asks = f"Categorical cross-entropy takes the {cells} cells of a row for one distribution, which sums to 1"
-    error, zeros = _least_simplex_error(case, number)
+    sample = case.sample_targets[number]
+    assert sample is not None
+    error, zeros = least_simplex_error(sample)
     yield found(
         "targets-not-distributions",
         "error",
         f"{asks}; the targets sum to {mean:,.6g} on average, from {least:,.6g} to {greatest:,.6g}, and in "
-        f"{scan.share_summing_to_one:.1%} of the rows to 1. No softmax comes nearer to them than a mean squared error "
-        f"of {error:.4g}, while zeros everywhere have {zeros:.4g}.",
+        f"{scan.share_summing_to_one:.1%} of the rows to 1. The nearest that outputs of sum 1 can come leaves a mean "
+        f"squared error of {error:.4g}, {error / zeros if zeros else 1:.1%} of that of zeros everywhere.",
         head_lines(case, number),
         title="categorical cross-entropy over targets that are not distributions"
         if maker != "The softmax" and categorical
@@ -116,7 +116,7 @@ def _outside(case: Case, number: int, out: OutputFacts, target: Array) -> Iterat
         return
     if not same_cells(case, number) or (scan.minimum >= 0 and scan.maximum <= 1):
         return
-    outside = _count(target, lambda values: (values < 0) | (values > 1))
+    outside = count(target, lambda values: (values < 0) | (values > 1))
     share = outside / scan.num_finite
     yield found(
         "cross-entropy-targets",
@@ -142,9 +142,9 @@ def _reach(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator
     if not same_cells(case, number) or (scan.minimum >= out.low and scan.maximum <= out.high):
         return
     missing = case.missing(number)
-    beyond, error = _beyond(target, out.low, out.high, missing)
-    share = beyond / scan.num_finite
-    if beyond == 0 or (facts is not None and facts.name == "hinge"):
+    outside, error = beyond(target, out.low, out.high, missing)
+    share = outside / scan.num_finite
+    if outside == 0 or (facts is not None and facts.name == "hinge"):
         return
     end = f"{out.low:g} to {out.high:g}" if math.isfinite(out.high) else f"{out.low:g} upwards"
     yield found(
@@ -251,7 +251,7 @@ def _floor(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator
         return
     if facts.kind == "categorical" and not is_distributions(target):
         return
-    floor, between = _entropy(target, facts.kind, facts.label_smoothing, case.missing(number))
+    floor, between = entropy(target, facts.kind, facts.label_smoothing, case.missing(number))
     if floor < 1e-6:
         return
     smoothing = f" smoothed by {facts.label_smoothing:g}" if facts.label_smoothing else ""
@@ -321,65 +321,6 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
         levels=len(levels),
         share_right=right,
     )
-
-
-def _least_simplex_error(case: Case, number: int) -> tuple[float, float]:
-    """Gives the least mean squared error of non-negative rows of sum 1 on the sampled targets, and that of zeros."""
-    target = case.sample_targets[number]
-    assert target is not None
-    rows = np.nan_to_num(target.astype(np.float64).reshape(-1, target.shape[-1]))
-    # The nearest point of the simplex (Duchi et al., "Efficient Projections onto the l1-Ball", 2008).
-    ordered = -np.sort(-rows, axis=1)
-    excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, rows.shape[1] + 1)
-    kept = (ordered > excess).sum(axis=1)
-    shift = excess[np.arange(len(rows)), kept - 1][:, None]
-    return float(np.square(np.maximum(rows - shift, 0) - rows).mean()), float(np.square(rows).mean())
-
-
-def _beyond(target: Array, low: float, high: float, missing: float | None) -> tuple[int, float]:
-    """Counts the observed cells outside a range, and gives the mean squared error that staying in it leaves."""
-    count, total, cells = 0, 0.0, 0
-    for _, piece in row_pieces(target.values):
-        values = _observed(piece, missing).astype(np.float64)
-        distance = np.maximum(np.maximum(low - values, values - high), 0)
-        count += int((distance > 0).sum())
-        total += float(distance @ distance)
-        cells += len(values)
-    return count, total / max(1, cells)
-
-
-def _count(target: Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> int:
-    return sum(int(condition(piece).sum()) for _, piece in row_pieces(target.values))
-
-
-def _entropy(target: Array, kind: str, smoothing: float, missing: float | None) -> tuple[float, float]:
-    """Gives the mean entropy of targets in nats, over all data, and the share strictly between 0 and 1."""
-    total, between, cells = 0.0, 0, 0
-    classes = target.scan.shape[-1]
-    for _, piece in row_pieces(target.values):
-        y = _observed(piece, missing).astype(np.float32)
-        inside = y[(y > 0) & (y < 1)]
-        between += inside.size
-        cells += y.size
-        if kind == "binary":
-            if smoothing:
-                y = y * np.float32(1 - smoothing) + np.float32(smoothing / 2)
-                inside = y[(y > 0) & (y < 1)]
-            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
-            total -= float(((1 - inside) * np.log1p(-inside)).sum(dtype=np.float64))
-        else:
-            y = y * np.float32(1 - smoothing) + np.float32(smoothing / classes)
-            inside = y[y > 0]
-            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
-    groups = cells if kind == "binary" else cells / classes
-    return total / max(1, groups), between / max(1, cells)
-
-
-def _observed(piece: NDArray[Any], missing: float | None) -> NDArray[Any]:
-    flat = piece.reshape(-1)
-    if flat.dtype.kind == "f":
-        flat = flat[np.isfinite(flat)]
-    return flat if missing is None or math.isnan(missing) else flat[flat != missing]
 
 
 def _compile_with(case: Case, number: int, loss: str) -> str:

@@ -66,7 +66,9 @@ def rebuilt(case: Case | None, codes: set[str]) -> Remedied:
     levels = _levels(case) if "levels-as-reals" in codes else None
     slopes = _slopes(case) if "no-gradient" in codes else {}
     centered = bool(codes & _OF_BITS)
-    bits = named_call(case) if "rounded-after-training" in codes else None
+    bits = named_call(case) if codes & (_OF_BITS | {"rounded-after-training"}) else None
+    if bits is not None and isinstance(bits.layer, layers.SignBits | layers.Step):
+        bits = None
     changed = _activations(case, heads, levels)
     new = _Clone(changed, slopes, None if bits is None else bits.layer.name, centered).of(model)
     new.compile(optimizer=_optimizer(model), loss=_losses(case, heads, levels))
@@ -129,6 +131,8 @@ class _Clone:
         return copy
 
     def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
+        if layer.name in self.activation_of and not isinstance(layer, keras.layers.Layer):
+            return keras.layers.Activation(self.activation_of[layer.name])(arguments[0])
         if layer.name in self.slopes:
             change = self.slopes[layer.name]
             if isinstance(change, keras.layers.Layer):

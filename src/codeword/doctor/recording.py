@@ -24,16 +24,20 @@ class Call:
 
 @contextmanager
 def recorded(model: Any) -> Iterator[list[Call]]:
-    """Collects the calls of all layers and operations inside the model, in the order in which they end."""
+    """Collects the calls of all layers and operations inside the model, in the order in which they end.
+
+    Not those inside a loop that the backend compiles, such as of a recurrent layer's cell: they have no values.
+    """
     calls: list[Call] = []
 
     def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         def watch(*arguments: Any, **keywords: Any) -> Any:
             result = call(*arguments, **keywords)
-            inputs = tuple(
-                tensor for tensor in keras.tree.flatten((arguments, keywords)) if keras.ops.is_tensor(tensor)
-            )
-            calls.append(Call(layer, arguments, keywords, inputs, tuple(keras.tree.flatten(result))))
+            outputs = tuple(keras.tree.flatten(result))
+            if all(_has_values(tensor) for tensor in outputs):
+                inputs = keras.tree.flatten((arguments, keywords))
+                tensors = tuple(tensor for tensor in inputs if keras.ops.is_tensor(tensor))
+                calls.append(Call(layer, arguments, keywords, tensors, outputs))
             return result
 
         return watch
@@ -101,6 +105,15 @@ def unchanged(model: Any) -> Iterator[None]:
         for layer in operations_of(model):
             if id(layer) in losses:
                 layer._losses[:] = losses[id(layer)]
+
+
+def _has_values(tensor: Any) -> bool:
+    """Says whether a tensor holds numbers now, and is not a stand-in while something is compiled."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return not isinstance(tensor, jax.core.Tracer)
+    return keras.backend.backend() != "tensorflow" or not keras.ops.is_tensor(tensor) or hasattr(tensor, "numpy")
 
 
 def _torch() -> Any:

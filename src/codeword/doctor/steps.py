@@ -69,7 +69,7 @@ def stopping_steps(case: Case) -> list[Step]:
             continue
         reached |= {id(tensor) for tensor in call.outputs}
         operation, share = _step_in(call.layer), _share_unmoved(call)
-        if (share > _UNMOVED and (operation or not is_relu(call.layer))) or operation == "stop_gradient":
+        if (share > _UNMOVED and (operation or _has_stairs(call))) or operation == "stop_gradient":
             steps.append(Step(call, operation, share))
     return sorted(steps, key=lambda step: step.operation is None)
 
@@ -93,6 +93,12 @@ def with_slope(case: Case, first: Call) -> Place | None:
 def is_relu(layer: Any) -> bool:
     """Says whether a layer ends in a relu."""
     return type(layer).__name__ == "ReLU" or activation_name(getattr(layer, "activation", 0)) == "relu"
+
+
+def _has_stairs(call: Call) -> bool:
+    """Says whether a call gives more than one value, as a step does; a layer of zeros gives one."""
+    values = _array(call.outputs[0])
+    return not is_relu(call.layer) and bool((values != values.reshape(-1)[:1]).any())
 
 
 def _share_unmoved(call: Call) -> float:

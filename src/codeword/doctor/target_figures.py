@@ -1,0 +1,69 @@
+"""Figures that need another pass over all targets: what cannot be reached, what a perfect output costs."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.doctor.given_data import Array
+from codeword.value_scan import row_pieces
+
+
+def least_simplex_error(target: NDArray[Any]) -> tuple[float, float]:
+    """Gives the least mean squared error that non-negative rows of sum 1 have from targets, and that of zeros."""
+    rows = np.nan_to_num(target.astype(np.float64).reshape(-1, target.shape[-1]))
+    # The nearest point of the simplex (Duchi et al., "Efficient Projections onto the l1-Ball", 2008).
+    ordered = -np.sort(-rows, axis=1)
+    excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, rows.shape[1] + 1)
+    kept = (ordered > excess).sum(axis=1)
+    shift = excess[np.arange(len(rows)), kept - 1][:, None]
+    return float(np.square(np.maximum(rows - shift, 0) - rows).mean()), float(np.square(rows).mean())
+
+
+def beyond(target: Array, low: float, high: float, missing: float | None) -> tuple[int, float]:
+    """Counts the observed cells outside a range, and gives the mean squared error that staying in it leaves."""
+    count, total, cells = 0, 0.0, 0
+    for _, piece in row_pieces(target.values):
+        values = _observed(piece, missing).astype(np.float64)
+        distance = np.maximum(np.maximum(low - values, values - high), 0)
+        count += int((distance > 0).sum())
+        total += float(distance @ distance)
+        cells += len(values)
+    return count, total / max(1, cells)
+
+
+def count(target: Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> int:
+    """Counts the cells for which a condition holds, over all data."""
+    return sum(int(condition(piece).sum()) for _, piece in row_pieces(target.values))
+
+
+def entropy(target: Array, kind: str, smoothing: float, missing: float | None) -> tuple[float, float]:
+    """Gives the mean entropy of targets in nats, over all data, and the share strictly between 0 and 1."""
+    total, between, cells = 0.0, 0, 0
+    classes = target.scan.shape[-1]
+    for _, piece in row_pieces(target.values):
+        y = _observed(piece, missing).astype(np.float32)
+        inside = y[(y > 0) & (y < 1)]
+        between += inside.size
+        cells += y.size
+        if kind == "binary":
+            if smoothing:
+                y = y * np.float32(1 - smoothing) + np.float32(smoothing / 2)
+                inside = y[(y > 0) & (y < 1)]
+            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
+            total -= float(((1 - inside) * np.log1p(-inside)).sum(dtype=np.float64))
+        else:
+            y = y * np.float32(1 - smoothing) + np.float32(smoothing / classes)
+            inside = y[y > 0]
+            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
+    groups = cells if kind == "binary" else cells / classes
+    return total / max(1, groups), between / max(1, cells)
+
+
+def _observed(piece: NDArray[Any], missing: float | None) -> NDArray[Any]:
+    flat = piece.reshape(-1)
+    if flat.dtype.kind == "f":
+        flat = flat[np.isfinite(flat)]
+    return flat if missing is None or math.isnan(missing) else flat[flat != missing]

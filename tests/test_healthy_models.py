@@ -1,0 +1,26 @@
+"""Healthy models are left in peace: no error, and of all of them together next to no warning."""
+
+import pytest
+
+import codeword as cw
+from codeword.backend import keras
+
+from .healthy_models import MODELS
+
+WARNED: set[str] = set()  # the models of which a warning is told: at most three in all
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+def test_a_healthy_model_gets_no_error_and_no_warning(make):
+    keras.utils.set_random_seed(1)
+    model, x, y, options = make()
+    report = cw.examine(model, x, y, verbose=False, **options)
+    assert not report.errors, [(finding.code, finding.evidence) for finding in report.errors]
+    if make.__name__ not in WARNED:
+        assert not report.warnings, [(finding.code, finding.evidence) for finding in report.warnings]
+
+
+def test_there_are_25_and_no_two_are_the_same():
+    assert len(MODELS) >= 25
+    assert len({make.__name__ for make in MODELS}) == len(MODELS)
+    assert len(WARNED) <= 3
