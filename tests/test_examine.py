@@ -250,6 +250,137 @@ def test_what_does_not_fit_is_refused():
         cw.examine(autoencoder(), x, code="middle")
 
 
+# --- what comes along in practice ------------------------------------------------------------------------------------
+
+
+def compiled(*parts, loss="mse", **more):
+    model = keras.Sequential(list(parts), **more)
+    model.compile("adam", loss=loss)
+    return model
+
+
+def test_numbers_that_are_looked_up_are_not_scaled():
+    ids = np.random.default_rng(0).integers(0, 500, (120, 12))
+    pooling = keras.layers.GlobalAveragePooling1D()
+    model = compiled(keras.Input((12,)), keras.layers.Embedding(500, 8), pooling, keras.layers.Dense(4, "sigmoid"))
+    report = cw.examine(model, ids, 3 * np.random.default_rng(1).random((120, 4)))
+    assert codes(report) == {"output-out-of-reach"}
+    assert "x = " not in report.errors[0].remedy
+    _, scaling = report.remedied()
+    np.testing.assert_array_equal(scaling(ids), ids)
+
+
+def test_a_softmax_of_likelihoods_leaves_nothing_out():
+    y = np.eye(4, dtype="float32")[np.arange(120) % 4]
+
+    def own(y_true, y_pred):
+        return -keras.ops.mean(keras.ops.sum(y_true * keras.ops.log(y_pred + 1e-7), axis=-1))
+
+    for loss in ("kl_divergence", own):
+        report = cw.examine(compiled(keras.Input((8,)), keras.layers.Dense(4, "softmax"), loss=loss), x, y)
+        assert not report.errors, report
+
+
+def test_masks_of_keras_count_in_the_loss():
+    rows = np.tile(x[:, :, None], (1, 1, 2))
+    rows[:, 4:] = -1
+    model = compiled(keras.Input((8, 2)), keras.layers.Masking(-1), keras.layers.Dense(3, "sigmoid"))
+    y = np.full((120, 8, 3), 0.25, "float32")
+    y[:, 4:] = 0.9
+    (note,) = cw.examine(_with_loss(model, "binary_crossentropy"), rows, y).notes
+    told = float(note.evidence.split("The model is at ")[1].split()[0])
+    assert told == pytest.approx(model.evaluate(rows, y, verbose=0), abs=1e-4)
+
+
+def _with_loss(model, loss):
+    model.compile("adam", loss=loss)
+    return model
+
+
+def test_only_the_layer_of_the_output_changes_though_another_has_its_name():
+    encoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, "tanh", name="out")], name="encoder")
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "sigmoid", name="out")], name="decoder")
+    model = compiled(keras.Input((8,)), encoder, decoder)
+    report = cw.examine(model, x - 0.5)
+    assert 'get_layer("decoder").get_layer("out")' in report.errors[0].remedy
+    mended, _ = report.remedied()
+    activations = [mended.get_layer(name).get_layer("out").activation for name in ("encoder", "decoder")]
+    assert activations == [keras.activations.tanh, keras.activations.linear]
+
+
+def test_targets_of_some_outputs_only_go_to_these():
+    inputs = keras.Input((8,))
+    code = keras.layers.Dense(8, "relu", name="code")(inputs)
+    copy = keras.layers.Dense(8, "sigmoid", name="recon")(code)
+    model = keras.Model(inputs, {"code": code, "recon": copy})
+    model.compile("adam", loss={"recon": "mse"})
+    (error,) = cw.examine(model, x, {"recon": 3 * x}).errors
+    assert error.evidence.startswith("Output `recon`: sigmoid gives 0 to 1")
+
+
+def test_a_layer_called_twice_is_looked_at():
+    shared = keras.layers.Dense(2, name="shared")
+    inputs = keras.Input((6, 4))
+    summary = shared(keras.layers.GlobalAveragePooling1D()(inputs))
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(shared(inputs)), summary])
+    model = keras.Model(inputs, keras.layers.Reshape((6, 4))(keras.layers.Dense(24)(joined)))
+    model.compile("adam", loss="mse")
+    assert cw.examine(model, np.random.default_rng(0).random((100, 6, 4))).errors == ()
+
+
+def test_one_and_a_rounding_is_one():
+    rows = x.astype("float64")
+    rows[0, 0] = 1.0000000000000002
+    for loss in ("binary_crossentropy", "mse"):
+        assert not cw.examine(autoencoder(loss=loss), rows).errors
+
+
+def test_a_recurrent_output_can_be_mended():
+    rows = np.random.default_rng(0).random((64, 5, 4)).astype("float32")
+    report = cw.examine(compiled(keras.Input((5, 4)), keras.layers.LSTM(4, return_sequences=True)), rows)
+    if report.warnings:
+        mended, scaling = report.remedied()
+        mended.fit(scaling(rows), scaling(rows), verbose=0)
+
+
+def test_what_is_right_is_kept_when_a_model_is_rebuilt():
+    def own(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+    inputs = keras.Input((8,))
+    normalization = keras.layers.Normalization()
+    normalization.adapt(255 * x)
+    frozen = keras.layers.Dense(6, "relu", trainable=False, name="frozen")
+    model = keras.Model(inputs, keras.layers.Dense(8, "sigmoid")(frozen(normalization(inputs))))
+    model.compile("adam", loss=own)
+    mended, scaling = cw.examine(model, 255 * x, x - 0.5).remedied()
+    assert mended.loss is own
+    assert mended.layers[-1].activation is keras.activations.linear
+    np.testing.assert_array_equal(mended.get_layer("frozen").kernel, frozen.kernel)
+    np.testing.assert_allclose(mended.layers[1].mean, normalization.mean)
+    np.testing.assert_array_equal(scaling(255 * x), 255 * x)  # it is normalized inside
+    plain, _ = cw.examine(autoencoder("relu", loss=None), x - 0.5).remedied()
+    assert plain.layers[-1].activation is keras.activations.linear
+
+
+def test_levels_are_scaled_with_the_data():
+    rows = np.random.default_rng(0).choice([0, 85, 170, 255], (120, 8)).astype("float32")
+    mended, scaling = cw.examine(autoencoder("sigmoid"), rows).remedied()
+    assert mended.layers[-1].activation.levels == pytest.approx((0, 1 / 3, 2 / 3, 1))
+    assert set(np.unique(scaling.inverse(mended.predict(scaling(rows), verbose=0))).round()) <= {0, 85, 170, 255}
+
+
+def test_held_out_ratings_of_the_same_people_are_no_copies():
+    rng = np.random.default_rng(0)
+    ratings = (rng.integers(1, 6, (100, 40)) * (rng.random((100, 40)) < 0.2)).astype("float32")
+    asked = (ratings != 0) & (rng.random(ratings.shape) < 0.3)
+    model = compiled(keras.Input((40,)), keras.layers.Dense(40), loss=cw.losses.Masked("mse", missing=0))
+    shown = np.where(asked, 0, ratings)
+    held_out = (shown, np.where(asked, ratings, 0))
+    assert "validation-copies" not in codes(cw.examine(model, shown, validation_data=held_out))
+    assert "validation-copies" in codes(cw.examine(model, shown, validation_data=(ratings, ratings)))
+
+
 # --- reports ---------------------------------------------------------------------------------------------------------
 
 

@@ -321,6 +321,7 @@ SEVERITIES = {
     "logits-twice": "error",
     "not-probabilities": "error",
     "labels-as-numbers": "error",
+    "labels-out-of-range": "error",
     "levels-as-reals": "warning",
     "not-finite": "error",
     "not-scaled": "warning",
@@ -379,6 +380,10 @@ PAIRS: dict[str, Pair] = {
     "labels-as-numbers": (
         lambda: classifier("softmax", "mse", y=labels()[:, None]),
         lambda: classifier("softmax", "sparse_categorical_crossentropy", y=labels()[:, None]),
+    ),
+    "labels-out-of-range": (
+        lambda: classifier(None, keras.losses.SparseCategoricalCrossentropy(from_logits=True), y=labels() + 1),
+        lambda: classifier(None, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
     ),
     "levels-as-reals": (
         lambda: network(chosen_from(FOUR), Dense(16, "sigmoid"), loss="mse"),

@@ -66,7 +66,9 @@ class Case:
     def loss_was_given(self) -> bool:
         own = type(self.model).compute_loss is not keras.Model.compute_loss
         return (
-            self.model.loss is not None or own or any(getattr(one, "_losses", ()) for one in operations_of(self.model))
+            self.model.loss is not None
+            or own
+            or any(getattr(one, "_losses", ()) for one in [self.model, *operations_of(self.model)])
         )
 
     @property
@@ -85,9 +87,9 @@ class Case:
         if self.y is None:
             return [None] * len(self.outputs)
         arrays = list(self.y.arrays)
-        if isinstance(self.y.structure, dict) and all(out.name in self.y.structure for out in self.outputs):
-            order = sorted(self.y.structure)  # as they were read
-            return [arrays[order.index(out.name)] for out in self.outputs]
+        if isinstance(self.y.structure, dict) and len(self.outputs) > 1:
+            by_name = dict(zip(sorted(self.y.structure), arrays, strict=True))  # as they were read
+            return [by_name.get(out.name) for out in self.outputs]
         return [*arrays, *[None] * len(self.outputs)][: len(self.outputs)]
 
     @property
@@ -113,6 +115,10 @@ class Case:
         y_pred = keras.tree.pack_sequence_as(
             self.output_structure, [keras.ops.convert_to_tensor(one[chosen]) for one in predictions]
         )
+        for made, given in zip(keras.tree.flatten(y_pred), keras.tree.flatten(self.output_structure), strict=True):
+            mask = getattr(given, "_keras_mask", None)
+            if mask is not None:  # of Masking and Embedding(mask_zero=True): Keras' losses ask for it
+                made._keras_mask = keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(mask)[chosen])
         weight = None if self.sample_weight is None else self.sample_weight.tensors(numbers)
         value = self.model.compute_loss(
             x=self.x.tensors(numbers), y=self.y.tensors(numbers), y_pred=y_pred, sample_weight=weight
@@ -140,10 +146,25 @@ class Case:
             return None
         if facts.loss is None or (facts.loss.kind not in ("own",) and self.sample_weight is None):
             return None
-        for missing, where in ((0.0, target == 0), (math.nan, _isnan(target))):
+        candidates = [(0.0, target == 0), (math.nan, _isnan(target))]
+        if target.dtype.kind != "b" and np.nanmin(target) < 0:  # -1 for "not known"
+            candidates.append((float(np.nanmin(target)), target == np.nanmin(target)))
+        for missing, where in candidates:
             if where.any() and not where.all() and self._leaves_out(number, where):
-                return missing
+                return None if missing == 0 and self._is_likelihood(number) else missing
         return None
+
+    def _is_likelihood(self, number: int) -> bool:
+        """Says whether twice the targets cost no more than the targets, as of -y log p: there a 0 in y is a value."""
+        target, values = self.sample_targets[number], self.predictions[number]
+        assert target is not None
+        rows = np.flatnonzero((target != 0).reshape(len(target), -1).any(axis=1))
+
+        def loss_at(factor: float) -> float:
+            changed = np.where(target == 0, values, factor * target).astype(values.dtype)
+            return self.loss_of([*self.predictions[:number], changed, *self.predictions[number + 1 :]], rows)
+
+        return loss_at(2.0) <= loss_at(1.0)
 
     def _leaves_out(self, number: int, where: NDArray[np.bool_]) -> bool:
         """Says whether the loss stays the same, to the last digits, when the outputs change in these places."""
@@ -174,6 +195,8 @@ class Case:
 
     def _gradient_rows(self) -> NDArray[np.intp]:
         """Gives rows that follow each other, as losses of pairs need them, and rows from everywhere."""
+        if _fixed_batch(self.model) is not None:
+            return self.sample
         half = GRADIENT_ROWS // 2
         together = sample_of(self.x, 0, first=half)
         return np.union1d(together, self.sample[:: -(-len(self.sample) // half)])
@@ -224,12 +247,16 @@ def look(
             "No row of the sample is finite in all columns, so the model was not run.",
             "# see not-finite",
         )
+    fixed = _fixed_batch(model)
+    if fixed is not None and len(sample) >= fixed:
+        sample = sample[:fixed]
     try:
-        outputs, calls = _run(model, x.tensors(sample[:_FIRST_ROWS]))
-        cells = sum(_size(one) for call in calls for one in call.outputs) / min(_FIRST_ROWS, len(sample))
-        most = max(_FIRST_ROWS, int(MAX_RECORDED_CELLS / max(1.0, cells)))
+        first = _FIRST_ROWS if fixed is None else len(sample)
+        outputs, calls = _run(model, x.tensors(sample[:first]))
+        cells = sum(_size(one) for call in calls for one in call.outputs) / min(first, len(sample))
+        most = max(first, int(MAX_RECORDED_CELLS / max(1.0, cells)))
         sample = sample[:: -(-len(sample) // most)]
-        if len(sample) > _FIRST_ROWS:
+        if len(sample) > first:
             outputs, calls = _run(model, x.tensors(sample))
         predictions = as_arrays(outputs)
         same = y is None and _is_autoencoder(x, predictions)
@@ -244,6 +271,11 @@ def look(
         except Exception as error:  # and the user's own loss
             case.failure = _failed(error, x, y)
     return case
+
+
+def _fixed_batch(model: Any) -> int | None:
+    """Gives the number of rows that a model takes at once, as a stateful recurrent one does; None for any."""
+    return next((one.shape[0] for one in getattr(model, "inputs", None) or () if one.shape[0] is not None), None)
 
 
 def call_model(model: Any, x: Any) -> Any:

@@ -18,6 +18,7 @@ from codeword.errors import ParameterError
 from codeword.evaluation.code_usage import NEAR_THRESHOLD
 
 UNBALANCED, CORRELATED = 0.05, 0.9
+MAX_COMPARED = 1024  # bits: every pair of them is a number
 _MIN_ROWS = 32
 _NEAR = 5e-4  # of normal values, 4e-5 lie as near
 
@@ -97,6 +98,7 @@ def _bits(case: Case, call: Call, values: NDArray[np.float32], threshold: float)
     if (rarer < UNBALANCED).any():
         what = f"have one value in more than {1 - UNBALANCED:.0%} of the rows, the worst in {1 - rarer.min():.2%}"
         yield bit_finding("unbalanced-bits", living[rarer < UNBALANCED], what)
+    living = living[:: -(-max(1, len(living)) // MAX_COMPARED)]
     if len(living) > 1:
         correlation = np.abs(np.corrcoef(bits[:, living], rowvar=False))
         np.fill_diagonal(correlation, 0)
@@ -154,6 +156,8 @@ def _as_bits(case: Case, call: Call) -> str:
 def _rounded(case: Case, call: Call, named: bool) -> Iterator[Finding]:
     """Measures the loss with the code as it is, and with two values for each unit."""
     if not case.has_loss or len(case.sample) < _MIN_ROWS:
+        return
+    if sum(one.layer is call.layer for one in case.calls) > 1:  # shared: its values would be put everywhere
         return
     output = _array(call.outputs[0])
     values, threshold = output.reshape(len(output), -1), _threshold(call.layer)

@@ -14,14 +14,11 @@ from codeword.doctor.given_data import Array
 from codeword.doctor.prescription import is_unscaled, scaling_lines
 from codeword.value_scan import row_pieces
 
-_TAKE_ANY_SCALE = (
-    "Embedding",
-    "BatchNormalization",
-    "Normalization",
-    "LayerNormalization",
-    "Discretization",
-    "Hashing",
-)
+_NAMES = """
+Embedding BatchNormalization Normalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization
+Discretization Hashing IntegerLookup StringLookup CategoryEncoding
+"""
+_TAKE_ANY_SCALE = frozenset(_NAMES.split())
 
 
 def data_findings(case: Case) -> Iterator[Finding]:
@@ -99,27 +96,34 @@ def _not_scaled(case: Case) -> Iterator[Finding]:
 
 
 def _enters_as_it_is(case: Case, number: int) -> bool:
-    """Says whether the first layer with weights that an input reaches gets it unscaled, and minds."""
-    array = case.x.arrays[number]
-    given = array.rows(case.sample[:32]).astype(np.float64)
-    rms = float(np.sqrt(np.square(given).mean()))
+    """Says whether the first layer with weights that an input reaches gets numbers far from unit size, and minds."""
+    given = case.x.arrays[number].rows(case.sample[:32]).astype(np.float64)
+    reached: set[int] = set()
     for call in case.calls:
-        if hasattr(call.layer, "layers") or not call.inputs:
+        if hasattr(call.layer, "layers"):
             continue
-        kind = type(call.layer).__name__
-        for tensor in call.inputs:
-            if tuple(tensor.shape[:1]) != (len(case.sample),) or not _same_values(tensor, given):
-                continue
-            if kind in _TAKE_ANY_SCALE or kind.startswith(("Random", "Category", "StringLookup", "IntegerLookup")):
-                return False
-            if kind in ("Rescaling", "CenterCrop", "Resizing"):
-                return False
-            if call.layer.weights if hasattr(call.layer, "weights") else False:
-                return rms > 0
+        entering = [one for one in call.inputs if id(one) in reached or _same_values(one, given)]
+        if not entering:
+            continue
+        kinds = {type(call.layer).__name__, type(getattr(call.layer, "layer", None)).__name__}
+        if kinds & _TAKE_ANY_SCALE:
+            return False
+        if getattr(call.layer, "weights", None):
+            return any(_is_unscaled(one) for one in entering)
+        reached |= {id(tensor) for tensor in call.outputs}
     return False
 
 
+def _is_unscaled(tensor: Any) -> bool:
+    values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), np.float64)
+    columns = np.sqrt(np.square(values.reshape(len(values), -1)).mean(axis=0))
+    rms = float(np.sqrt(np.square(columns).mean()))
+    return rms > 5 or float(columns.max()) > 20 or 0 < rms < 1e-3
+
+
 def _same_values(tensor: Any, given: NDArray[np.float64]) -> bool:
+    if len(tensor.shape) == 0 or tensor.shape[0] < len(given):
+        return False
     rows = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor[: len(given)], "float32")), np.float64)
     return rows.size == given.size and bool(np.allclose(rows.reshape(given.shape), given, rtol=1e-2, atol=1e-6))
 

@@ -1,5 +1,6 @@
 """`codeword.examine`: what is wrong with a Keras model on its data."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _FOLLOWS = {
     "loss-not-finite": {"zeros-as-missing"},
     "empty-rows": {"loss-not-finite"},
     "not-finite": {"loss-not-finite"},
+    "labels-out-of-range": {"model-fails", "loss-not-finite"},
     "labels-as-numbers": {"levels-as-reals", "model-fails"},
     "cross-entropy-targets": {"model-fails"},  # PyTorch refuses to compute it
     "logits-twice": {"cross-entropy-floor"},
@@ -80,7 +82,8 @@ def examine(
     weights = None if sample_weight is None else read_arrays(sample_weight, "sample_weight", num_rows=len(inputs))
     held_out = None if validation_data is None else _held_out(validation_data, verbose)
     _build(model, inputs)
-    with unchanged(model):
+    with unchanged(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras' own, of what the findings tell
         case = look(
             model,
             inputs,

@@ -29,6 +29,7 @@ TITLES = {
     "logits-twice": "from_logits=True over an output that is a probability already",
     "not-probabilities": "cross-entropy over an output that is no probability",
     "labels-as-numbers": "class labels treated as numbers",
+    "labels-out-of-range": "class numbers that the output does not have",
     "levels-as-reals": "few levels treated as real numbers",
     # gradient
     "loss-not-finite": "the loss is NaN or infinite",

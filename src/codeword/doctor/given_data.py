@@ -83,7 +83,7 @@ def read_arrays(given: Any, name: str, *, verbose: bool = False, num_rows: int |
             f"`{name}` must have {num_rows if num_rows is not None else 'the same number of'} rows {wanted}. "
             f"Received: {counts}. Pass the same rows."
         )
-    structure = given if isinstance(given, dict) or _is_several(given) else None
+    structure = given if isinstance(given, dict) or is_several(given) else None
     return Arrays(structure, tuple(arrays))
 
 
@@ -125,13 +125,13 @@ def _named(given: Any, name: str) -> Any:
     if isinstance(given, dict):
         for key, one in sorted(given.items()):  # as Keras flattens it
             yield f"{name}[{key!r}]".replace("'", '"'), one
-    elif _is_several(given):
+    elif is_several(given):
         for number, one in enumerate(given):
             yield f"{name}[{number}]", one
     else:
         yield name, given
 
 
-def _is_several(given: Any) -> bool:
+def is_several(given: Any) -> bool:
     """Says whether a list or tuple holds arrays, and is not itself one array written as a list."""
     return isinstance(given, list | tuple) and len(given) > 0 and all(hasattr(one, "shape") for one in given)

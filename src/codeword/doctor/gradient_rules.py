@@ -176,6 +176,8 @@ def _growth(case: Case) -> tuple[float, str]:
     entering = max((one.scan.rms for one in case.x.arrays if math.isfinite(one.scan.rms)), default=1.0)
     largest, name = 0.0, ""
     for call in case.calls:
+        if not getattr(call.layer, "weights", None):  # a mask of -1e9 is meant so; what grows comes out of weights, too
+            continue
         for tensor in call.outputs:
             if keras.ops.is_tensor(tensor) and "float" in keras.backend.standardize_dtype(tensor.dtype):
                 size = math.sqrt(
@@ -232,6 +234,12 @@ def _less_flat(case: Case, layer: Any) -> list[str]:
 def _dead(case: Case, call: Call) -> Iterator[Finding]:
     values = _array(call.outputs[0])
     dead = ~(values.reshape(-1, values.shape[-1]) != 0).any(axis=0)
+    before = next((one for one in case.calls if any(t is call.inputs[0] for t in one.outputs)), None)
+    if before is not None and type(before.layer).__name__ == "BatchNormalization" and before.layer.trainable:
+        varying = _array(before.inputs[0]).reshape(-1, values.shape[-1]).std(axis=0) > 0
+        beta = before.layer.beta
+        if beta is None or not _array(beta).any():
+            dead &= ~varying  # in training it puts the mean of every unit that varies at 0
     if dead.mean() < DEAD:
         return
     yield found(

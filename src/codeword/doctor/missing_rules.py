@@ -10,6 +10,7 @@ from codeword.data_kinds.naming import scale_if_zero_is_missing
 from codeword.doctor.case import Case, as_arrays, call_model
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.prescription import Head, activation_line, compile_line, head_lines
+from codeword.doctor.target_figures import first_unobserved_row
 
 
 def missing_findings(case: Case) -> Iterator[Finding]:
@@ -100,9 +101,9 @@ def _empty_rows(case: Case) -> Iterator[Finding]:
         return
     for number, target in enumerate(case.targets):
         missing = case.missing(number)
-        if target is None or missing is None or target.scan.first_empty_row is None:
+        row, num_rows = (None, 0) if target is None or missing is None else first_unobserved_row(target, missing)
+        if target is None or missing is None or row is None:
             continue
-        row = target.scan.first_empty_row
         alone = case_on_rows(case, np.array([row]))
         loss = alone.loss
         if math.isfinite(loss):
@@ -110,12 +111,12 @@ def _empty_rows(case: Case) -> Iterator[Finding]:
         yield found(
             "empty-rows",
             "error",
-            f"In {target.scan.num_empty_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is "
+            f"In {num_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is "
             "observed, the first is row "
             f"{row}. The loss of that row alone is {loss}: the mean over nothing.",
             f"{compile_line(case, number, Head('linear', 'mse', missing=missing))}  # a row with nothing observed "
             "costs 0",
-            rows=target.scan.num_empty_rows,
+            rows=num_rows,
         )
 
 

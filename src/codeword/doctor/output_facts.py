@@ -1,7 +1,7 @@
 """What an output can be and what its loss asks: read from the layers that made it, and from `compile`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,8 @@ class LossFacts:
         kind: "binary", "categorical", "sparse" (cross-entropies), "distance", "levels" or "own".
         from_logits: Whether it takes logits.
         label_smoothing: As given, 0 for none.
+        reduction: How the cells' losses become one.
+        ignore_class: The class number that costs nothing, or None.
         masked: Whether it is `codeword.losses.Masked`, and `missing` what stands for a missing entry in it.
     """
 
@@ -75,6 +77,8 @@ class LossFacts:
     kind: str
     from_logits: bool = False
     label_smoothing: float = 0.0
+    reduction: str = "sum_over_batch_size"
+    ignore_class: int | None = None
     masked: bool = False
     missing: float | None = None
 
@@ -128,7 +132,7 @@ def output_facts(name: str, output: Any, values: np.ndarray, calls: list[Call], 
     """
     facts = None if loss is None else loss_facts(loss)
     scale, offset = 1.0, 0.0
-    while (call := _maker(output, calls)) is not None:
+    while (call := _maker(output, calls) or _maker(output := _before_cast(output, calls), calls)) is not None:
         layer = call.layer
         kind = type(layer).__name__
         if (kind in _ONLY_SHAPES or kind.startswith(("Cropping", "UpSampling", "ZeroPadding"))) and call.inputs:
@@ -140,8 +144,8 @@ def output_facts(name: str, output: Any, values: np.ndarray, calls: list[Call], 
             continue
         activation, low, high = activation_of(layer)
         if activation == "linear" and kind == "Activation" and call.inputs:
-            output = call.inputs[0]
             calls = calls[: calls.index(call)]
+            output = call.inputs[0]
             continue
         if activation is None and _sums_to_one(values):
             activation, low, high = "softmax", 0.0, 1.0
@@ -200,9 +204,7 @@ def loss_facts(loss: Any) -> LossFacts:
     """Finds out what a loss asks, from its name, function or object."""
     if isinstance(loss, Masked):
         inner = loss_facts(loss.loss)
-        return LossFacts(
-            inner.name, inner.kind, inner.from_logits, inner.label_smoothing, masked=True, missing=loss.missing
-        )
+        return replace(inner, masked=True, missing=loss.missing)
     if isinstance(loss, _LEVEL_LOSSES):
         return LossFacts(type(loss).__name__, "levels")
     if isinstance(loss, str):
@@ -224,7 +226,11 @@ def loss_facts(loss: Any) -> LossFacts:
         kind = "sparse"
     elif name in _DISTANCES:
         kind = "distance"
-    return LossFacts(name, kind, bool(config.get("from_logits")), float(config.get("label_smoothing") or 0))
+    smoothing, reduction = (
+        float(config.get("label_smoothing") or 0),
+        str(config.get("reduction", "sum_over_batch_size")),
+    )
+    return LossFacts(name, kind, bool(config.get("from_logits")), smoothing, reduction, config.get("ignore_class"))
 
 
 def snake_case(name: str) -> str:
@@ -251,6 +257,16 @@ def _maker(tensor: Any, calls: list[Call]) -> Call | None:
         if made and not hasattr(call.layer, "layers"):
             return call
     return None
+
+
+def _before_cast(tensor: Any, calls: list[Call]) -> Any:
+    """Gives the tensor of another dtype that a tensor was cast from, as Keras does under mixed precision."""
+    for call in reversed(calls):
+        for one in call.outputs:
+            cast = keras.ops.is_tensor(one) and one.dtype != tensor.dtype and tuple(one.shape) == tuple(tensor.shape)
+            if cast and bool(keras.ops.all(keras.ops.cast(one, tensor.dtype) == tensor)):
+                return one
+    return tensor
 
 
 def _sums_to_one(values: np.ndarray) -> bool:

@@ -21,10 +21,19 @@ from codeword.doctor.prescription import (
     label_classes,
     path_of,
     same_cells,
+    scaling_lines,
+    scaling_of,
 )
 from codeword.doctor.target_figures import beyond, count, entropy, least_simplex_error
 
 MAX_LEVELS = 16
+CLOSE = 1e-6  # MinMaxScaler gives 1.0000000000000002
+
+
+_WITHOUT_MINIMUM = {
+    "binary": "-y log p - (1 - y) log(1 - p) has no minimum at p = y and falls below any bound",
+    "categorical": "-y log p, summed over the cells, has no minimum at p = y",
+}
 
 
 def output_findings(case: Case) -> Iterator[Finding]:
@@ -32,9 +41,9 @@ def output_findings(case: Case) -> Iterator[Finding]:
     for number, (out, target) in enumerate(zip(case.outputs, case.targets, strict=True)):
         if target is None or target.scan.num_finite == 0:
             continue
-        for rule in (_labels, _distributions, _outside, _reach, _unused, _logits, _probabilities, _floor, _levels):
+        for rule in _RULES:
             for finding in rule(case, number, out, target):
-                yield _named(finding, out)
+                yield _named(finding, out, number)
 
 
 def _labels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
@@ -72,6 +81,34 @@ def _labels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     )
 
 
+def _class_numbers(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
+    facts, scan = out.loss, target.scan
+    width = case.predictions[number].shape[-1] if case.predictions[number].ndim > 1 else 1
+    if facts is None or facts.kind != "sparse" or width < 2 or not (scan.minimum < 0 or scan.maximum >= width):
+        return
+    ignored = math.nan if facts.ignore_class is None else facts.ignore_class
+    outside = count(
+        target, lambda values: ((values < 0) | (values >= width)) & (values != ignored), case.missing(number)
+    )
+    if outside == 0:
+        return
+    name = target.name
+    from_one = scan.minimum == 1 and scan.maximum == width
+    yield found(
+        "labels-out-of-range",
+        "error",
+        f"`{name}` holds class numbers from {scan.minimum:g} to {scan.maximum:g}, and the output has {width} classes, "
+        f"0 to {width - 1}: {outside:,} of {scan.num_finite:,} name a class that is not there. JAX teaches nothing by "
+        "them, PyTorch and TensorFlow may stop, or give NaN.",
+        f"{name} = {name} - 1  # classes are counted from 0"
+        if from_one
+        else f"# give the last layer {int(scan.maximum) + 1} units, or number the classes anew:\n"
+        f"{name} = np.unique({name}, return_inverse=True)[1].reshape({name}.shape)",
+        outside=outside,
+        classes=width,
+    )
+
+
 def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
     facts, scan = out.loss, target.scan
     if case.missing(number) is not None or (facts is not None and facts.kind in ("sparse", "levels")):
@@ -92,7 +129,7 @@ def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> 
         asks = f"Categorical cross-entropy takes the {cells} cells of a row for one distribution, which sums to 1"
     sample = case.sample_targets[number]
     assert sample is not None
-    error, zeros = least_simplex_error(sample)
+    error, zeros = least_simplex_error(sample.reshape(case.predictions[number].shape))
     yield found(
         "targets-not-distributions",
         "error",
@@ -116,13 +153,16 @@ def _outside(case: Case, number: int, out: OutputFacts, target: Array) -> Iterat
         return
     if not same_cells(case, number) or (scan.minimum >= 0 and scan.maximum <= 1):
         return
-    outside = count(target, lambda values: (values < 0) | (values > 1))
+    missing = case.missing(number)
+    outside = count(target, lambda values: (values < -CLOSE) | (values > 1 + CLOSE), missing)
+    if outside == 0:
+        return
     share = outside / scan.num_finite
     yield found(
         "cross-entropy-targets",
         "error",
         f"`{target.name}` goes from {scan.minimum:g} to {scan.maximum:g}: {share:.1%} of the cells lie outside 0 to 1, "
-        f"where -y log p - (1 - y) log(1 - p) has no minimum at p = y and falls below any bound.",
+        f"where {_WITHOUT_MINIMUM[facts.kind]}.",
         head_lines(case, number),
         share=share,
         minimum=scan.minimum,
@@ -167,8 +207,8 @@ def _unused(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
         return
     if scan.minimum < 0 or scan.maximum > 1 or is_classes(case, number) or scan.minimum == scan.maximum:
         return
-    if facts is not None and (facts.is_cross_entropy or facts.kind == "levels"):
-        return
+    if facts is not None and (facts.is_cross_entropy or facts.kind == "levels" or "hinge" in (facts.name or "")):
+        return  # the hinges turn 0 and 1 into -1 and 1
     if not same_cells(case, number):
         return
     below = float((case.predictions[number] < 0).mean())
@@ -228,7 +268,7 @@ def _probabilities(case: Case, number: int, out: OutputFacts, target: Array) -> 
         path = None if out.layer is None else path_of(case.model, out.layer)
         change = (
             f"{path}.activation = keras.activations.{activation}"
-            if path and hasattr(out.layer, "activation")
+            if path and "activation" in vars(out.layer)
             else REBUILD
         )
         remedy = f"{change}\n{_compile_with(case, number, repr(name).replace(chr(39), chr(34)))}"
@@ -247,7 +287,9 @@ def _floor(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator
     facts, scan = out.loss, target.scan
     if facts is None or facts.kind not in ("binary", "categorical") or facts.name is None or "focal" in facts.name:
         return
-    if scan.minimum < 0 or scan.maximum > 1 or not same_cells(case, number):
+    if scan.minimum < -CLOSE or scan.maximum > 1 + CLOSE or not same_cells(case, number):
+        return
+    if case.sample_weight is not None or facts.reduction not in ("sum_over_batch_size", "mean"):
         return
     if facts.kind == "categorical" and not is_distributions(target):
         return
@@ -301,8 +343,12 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
         ]
         kind = "Binary()"
     else:
+        scaling = scaling_of(scan)
+        scaled = case.same and not scaling.is_identity and np.ndim(scaling.factor) == 0
+        values = scaling(levels) if scaled else levels
         lines = [
-            f"levels = [{shown}]",
+            *(scaling_lines(case) if scaled else []),
+            f"levels = [{', '.join(f'{level:.9g}' for level in values)}]",
             f"{_layer_code(case, out)}.activation = cw.activations.staircase(levels)  # only these values come out",
             _compile_with(case, number, '"mse"'),
             "# Exact cells count most? One logit a level is better still: "
@@ -330,10 +376,25 @@ def _compile_with(case: Case, number: int, loss: str) -> str:
 
 def _layer_code(case: Case, out: OutputFacts) -> str:
     path = None if out.layer is None else path_of(case.model, out.layer)
-    return path if path and hasattr(out.layer, "activation") else "?"
+    return path if path and "activation" in vars(out.layer) else "?"
 
 
-def _named(finding: Finding, out: OutputFacts) -> Finding:
+def _named(finding: Finding, out: OutputFacts, number: int) -> Finding:
     if not out.name:
         return finding
-    return replace(finding, evidence=f"Output `{out.name}`: {finding.evidence}")
+    numbers = {**finding.numbers, "output": number}
+    return replace(finding, evidence=f"Output `{out.name}`: {finding.evidence}", numbers=numbers)
+
+
+_RULES = (
+    _labels,
+    _class_numbers,
+    _distributions,
+    _outside,
+    _reach,
+    _unused,
+    _logits,
+    _probabilities,
+    _floor,
+    _levels,
+)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.given_data import Array
+from codeword.doctor.given_data import Array, is_several
 from codeword.doctor.output_facts import OutputFacts
 from codeword.value_scan import ValueScan
 
@@ -26,6 +27,8 @@ class Scaling:
 
     def __call__(self, x: Any) -> NDArray[np.float32]:
         """Scales rows, shape `(n, ...)`, any numeric dtype; gives float32."""
+        if self.is_identity and (isinstance(x, dict) or is_several(x)):
+            return x
         wide = np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64)
         return ((wide - self.shift) / self.factor).astype(np.float32)
 
@@ -59,16 +62,20 @@ class Head:
         loss: Keras' name of the loss.
         from_logits: Whether the loss takes logits.
         missing: The value that stands for a missing entry; None for none.
+        keeps_loss: Whether the loss that the model has is right, such as one of the user's own.
     """
 
     activation: str
     loss: str
     from_logits: bool = False
     missing: float | None = None
+    keeps_loss: bool = False
 
     @property
     def loss_code(self) -> str:
         """The loss as Python."""
+        if self.keeps_loss:
+            return "model.loss"
         if self.missing is not None:
             shown = 'float("nan")' if math.isnan(self.missing) else f"{self.missing:g}"
             return f'cw.losses.Masked("{self.loss}", missing={shown})'
@@ -86,7 +93,7 @@ _CLASSES = {
 
 def scaling_of(scan: ValueScan) -> Scaling:
     """Chooses the scaling of real numbers: none within ±1 or about unit size, brightness by 255, else by column."""
-    if scan.minimum >= 0 and scan.maximum <= 1:
+    if scan.minimum >= -1e-6 and scan.maximum <= 1 + 1e-6 and not is_unscaled(scan):
         return Scaling()
     if scan.minimum >= 0 and scan.maximum <= 255 and scan.whole and scan.maximum > 16:
         return Scaling(factor=255.0)
@@ -95,6 +102,29 @@ def scaling_of(scan: ValueScan) -> Scaling:
     spread = np.where(scan.column_std > 0, scan.column_std, 1.0)
     shape = scan.shape[1:]
     return Scaling(scan.column_mean.reshape(shape), spread.reshape(shape))
+
+
+_SCALES_ITSELF = frozenset(
+    ["Embedding", "Normalization", "Rescaling", "Discretization", "Hashing", "IntegerLookup", "CategoryEncoding"]
+)
+
+
+def scaling_of_input(case: Case, number: int) -> Scaling:
+    """Gives the scaling of what enters; none where the model looks numbers up or scales them itself."""
+    array = case.x.arrays[number]
+    if not case.same:
+        given = array.rows(case.sample[:32])
+        for call in case.calls:
+            kinds = {type(call.layer).__name__, type(getattr(call.layer, "layer", None)).__name__}
+            if kinds.intersection(_SCALES_ITSELF) and any(_holds(tensor, given) for tensor in call.inputs):
+                return Scaling()
+    return scaling_of(array.scan)
+
+
+def _holds(tensor: Any, given: NDArray[Any]) -> bool:
+    """Says whether a tensor holds the input's rows, or single columns of them."""
+    rows = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor[: len(given)], "float32")))
+    return len(rows) == len(given) and bool(np.isin(rows, given.astype(np.float32)).all())
 
 
 def is_unscaled(scan: ValueScan) -> bool:
@@ -107,19 +137,19 @@ def head_of(case: Case, number: int) -> Head:
     """Chooses the head of an output; what is already right stays, so also a cross-entropy that the data allows."""
     out, target = case.outputs[number], case.targets[number]
     assert target is not None
-    missing = case.missing(number)
+    facts, missing = out.loss, case.missing(number)
     if missing is not None:
-        return Head("linear", "mse", missing=missing)
-    facts = out.loss
+        given = facts.name if facts is not None and facts.masked and facts.kind == "distance" else None
+        return Head("linear", _short(given), missing=missing)
     labels = label_classes(case, number)
     if labels is not None or (facts is not None and facts.kind == "sparse"):
         return _classes(out, "sparse_categorical_crossentropy")
-    if is_distributions(target):
+    if is_distributions(target) and (facts is None or facts.kind != "binary" or out.activation == "softmax"):
         return _classes(out, "categorical_crossentropy")
     scan = target.scan
     scaling = scaling_of(scan)
     low, high = scan.minimum / _one(scaling), scan.maximum / _one(scaling)
-    if np.ndim(scaling.factor) == 0 and low >= 0 and high <= 1:
+    if np.ndim(scaling.factor) == 0 and low >= -1e-6 and high <= 1 + 1e-6:
         cross_entropy = facts is not None and facts.kind in ("binary", "categorical")
         if cross_entropy and facts is not None and facts.from_logits and out.activation == "linear":
             return Head("linear", "binary_crossentropy", from_logits=True)
@@ -127,8 +157,10 @@ def head_of(case: Case, number: int) -> Head:
             return Head("linear", "binary_crossentropy", from_logits=True)
         binary = scan.distinct is not None and set(scan.distinct) <= {0.0, 1.0}
         own = facts.name if facts is not None and facts.kind == "distance" and facts.name else None
-        return Head("sigmoid", "binary_crossentropy" if cross_entropy or (binary and own is None) else _short(own))
-    return Head("linear", _short(facts.name if facts is not None and facts.kind == "distance" else None))
+        loss = "binary_crossentropy" if cross_entropy or (binary and own is None) else _short(own)
+        return Head("sigmoid", loss, keeps_loss=facts is not None and facts.kind in ("own", "levels"))
+    loss = _short(facts.name if facts is not None and facts.kind == "distance" else None)
+    return Head("linear", loss, keeps_loss=facts is not None and facts.kind in ("own", "levels"))
 
 
 def head_lines(case: Case, number: int, *, scale: bool = True) -> str:
@@ -146,8 +178,10 @@ def head_lines(case: Case, number: int, *, scale: bool = True) -> str:
 def scaling_lines(case: Case) -> list[str]:
     """Writes the scaling of what enters and, where they are numbers, of the targets."""
     lines = []
-    for array in case.x.arrays:
-        lines += scaling_of(array.scan).lines(array.name)
+    for number, array in enumerate(case.x.arrays):
+        if hasattr(array.values, "tocsr") and not scaling_of_input(case, number).is_identity:
+            lines.append(f"{array.name} = {array.name}.toarray()")
+        lines += scaling_of_input(case, number).lines(array.name)
     if not case.same:
         for number, array_of in enumerate(case.targets):
             if array_of is not None and not is_classes(case, number):
@@ -158,7 +192,7 @@ def scaling_lines(case: Case) -> list[str]:
 def activation_line(case: Case, out: OutputFacts, activation: str) -> str:
     """Writes how the layer of an output gets another activation."""
     path = None if out.layer is None else path_of(case.model, out.layer)
-    if path is None or not hasattr(out.layer, "activation"):
+    if path is None or "activation" not in vars(out.layer):  # of an LSTM it is its cell's
         return (
             f'# let the last layer have activation="{activation}" instead of {out.activation or "its own"}, or:\n'
             + REBUILD
@@ -171,7 +205,7 @@ REBUILD = "model, scaling = cw.examine(model, x, y).remedied()"
 
 def compile_line(case: Case, number: int, head: Head) -> str:
     """Writes `compile` with the loss of one output changed."""
-    if len(case.outputs) == 1:
+    if len(case.outputs) == 1 or head.keeps_loss:
         loss = head.loss_code
     else:
         name = case.outputs[number].name
@@ -220,13 +254,14 @@ def label_classes(case: Case, number: int) -> int | None:
     if case.same or target is None:
         return None
     scan = target.scan
-    if int(np.prod(scan.shape[1:])) != 1 or not scan.whole or scan.distinct is None or scan.num_finite < scan.num_cells:
+    if int(np.prod(scan.shape[1:])) != 1 or not scan.whole or scan.num_finite < scan.num_cells or scan.minimum < 0:
         return None
-    count, width = len(scan.distinct), int(np.prod(values.shape[1:]))
-    if scan.minimum < 0 or count < 2 or scan.maximum - scan.minimum + 1 > 1.5 * count:
-        return None
-    if width > 1 and scan.maximum < width:
+    width = int(np.prod(values.shape[1:]))
+    if width > 1 and 0 < scan.maximum < width:
         return width
+    if scan.distinct is None or len(scan.distinct) < 2:
+        return None
+    count = len(scan.distinct)
     from_zero_or_one = scan.minimum in (0, 1) and scan.maximum - scan.minimum + 1 == count
     integers = scan.dtype.kind in "iu"
     return count if width == 1 and from_zero_or_one and integers and 3 <= count <= 100 else None

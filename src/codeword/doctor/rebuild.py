@@ -1,14 +1,18 @@
 """Rebuilds a model with what the doctor can put right by itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from codeword import activations, layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.code_rules import named_call
+from codeword.doctor.finding import Finding
 from codeword.doctor.output_facts import losses_of
-from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, scaling_of
+from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, label_classes, scaling_of, scaling_of_input
 from codeword.doctor.steps import stopping_steps, with_slope
 from codeword.errors import ParameterError
 from codeword.losses import Masked
@@ -45,8 +49,8 @@ class ModelScaling(Scaling):
     targets: Scaling = field(default_factory=Scaling)
 
 
-def rebuilt(case: Case | None, codes: set[str]) -> Remedied:
-    """Gives a new model in which the findings of these codes are put right, as far as that needs no choice.
+def rebuilt(case: Case | None, findings: Iterable[Finding]) -> Remedied:
+    """Gives a new model in which the findings are put right, as far as that needs no choice.
 
     Raises:
         ParameterError: If there is no model to rebuild, or it is subclassed.
@@ -62,44 +66,59 @@ def rebuilt(case: Case | None, codes: set[str]) -> Remedied:
             "own. "
             "Follow the remedies of the findings."
         )
-    heads = {number: head for number in range(len(case.outputs)) if (head := _head(case, number, codes)) is not None}
-    levels = _levels(case) if "levels-as-reals" in codes else None
+    codes = {finding.code for finding in findings}
+    heads = {number: head for number in range(len(case.outputs)) if (head := _head(case, number, findings)) is not None}
+    scaling = _scaling(case, codes, heads)
+    levels = _levels(case, scaling) if "levels-as-reals" in codes else None
     slopes = _slopes(case) if "no-gradient" in codes else {}
     centered = bool(codes & _OF_BITS)
     bits = named_call(case) if codes & (_OF_BITS | {"rounded-after-training"}) else None
     if bits is not None and isinstance(bits.layer, layers.SignBits | layers.Step):
         bits = None
     changed = _activations(case, heads, levels)
-    new = _Clone(changed, slopes, None if bits is None else bits.layer.name, centered).of(model)
-    new.compile(optimizer=_optimizer(model), loss=_losses(case, heads, levels))
-    return Remedied(new, _scaling(case, codes, heads))
+    clone = _Clone(changed, slopes, None if bits is None else bits.layer.name, centered)
+    new = clone.of(model)
+    for layer, copy in clone.kept:  # what training would not bring back: adapted statistics, frozen layers
+        if layer.weights and (not layer.trainable or isinstance(layer, keras.layers.Normalization)):
+            copy.set_weights(layer.get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                copy.finalize_state()
+    losses = _losses(case, heads, levels)
+    if losses is not None:
+        new.compile(optimizer=_optimizer(model), loss=losses)
+    return Remedied(new, scaling)
 
 
-def _head(case: Case, number: int, codes: set[str]) -> Head | None:
+def _head(case: Case, number: int, findings: Iterable[Finding]) -> Head | None:
+    codes = {finding.code for finding in findings if finding.numbers.get("output", number) == number}
     if not codes & _OF_HEADS or case.targets[number] is None:
         return None
+    if label_classes(case, number) is not None and case.predictions[number][0].size == 1:
+        return None  # classes ask for as many units, which is not the same layer
     head = head_of(case, number)
     if "zeros-as-missing" in codes and head.missing is None:
         return Head("linear", "mse", missing=0.0)
     return head
 
 
-def _levels(case: Case) -> list[float] | None:
+def _levels(case: Case, scaling: "ModelScaling") -> list[float] | None:
     target = case.targets[0]
     distinct = None if target is None else target.scan.distinct
-    return list(distinct) if distinct is not None and len(case.outputs) == 1 else None
+    if distinct is None or len(case.outputs) > 1 or np.ndim(scaling.targets.factor) > 0:
+        return None
+    return [float(level) for level in scaling.targets(np.array(distinct))]
 
 
-def _activations(case: Case, heads: dict[int, Head], levels: list[float] | None) -> dict[str, Any]:
-    """Gives by the name of a layer its new activation."""
-    changed: dict[str, Any] = {}
+def _activations(case: Case, heads: dict[int, Head], levels: list[float] | None) -> dict[int, Any]:
+    """Gives by the id of a layer its new activation: two models inside one may have layers of the same name."""
+    changed: dict[int, Any] = {}
     for number, out in enumerate(case.outputs):
         if out.layer is None:
             continue
         if levels is not None:
-            changed[out.layer.name] = activations.staircase(levels)
+            changed[id(out.layer)] = activations.staircase(levels)
         elif number in heads and heads[number].activation != out.activation:
-            changed[out.layer.name] = keras.activations.get(heads[number].activation)
+            changed[id(out.layer)] = keras.activations.get(heads[number].activation)
     return changed
 
 
@@ -107,32 +126,40 @@ class _Clone:
     """Copies functional graphs, models inside models too, with some layers changed."""
 
     def __init__(
-        self, activation_of: dict[str, Any], slopes: dict[str, Any], bits_after: str | None, centered: bool
+        self, activation_of: dict[int, Any], slopes: dict[str, Any], bits_after: str | None, centered: bool
     ) -> None:
         self.activation_of, self.slopes, self.bits_after, self.centered = activation_of, slopes, bits_after, centered
+        self.kept: list[tuple[Any, Any]] = []
 
     def of(self, model: Any) -> Any:
-        graph = (
-            keras.Model(model.inputs, model.outputs, name=model.name) if isinstance(model, keras.Sequential) else model
-        )
-        return keras.models.clone_model(graph, clone_function=self._layer, call_function=self._call)
+        is_chain = isinstance(model, keras.Sequential)
+        graph = keras.Model(model.inputs, model.outputs, name=model.name) if is_chain else model
+        compiled, graph.compiled = graph.compiled, False  # Keras would read back the loss, and fail at one's own
+        try:
+            return keras.models.clone_model(graph, clone_function=self._layer, call_function=self._call)
+        finally:
+            graph.compiled = compiled
 
     def _layer(self, layer: Any) -> Any:
         if hasattr(layer, "layers") and hasattr(layer, "inputs"):
             return self.of(layer)
         if not isinstance(layer, keras.layers.Layer):
             return layer
-        activation = self.activation_of.get(layer.name)
+        activation = self.activation_of.get(id(layer))
         if activation is not None and not hasattr(layer, "activation"):
             return keras.layers.Activation(activation, name=layer.name)
+        if activation is not None and "activation" not in vars(layer):  # of an LSTM it is its cell's
+            given = {**layer.get_config(), "activation": keras.activations.serialize(activation)}
+            return type(layer).from_config(given)
         copy = _copied(layer)
         if activation is not None:
             copy.activation = activation
+        self.kept.append((layer, copy))
         return copy
 
     def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
-        if layer.name in self.activation_of and not isinstance(layer, keras.layers.Layer):
-            return keras.layers.Activation(self.activation_of[layer.name])(arguments[0])
+        if id(layer) in self.activation_of and not isinstance(layer, keras.layers.Layer):
+            return keras.layers.Activation(self.activation_of[id(layer)])(arguments[0])
         if layer.name in self.slopes:
             change = self.slopes[layer.name]
             if isinstance(change, keras.layers.Layer):
@@ -177,7 +204,10 @@ def _losses(case: Case, heads: dict[int, Head], levels: list[float] | None) -> A
     if levels is not None:
         return "mse"
     for number, head in heads.items():
-        losses[number] = _loss(head)
+        if not head.keeps_loss:
+            losses[number] = _loss(head)
+    if all(loss is None for loss in losses):
+        return None
     return losses[0] if len(losses) == 1 else losses
 
 
@@ -195,13 +225,14 @@ def _loss(head: Head) -> Any:
 
 
 def _optimizer(model: Any) -> Any:
-    return "adam" if model.optimizer is None else type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer = getattr(model, "optimizer", None)
+    return "adam" if optimizer is None else type(model.optimizer).from_config(model.optimizer.get_config())
 
 
 def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScaling:
     if not codes & _OF_SCALING or any(head.missing is not None for head in heads.values()):
         return ModelScaling()
-    scalings = [scaling_of(array.scan) for array in case.x.arrays]
+    scalings = [scaling_of_input(case, number) for number in range(len(case.x.arrays))]
     if len(scalings) > 1 and not all(one.is_identity for one in scalings):
         raise ParameterError(
             f"Only a model with one input can be given its scaling. Received: {len(scalings)} inputs. "
@@ -209,7 +240,17 @@ def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScalin
         )
     own = scalings[0] if len(scalings) == 1 else Scaling()
     targets = own
-    if not case.same:
+    if not case.same and len(case.outputs) > 1:
+        numbered = [
+            number for number, one in enumerate(case.targets) if one is not None and not is_classes(case, number)
+        ]
+        if any(not scaling_of(case.y.arrays[number].scan).is_identity for number in numbered if case.y is not None):
+            raise ParameterError(
+                f"Only a model with one output can be given the scaling of its targets. Received: {len(case.outputs)} "
+                "outputs. Follow the remedies of the findings."
+            )
+        targets = Scaling()
+    elif not case.same:
         target = case.targets[0]
         targets = Scaling() if target is None or is_classes(case, 0) else scaling_of(target.scan)
     return ModelScaling(own.shift, own.factor, targets)

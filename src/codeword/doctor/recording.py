@@ -11,7 +11,7 @@ import numpy as np
 from codeword.backend import keras
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer or operation: what went in and what came out, as tensors."""
 

@@ -45,17 +45,17 @@ class Report:
         """Rebuilds the model with what can be put right by itself: scaling, output, loss, mask, slope, bits.
 
         Returns:
-            `(model, scaling)`: a new Keras model, its weights drawn anew, compiled with an optimizer of the same
-            settings, without metrics; and a function that scales what enters: `model.fit(scaling(x), scaling(x))` for
-            an autoencoder, else `model.fit(scaling(x), scaling.targets(y))`. `scaling.inverse` takes outputs back. The
-            examined model stays as it is.
+            `(model, scaling)`: a new Keras model, its weights drawn anew but for frozen and adapted layers, compiled
+            with an optimizer of the same settings, without metrics; and a function that scales what enters:
+            `model.fit(scaling(x), scaling(x))` for an autoencoder, else `model.fit(scaling(x), scaling.targets(y))`.
+            `scaling.inverse` takes outputs back. The examined model stays as it is.
 
         Raises:
             ParameterError: If the model is subclassed, so that only its author can rebuild it, or was not run.
         """
         from codeword.doctor.rebuild import rebuilt
 
-        return rebuilt(self._case, {finding.code for finding in (*self.errors, *self.warnings)})
+        return rebuilt(self._case, (*self.errors, *self.warnings))
 
     def to_json(self) -> str:
         """Gives subject, counts and findings as JSON; NaN and infinity as null."""

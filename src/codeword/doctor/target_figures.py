@@ -28,15 +28,27 @@ def beyond(target: Array, low: float, high: float, missing: float | None) -> tup
     for _, piece in row_pieces(target.values):
         values = _observed(piece, missing).astype(np.float64)
         distance = np.maximum(np.maximum(low - values, values - high), 0)
-        count += int((distance > 0).sum())
+        count += int((distance > 1e-6).sum())  # MinMaxScaler gives 1.0000000000000002
         total += float(distance @ distance)
         cells += len(values)
     return count, total / max(1, cells)
 
 
-def count(target: Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> int:
-    """Counts the cells for which a condition holds, over all data."""
-    return sum(int(condition(piece).sum()) for _, piece in row_pieces(target.values))
+def count(target: Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]], missing: float | None = None) -> int:
+    """Counts the observed cells for which a condition holds, over all data."""
+    return sum(int(condition(_observed(piece, missing)).sum()) for _, piece in row_pieces(target.values))
+
+
+def first_unobserved_row(target: Array, missing: float) -> tuple[int | None, int]:
+    """Gives the first row in which nothing is observed, or None, and how many there are."""
+    first, total = None, 0
+    for start, piece in row_pieces(target.values):
+        flat = piece.reshape(len(piece), -1)
+        empty = np.flatnonzero((np.isnan(flat) if math.isnan(missing) else flat == missing).all(axis=1))
+        total += len(empty)
+        if first is None and len(empty):
+            first = start + int(empty[0])
+    return first, total
 
 
 def entropy(target: Array, kind: str, smoothing: float, missing: float | None) -> tuple[float, float]:
