@@ -309,7 +309,7 @@ class Shift(keras.layers.Layer):
 
 # The pairs
 
-DEAD = [0.0] * 12 + [-100.0] * 4
+DEAD = [0.0] * 10 + [-100.0] * 6
 TENTHS = {"out": [np.full((16, 1), 0.1), [0]]}
 
 SEVERITIES = {
@@ -834,7 +834,7 @@ VARIANTS: dict[str, dict[str, Pair]] = {
             lambda: with_biases("linear", DEAD, keras.layers.LeakyReLU()),
         ),
         "filters of a convolution": (
-            lambda: pictures(Rescaling(1 / 255), biases=[0, 0, 0, -100]),
+            lambda: pictures(Rescaling(1 / 255), biases=[0, 0, -100, -100]),
             lambda: pictures(Rescaling(1 / 255), biases=[0, 0, 0, 0.5]),
         ),
     },

@@ -15,7 +15,7 @@ from codeword.doctor.prescription import REBUILD, path_of, scaling_lines
 from codeword.doctor.recording import Call
 from codeword.doctor.steps import Step, is_relu, stopping_steps, with_slope
 
-SATURATED, DEAD = 0.8, 0.25
+SATURATED, DEAD = 0.8, 1 / 3
 VANISHED, EXPLODED = 1e-5, 1e4
 
 
