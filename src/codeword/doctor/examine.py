@@ -116,7 +116,7 @@ def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding
         *gradient_findings(case),
         *code_findings(case),
     ]
-    wrong = any(finding.severity == "error" for finding in findings)
+    wrong = any(finding.severity == "error" for finding in findings)  # of a code that cannot be learnt, nothing is said
     hidden = {"rounded-after-training"} if wrong and case.code is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
