@@ -176,9 +176,8 @@ def _rounded(case: Case, call: Call, named: bool) -> Iterator[Finding]:
         "rounded-after-training",
         "warning" if named else "note",
         f"`{name}`, {width} numbers a row, is no bits in training. Rounded afterwards at {threshold:g}, each side at "
-        "its mean, the loss goes "
-        f"from {before:.5g} to {after:.5g}; {len(np.unique(np.packbits(bits, axis=1), axis=0)):,} different codes in "
-        f"{len(bits):,} rows.",
+        f"its mean, the loss goes from {before:.5g} to {after:.5g}; "
+        f"{len(np.unique(np.packbits(bits, axis=1), axis=0)):,} different codes in {len(bits):,} rows.",
         "# If it shall be stored as bits, let it be bits in training, or turn it into balanced ones:\n"
         f"{_as_bits(case, call)}\n"
         f"# or: cw.binarize(encoder, x) for what is trained; cw.Autoencoder(code=cw.Bits({width})) from the start",

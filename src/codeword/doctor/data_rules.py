@@ -64,9 +64,8 @@ def not_finite(arrays: list[Array], missing: dict[str, float | None]) -> Iterato
             "not-finite",
             "error",
             f"`{array.name}` holds {scan.num_nan:,} NaN and {scan.num_infinite:,} infinite values in "
-            f"{int(rows.sum()):,} of "
-            f"{len(rows):,} rows, the first at index {scan.first_not_finite}. One of them makes the loss and every "
-            "weight NaN.",
+            f"{int(rows.sum()):,} of {len(rows):,} rows, the first at index {scan.first_not_finite}. One of them "
+            "makes the loss and every weight NaN.",
             "\n".join(lines),
             num_nan=scan.num_nan,
             num_infinite=scan.num_infinite,
@@ -85,8 +84,7 @@ def _not_scaled(case: Case) -> Iterator[Finding]:
             "not-scaled",
             "warning",
             f"`{array.name}` goes from {scan.minimum:g} to {scan.maximum:g}, mean {scan.mean:.4g}, standard deviation "
-            f"{scan.std:.4g}: "
-            f"values of size {scan.rms:.4g}{largest} enter weights that were drawn for size 1.",
+            f"{scan.std:.4g}: values of size {scan.rms:.4g}{largest} enter weights that were drawn for size 1.",
             "\n".join(scaling_lines(case))
             or f"{array.name} = {array.name} / {max(abs(scan.minimum), abs(scan.maximum)):g}",
             rms=scan.rms,
@@ -139,8 +137,7 @@ def _constant_columns(case: Case) -> Iterator[Finding]:
             "constant-columns",
             "warning" if many else "note",
             f"{len(constant):,} of the {total:,} columns of `{array.name}` never change in {array.scan.shape[0]:,} "
-            "rows "
-            f"(columns {first}): they teach nothing, and dividing by their spread would divide by 0.",
+            f"rows (columns {first}): they teach nothing, and dividing by their spread would divide by 0.",
             f"changing = {array.name}.reshape(len({array.name}), -1).std(axis=0) > 0  # a network may have these alone",
             columns=len(constant),
             of=total,

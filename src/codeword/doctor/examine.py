@@ -159,8 +159,8 @@ def _held_out(validation_data: Any, verbose: bool) -> tuple[Arrays, Arrays]:
         x, y = validation_data
     except (TypeError, ValueError) as error:
         raise DataTypeError(
-            f"`validation_data` must be inputs and targets, (x, y). Received: {type(validation_data).__name__}. "
-            "For an autoencoder pass (x, x)."
+            f"`validation_data` must be inputs and targets, (x, y). Received: {type(validation_data).__name__}. For "
+            "an autoencoder pass (x, x)."
         ) from error
     inputs = read_arrays(x, "validation_data[0]", verbose=verbose)
     return inputs, inputs if y is x else read_arrays(y, "validation_data[1]", verbose=verbose, num_rows=len(inputs))
@@ -179,6 +179,5 @@ def _subject(model: Any, case: Case | Finding, x: Arrays) -> str:
     count = model.count_params() if model.built else 0
     return (
         f"`{model.name}`: {shapes} enter, {'; '.join(outputs)}; {count:,} parameters. All {len(x):,} rows were read, "
-        "the model ran on "
-        f"{len(case.sample):,} of them."
+        f"the model ran on {len(case.sample):,} of them."
     )

@@ -112,8 +112,8 @@ def _rows(one: Any, name: str) -> Any:
         return one.tocsr()
     if not hasattr(one, "__array__") and not isinstance(one, list | tuple | int | float):
         raise DataTypeError(
-            f"`{name}` must be an array, a frame or a scipy.sparse matrix. Received: {type(one).__name__}. "
-            "Of a data set or generator, pass some batches put together."
+            f"`{name}` must be an array, a frame or a scipy.sparse matrix. Received: {type(one).__name__}. Of a data "
+            "set or generator, pass some batches put together."
         )
     try:
         return as_numbers(one)

@@ -157,8 +157,7 @@ def _sizes(case: Case) -> Iterator[Finding]:
             "exploding-gradient",
             "warning",
             f"The gradient's norm is {norm:.3g} at a loss of {loss:.3g}; the values of `{name}` are {growth:.3g} "
-            "times as large "
-            "as those that enter.",
+            "times as large as those that enter.",
             "\n".join(
                 [
                     *scaling_lines(case),

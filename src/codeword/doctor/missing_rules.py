@@ -46,10 +46,9 @@ def _zeros(case: Case) -> Iterator[Finding]:
             "zeros-as-missing",
             "warning",
             f"{scan.share_zero:.1%} of the cells of `{target.name}` are 0, the others "
-            f"{min(v for v in counts if v > 0):g} to {scan.maximum:g}, "
-            f"most often {common:g}: ratings or counts? (It looks like {guess}.) If 0 means that nobody rated, the "
-            "loss must "
-            f"leave it out; now the zeros make {share:.1%} of it.",
+            f"{min(v for v in counts if v > 0):g} to {scan.maximum:g}, most often {common:g}: ratings or counts? (It "
+            f"looks like {guess}.) If 0 means that nobody rated, the loss must leave it out; now the zeros make "
+            f"{share:.1%} of it.",
             head_of_missing(case, number),
             share_zero=scan.share_zero,
             share_of_loss=share,
@@ -86,10 +85,8 @@ def _masked_softmax(case: Case) -> Iterator[Finding]:
             "masked-softmax",
             "error",
             f"The loss leaves out what is {missing:g} in `{target.name}`, but softmax makes each row's "
-            f"{sample.shape[-1]:,} outputs sum to 1: "
-            "every entry that is observed pulls on all that are missing. The observed ones of a row sum to "
-            f"{sums.mean():.4g} on average, "
-            f"and go up to {target.scan.maximum:g}.",
+            f"{sample.shape[-1]:,} outputs sum to 1: every entry that is observed pulls on all that are missing. The "
+            f"observed ones of a row sum to {sums.mean():.4g} on average, and go up to {target.scan.maximum:g}.",
             head_lines(case, number),
             mean_sum=float(sums.mean()),
             columns=sample.shape[-1],
@@ -111,9 +108,8 @@ def _empty_rows(case: Case) -> Iterator[Finding]:
         yield found(
             "empty-rows",
             "error",
-            f"In {num_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is "
-            "observed, the first is row "
-            f"{row}. The loss of that row alone is {loss}: the mean over nothing.",
+            f"In {num_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is observed, the first is "
+            f"row {row}. The loss of that row alone is {loss}: the mean over nothing.",
             f"{compile_line(case, number, Head('linear', 'mse', missing=missing))}  # a row with nothing observed "
             "costs 0",
             rows=num_rows,

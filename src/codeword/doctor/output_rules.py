@@ -12,6 +12,7 @@ from codeword.doctor.finding import Finding, found
 from codeword.doctor.given_data import Array
 from codeword.doctor.output_facts import OutputFacts
 from codeword.doctor.prescription import (
+    CLASSES,
     REBUILD,
     compile_line,
     head_lines,
@@ -30,6 +31,11 @@ MAX_LEVELS = 16
 CLOSE = 1e-6  # MinMaxScaler gives 1.0000000000000002
 
 
+_PLAIN = {
+    "binary": "binary_crossentropy",
+    "categorical": "categorical_crossentropy",
+    "sparse": "sparse_categorical_crossentropy",
+}
 _WITHOUT_MINIMUM = {
     "binary": "-y log p - (1 - y) log(1 - p) has no minimum at p = y and falls below any bound",
     "categorical": "-y log p, summed over the cells, has no minimum at p = y",
@@ -122,10 +128,10 @@ def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> 
         return
     least, mean, greatest = scan.group_sum
     cells = scan.shape[-1] if len(scan.shape) > 1 else 1
-    maker = "The softmax" if out.activation == "softmax" else out.activation or "The loss"
-    if out.activation == "softmax":
-        asks = f"The outputs of a row always sum to 1, over its {cells} cells"
-    else:
+    title = None
+    asks = f"The outputs of a row always sum to 1, over its {cells} cells"
+    if out.activation not in ("softmax", "hardmax"):
+        title = "categorical cross-entropy over targets that are not distributions"
         asks = f"Categorical cross-entropy takes the {cells} cells of a row for one distribution, which sums to 1"
     sample = case.sample_targets[number]
     assert sample is not None
@@ -137,9 +143,7 @@ def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> 
         f"{scan.share_summing_to_one:.1%} of the rows to 1. The nearest that outputs of sum 1 can come leaves a mean "
         f"squared error of {error:.4g}, {error / zeros if zeros else 1:.1%} of that of zeros everywhere.",
         head_lines(case, number),
-        title="categorical cross-entropy over targets that are not distributions"
-        if maker != "The softmax" and categorical
-        else None,
+        title=title,
         mean_sum=mean,
         share_summing_to_one=scan.share_summing_to_one,
         least_mse=error,
@@ -161,8 +165,8 @@ def _outside(case: Case, number: int, out: OutputFacts, target: Array) -> Iterat
     yield found(
         "cross-entropy-targets",
         "error",
-        f"`{target.name}` goes from {scan.minimum:g} to {scan.maximum:g}: {share:.1%} of the cells lie outside 0 to 1, "
-        f"where {_WITHOUT_MINIMUM[facts.kind]}.",
+        f"`{target.name}` goes from {scan.minimum:g} to {scan.maximum:g}: {share:.1%} of the cells lie outside 0 to "
+        f"1, where {_WITHOUT_MINIMUM[facts.kind]}.",
         head_lines(case, number),
         share=share,
         minimum=scan.minimum,
@@ -174,17 +178,14 @@ def _reach(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator
     scan, facts = target.scan, out.loss
     if out.activation in ("softmax", "hardmax") or is_classes(case, number):
         return
-    if facts is not None and (facts.from_logits or facts.kind in ("own", "levels") or facts.is_cross_entropy):
-        if facts.kind != "binary" and facts.kind != "own":
-            return
-        if facts.from_logits:
-            return
+    if facts is not None and (facts.from_logits or facts.kind in ("levels", "categorical", "sparse")):
+        return
     if not same_cells(case, number) or (scan.minimum >= out.low and scan.maximum <= out.high):
         return
     missing = case.missing(number)
     outside, error = beyond(target, out.low, out.high, missing)
     share = outside / scan.num_finite
-    if outside == 0 or (facts is not None and facts.name == "hinge"):
+    if outside == 0 or (facts is not None and "hinge" in (facts.name or "")):
         return
     end = f"{out.low:g} to {out.high:g}" if math.isfinite(out.high) else f"{out.low:g} upwards"
     yield found(
@@ -216,8 +217,7 @@ def _unused(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
         "output-range-unused",
         "warning",
         f"{out.activation} gives -1 to 1, and `{target.name}` lies from {scan.minimum:g} to {scan.maximum:g}: below 0 "
-        "there "
-        f"is nothing to hit, and {below:.1%} of the outputs are there now.",
+        f"there is nothing to hit, and {below:.1%} of the outputs are there now.",
         head_lines(case, number),
         share_below=below,
     )
@@ -234,15 +234,12 @@ def _logits(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     else:
         reached = f"no class more than {math.e / (math.e + width - 1):.3f}, so that every row costs"
         least = math.log((math.e + width - 1) / math.e)
-    name = {"binary": "binary_crossentropy", "categorical": "categorical_crossentropy"}.get(
-        facts.kind, "sparse_categorical_crossentropy"
-    )
     yield found(
         "logits-twice",
         "error",
         f"The {out.activation or 'output'} gives 0 to 1; the loss takes that for logits and applies it once more: "
         f"{reached} {least:.3f} at least, however long one trains.",
-        _compile_with(case, number, f'"{name}"'),
+        _compile_with(case, number, f'"{_PLAIN[facts.kind]}"'),
         least_loss=least,
     )
 
@@ -255,14 +252,9 @@ def _probabilities(case: Case, number: int, out: OutputFacts, target: Array) -> 
     outside = float(((values < 0) | (values > 1)).mean())
     if out.activation is None and outside == 0:
         return
-    name = {"binary": "binary_crossentropy", "categorical": "categorical_crossentropy"}.get(
-        facts.kind, "sparse_categorical_crossentropy"
-    )
     made = f"The output is {out.activation}" if out.activation else "The output"
     if out.activation in ("linear", None):
-        classes = {"binary": "BinaryCrossentropy", "categorical": "CategoricalCrossentropy"}
-        loss = classes.get(facts.kind, "SparseCategoricalCrossentropy")
-        remedy = _compile_with(case, number, f"keras.losses.{loss}(from_logits=True)")
+        remedy = _compile_with(case, number, f"keras.losses.{CLASSES[_PLAIN[facts.kind]]}(from_logits=True)")
     else:
         activation = "sigmoid" if facts.kind == "binary" else "softmax"
         path = None if out.layer is None else path_of(case.model, out.layer)
@@ -271,13 +263,13 @@ def _probabilities(case: Case, number: int, out: OutputFacts, target: Array) -> 
             if path and "activation" in vars(out.layer)
             else REBUILD
         )
-        remedy = f"{change}\n{_compile_with(case, number, repr(name).replace(chr(39), chr(34)))}"
+        loss = f'"{_PLAIN[facts.kind]}"'
+        remedy = f"{change}\n{_compile_with(case, number, loss)}"
     yield found(
         "not-probabilities",
         "error",
         f"{made}, from {values.min():.4g} to {values.max():.4g}; {outside:.1%} of the values lie outside 0 to 1, "
-        "where Keras "
-        "cuts them off before it takes the logarithm, and nothing is learnt.",
+        "where Keras cuts them off before it takes the logarithm, and nothing is learnt.",
         remedy,
         share_outside=outside,
     )
@@ -299,8 +291,7 @@ def _floor(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator
     smoothing = f" smoothed by {facts.label_smoothing:g}" if facts.label_smoothing else ""
     evidence = (
         f"{between:.1%} of the cells of `{target.name}` lie strictly between 0 and 1{smoothing}. A perfect output "
-        "still costs "
-        f"{floor:.7f}, the targets' own entropy: that is where this loss ends, not at 0."
+        f"still costs {floor:.7f}, the targets' own entropy: that is where this loss ends, not at 0."
     )
     if case.has_loss and len(case.outputs) == 1 and case.sample_weight is None and math.isfinite(case.loss):
         evidence += f" The model is at {case.loss:.4f} now."
@@ -361,8 +352,7 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
         "levels-as-reals",
         "note" if two else "warning",
         f"`{target.name}` takes {len(levels)} values only ({shown}): its data kind is {kind}, and {facts.name} takes "
-        "them for real "
-        f"numbers. Put on the nearest of them, the outputs are right in {right:.1%} of the cells.",
+        f"them for real numbers. Put on the nearest of them, the outputs are right in {right:.1%} of the cells.",
         "\n".join(lines),
         levels=len(levels),
         share_right=right,

@@ -80,11 +80,11 @@ class Head:
             shown = 'float("nan")' if math.isnan(self.missing) else f"{self.missing:g}"
             return f'cw.losses.Masked("{self.loss}", missing={shown})'
         if self.from_logits:
-            return f"keras.losses.{_CLASSES[self.loss]}(from_logits=True)"
+            return f"keras.losses.{CLASSES[self.loss]}(from_logits=True)"
         return f'"{self.loss}"'
 
 
-_CLASSES = {
+CLASSES = {
     "binary_crossentropy": "BinaryCrossentropy",
     "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",

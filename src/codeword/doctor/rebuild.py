@@ -63,8 +63,7 @@ def rebuilt(case: Case | None, findings: Iterable[Finding]) -> Remedied:
     if not hasattr(model, "operations") and not isinstance(model, keras.Sequential):
         raise ParameterError(
             f"Only a Sequential or functional model can be rebuilt. Received: {type(model).__name__}, a class of its "
-            "own. "
-            "Follow the remedies of the findings."
+            "own. Follow the remedies of the findings."
         )
     codes = {finding.code for finding in findings}
     heads = {number: head for number in range(len(case.outputs)) if (head := _head(case, number, findings)) is not None}
@@ -235,8 +234,8 @@ def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScalin
     scalings = [scaling_of_input(case, number) for number in range(len(case.x.arrays))]
     if len(scalings) > 1 and not all(one.is_identity for one in scalings):
         raise ParameterError(
-            f"Only a model with one input can be given its scaling. Received: {len(scalings)} inputs. "
-            "Follow the remedies of the findings."
+            f"Only a model with one input can be given its scaling. Received: {len(scalings)} inputs. Follow the "
+            "remedies of the findings."
         )
     own = scalings[0] if len(scalings) == 1 else Scaling()
     targets = own

@@ -70,8 +70,8 @@ class Report:
     def _repr_html_(self) -> str:
         rows = "".join(_html_row(finding) for finding in self.findings)
         return (
-            f"<p>{html.escape(self.subject)}</p><table style='text-align:left'>{rows}</table>"
-            f"<p><b>{html.escape(self._verdict())}</b></p>"
+            f"<p>{html.escape(self.subject)}</p><table "
+            f"style='text-align:left'>{rows}</table><p><b>{html.escape(self._verdict())}</b></p>"
         )
 
     def _verdict(self) -> str:
@@ -97,9 +97,9 @@ def _shown(finding: Finding) -> str:
 
 def _html_row(finding: Finding) -> str:
     return (
-        f"<tr><td style='vertical-align:top;color:{_COLORS[finding.severity]}'><b>{finding.severity}</b></td>"
-        f"<td style='text-align:left'><b>{html.escape(finding.title)}</b> <code>{finding.code}</code><br>"
-        f"{html.escape(finding.evidence)}<pre>{html.escape(finding.remedy)}</pre></td></tr>"
+        f"<tr><td style='vertical-align:top;color:{_COLORS[finding.severity]}'><b>{finding.severity}</b></td><td "
+        f"style='text-align:left'><b>{html.escape(finding.title)}</b> "
+        f"<code>{finding.code}</code><br>{html.escape(finding.evidence)}<pre>{html.escape(finding.remedy)}</pre></td></tr>"
     )
 
 

@@ -38,8 +38,8 @@ def validation_findings(case: Case) -> Iterator[Finding]:
         "validation-copies",
         "warning",
         f"{share:.1%} of the entries that the validation asks for stand in its own input. Root mean squared error "
-        f"there: {shown:.4g}; of the same "
-        f"entries when a tenth of them is hidden from the input: {hidden:.4g}, which is what predicting means.",
+        f"there: {shown:.4g}; of the same entries when a tenth of them is hidden from the input: {hidden:.4g}, which "
+        "is what predicting means.",
         _held_apart(missing),
         share=share,
         rmse_shown=shown,
@@ -90,8 +90,7 @@ def _repeated_rows(case: Case, validation: Array) -> Iterator[Finding]:
         "validation-copies",
         "warning",
         f"{share:.1%} of the {len(held_out):,} rows held out for validation are rows of `{training.name}` as well: "
-        "their loss says nothing of "
-        "rows that the model has not seen.",
+        "their loss says nothing of rows that the model has not seen.",
         "order = np.random.default_rng(0).permutation(len(x))\n"
         "held_out, rest = order[: len(x) // 10], order[len(x) // 10 :]\n"
         "validation_data = (x[held_out], (x if y is None else y)[held_out])\n"
