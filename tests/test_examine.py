@@ -1,5 +1,6 @@
 """`examine`: nothing changes in the model, odd models and data get an answer, reports can be printed and sent."""
 
+import importlib
 import json
 import random
 
@@ -146,6 +147,20 @@ def test_a_training_step_of_ones_own_is_told():
     model = Own()
     model.compile("adam")
     assert "training step of its own" in cw.examine(model, x).notes[0].evidence
+
+
+def test_a_rule_that_stops_leaves_the_others(monkeypatch):
+    examining = importlib.import_module("codeword.doctor.examine")
+
+    def stopped_findings(case):
+        yield from ()
+        raise KeyError("a layer like no other")
+
+    monkeypatch.setattr(examining, "_RULES", (stopped_findings, *examining._RULES))
+    report = cw.examine(autoencoder(), 255 * x)
+    assert {"not-examined", "output-out-of-reach"} <= codes(report)
+    (note,) = (finding for finding in report.notes if finding.code == "not-examined")
+    assert "What concerns stopped was not looked at to the end: KeyError: 'a layer like no other'" in note.evidence
 
 
 def test_a_model_that_fails_shows_its_own_error_and_the_shapes():

@@ -1,6 +1,7 @@
 """`codeword.examine`: what is wrong with a Keras model on its data."""
 
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from codeword.doctor.output_rules import output_findings
 from codeword.doctor.recording import unchanged
 from codeword.doctor.report import Report
 from codeword.doctor.validation_rules import validation_findings
-from codeword.errors import DataTypeError
+from codeword.errors import DataTypeError, ParameterError
 
 # What follows from an error, and would only say it again.
 _FOLLOWS = {
@@ -30,6 +31,16 @@ _FOLLOWS = {
     "cross-entropy-targets": {"model-fails"},  # PyTorch refuses to compute it
     "logits-twice": {"cross-entropy-floor"},
 }
+
+
+_RULES = (
+    output_findings,
+    data_findings,
+    missing_findings,
+    validation_findings,
+    gradient_findings,
+    code_findings,
+)
 
 
 def examine(
@@ -108,18 +119,24 @@ def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding
         if target is not None and not case.same
     }
     findings = [*not_finite(arrays, missing), *_left_out(case)]
-    findings += [
-        *output_findings(case),
-        *data_findings(case),
-        *missing_findings(case),
-        *validation_findings(case),
-        *gradient_findings(case),
-        *code_findings(case),
-    ]
+    for rules in _RULES:
+        try:
+            for finding in rules(case):
+                findings.append(finding)
+        except ParameterError:
+            raise
+        except Exception as error:  # on a model of a kind that nobody thought of, the other rules still hold
+            findings.append(_stopped(rules, error))
     wrong = any(finding.severity == "error" for finding in findings)  # of a code that cannot be learnt, nothing is said
     hidden = {"rounded-after-training"} if wrong and case.code is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
+
+
+def _stopped(rules: Callable[[Case], Iterator[Finding]], error: Exception) -> Finding:
+    subject = rules.__name__.removesuffix("_findings")
+    evidence = f"What concerns {subject} was not looked at to the end: {type(error).__name__}: {error}."
+    return found("not-examined", "note", evidence, "# the other findings hold; please tell us of this model")
 
 
 def _left_out(case: Case) -> list[Finding]:
