@@ -8,38 +8,24 @@ import numpy as np
 
 from codeword.data_kinds.naming import scale_if_zero_is_missing
 from codeword.doctor.case import Case
+from codeword.doctor.class_rules import class_numbers_rule, distributions_rule, labels_rule
+from codeword.doctor.cross_entropy_rules import floor_rule, logits_rule, outside_rule, probabilities_rule
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.given_data import Array
 from codeword.doctor.output_facts import OutputFacts
 from codeword.doctor.prescription import (
-    CLASSES,
-    REBUILD,
-    compile_line,
+    compile_with,
     head_lines,
-    head_of,
     is_classes,
     is_distributions,
-    label_classes,
     path_of,
     same_cells,
     scaling_lines,
     scaling_of,
 )
-from codeword.doctor.target_figures import beyond, count, entropy, least_simplex_error
+from codeword.doctor.target_figures import beyond
 
 MAX_LEVELS = 16
-CLOSE = 1e-6  # MinMaxScaler gives 1.0000000000000002
-
-
-_PLAIN = {
-    "binary": "binary_crossentropy",
-    "categorical": "categorical_crossentropy",
-    "sparse": "sparse_categorical_crossentropy",
-}
-_WITHOUT_MINIMUM = {
-    "binary": "-y log p - (1 - y) log(1 - p) has no minimum at p = y and falls below any bound",
-    "categorical": "-y log p, summed over the cells, has no minimum at p = y",
-}
 
 
 def output_findings(case: Case) -> Iterator[Finding]:
@@ -50,128 +36,6 @@ def output_findings(case: Case) -> Iterator[Finding]:
         for rule in _RULES:
             for finding in rule(case, number, out, target):
                 yield _named(finding, out, number)
-
-
-def _labels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    classes = label_classes(case, number)
-    if classes is None or out.loss is None or out.loss.kind != "distance":
-        return
-    width = int(np.prod(case.predictions[number].shape[1:]))
-    scan = target.scan
-    shown = f"`{target.name}` holds {len(scan.distinct or ())} whole numbers from {scan.minimum:g} to {scan.maximum:g}"
-    head = head_of(case, number)
-    if width > 1:
-        yield found(
-            "labels-as-numbers",
-            "error",
-            f"{shown}, one a row, and {out.loss.name} compares each with all {width} outputs of its row.",
-            head_lines(case, number, scale=False),
-            classes=len(scan.distinct or ()),
-            units=width,
-        )
-        return
-    lines = [
-        "# If the numbers are names of classes (if they are amounts, all is well):",
-        "features = model.layers[-1].input",
-        f"model = keras.Model(model.inputs, keras.layers.Dense({int(scan.maximum) + 1})(features))",
-        f'model.compile("adam", loss={head.loss_code})',
-    ]
-    yield found(
-        "labels-as-numbers",
-        "warning",
-        f"{shown}, and {out.loss.name} takes class {scan.maximum:g} for further from class {scan.minimum:g} than "
-        f"class {scan.minimum + 1:g} is.",
-        "\n".join(lines),
-        classes=classes,
-        units=1,
-    )
-
-
-def _class_numbers(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts, scan = out.loss, target.scan
-    width = case.predictions[number].shape[-1] if case.predictions[number].ndim > 1 else 1
-    if facts is None or facts.kind != "sparse" or width < 2 or not (scan.minimum < 0 or scan.maximum >= width):
-        return
-    ignored = math.nan if facts.ignore_class is None else facts.ignore_class
-    outside = count(
-        target, lambda values: ((values < 0) | (values >= width)) & (values != ignored), case.missing(number)
-    )
-    if outside == 0:
-        return
-    name = target.name
-    from_one = scan.minimum == 1 and scan.maximum == width
-    yield found(
-        "labels-out-of-range",
-        "error",
-        f"`{name}` holds class numbers from {scan.minimum:g} to {scan.maximum:g}, and the output has {width} classes, "
-        f"0 to {width - 1}: {outside:,} of {scan.num_finite:,} name a class that is not there. JAX teaches nothing by "
-        "them, PyTorch and TensorFlow may stop, or give NaN.",
-        f"{name} = {name} - 1  # classes are counted from 0"
-        if from_one
-        else f"# give the last layer {int(scan.maximum) + 1} units, or number the classes anew:\n"
-        f"{name} = np.unique({name}, return_inverse=True)[1].reshape({name}.shape)",
-        outside=outside,
-        classes=width,
-    )
-
-
-def _distributions(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts, scan = out.loss, target.scan
-    if case.missing(number) is not None or (facts is not None and facts.kind in ("sparse", "levels")):
-        return
-    categorical = facts is not None and facts.kind == "categorical"
-    if out.activation not in ("softmax", "hardmax") and not categorical:
-        return
-    if not same_cells(case, number) or is_distributions(target):
-        return
-    if label_classes(case, number) is not None:
-        return
-    least, mean, greatest = scan.group_sum
-    cells = scan.shape[-1] if len(scan.shape) > 1 else 1
-    title = None
-    asks = f"The outputs of a row always sum to 1, over its {cells} cells"
-    if out.activation not in ("softmax", "hardmax"):
-        title = "categorical cross-entropy over targets that are not distributions"
-        asks = f"Categorical cross-entropy takes the {cells} cells of a row for one distribution, which sums to 1"
-    sample = case.sample_targets[number]
-    assert sample is not None
-    error, zeros = least_simplex_error(sample.reshape(case.predictions[number].shape))
-    yield found(
-        "targets-not-distributions",
-        "error",
-        f"{asks}; the targets sum to {mean:,.6g} on average, from {least:,.6g} to {greatest:,.6g}, and in "
-        f"{scan.share_summing_to_one:.1%} of the rows to 1. The nearest that outputs of sum 1 can come leaves a mean "
-        f"squared error of {error:.4g}, {error / zeros if zeros else 1:.1%} of that of zeros everywhere.",
-        head_lines(case, number),
-        title=title,
-        mean_sum=mean,
-        share_summing_to_one=scan.share_summing_to_one,
-        least_mse=error,
-        columns=cells,
-    )
-
-
-def _outside(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts, scan = out.loss, target.scan
-    if facts is None or facts.kind not in ("binary", "categorical") or is_classes(case, number):
-        return
-    if not same_cells(case, number) or (scan.minimum >= 0 and scan.maximum <= 1):
-        return
-    missing = case.missing(number)
-    outside = count(target, lambda values: (values < -CLOSE) | (values > 1 + CLOSE), missing)
-    if outside == 0:
-        return
-    share = outside / scan.num_finite
-    yield found(
-        "cross-entropy-targets",
-        "error",
-        f"`{target.name}` goes from {scan.minimum:g} to {scan.maximum:g}: {share:.1%} of the cells lie outside 0 to "
-        f"1, where {_WITHOUT_MINIMUM[facts.kind]}.",
-        head_lines(case, number),
-        share=share,
-        minimum=scan.minimum,
-        maximum=scan.maximum,
-    )
 
 
 def _reach(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
@@ -223,90 +87,6 @@ def _unused(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     )
 
 
-def _logits(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts = out.loss
-    if facts is None or not facts.is_cross_entropy or not facts.from_logits or not out.is_probability:
-        return
-    width = case.predictions[number].shape[-1]
-    if facts.kind == "binary":
-        reached = f"probabilities from .5 to {1 / (1 + math.exp(-1)):.3f} only, so that a 1 costs"
-        least = math.log1p(math.exp(-1))
-    else:
-        reached = f"no class more than {math.e / (math.e + width - 1):.3f}, so that every row costs"
-        least = math.log((math.e + width - 1) / math.e)
-    yield found(
-        "logits-twice",
-        "error",
-        f"The {out.activation or 'output'} gives 0 to 1; the loss takes that for logits and applies it once more: "
-        f"{reached} {least:.3f} at least, however long one trains.",
-        _compile_with(case, number, f'"{_PLAIN[facts.kind]}"'),
-        least_loss=least,
-    )
-
-
-def _probabilities(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts = out.loss
-    if facts is None or not facts.is_cross_entropy or facts.from_logits or out.is_probability:
-        return
-    values = case.predictions[number]
-    outside = float(((values < 0) | (values > 1)).mean())
-    if out.activation is None and outside == 0:
-        return
-    made = f"The output is {out.activation}" if out.activation else "The output"
-    if out.activation in ("linear", None):
-        remedy = _compile_with(case, number, f"keras.losses.{CLASSES[_PLAIN[facts.kind]]}(from_logits=True)")
-    else:
-        activation = "sigmoid" if facts.kind == "binary" else "softmax"
-        path = None if out.layer is None else path_of(case.model, out.layer)
-        change = (
-            f"{path}.activation = keras.activations.{activation}"
-            if path and "activation" in vars(out.layer)
-            else REBUILD
-        )
-        loss = f'"{_PLAIN[facts.kind]}"'
-        remedy = f"{change}\n{_compile_with(case, number, loss)}"
-    yield found(
-        "not-probabilities",
-        "error",
-        f"{made}, from {values.min():.4g} to {values.max():.4g}; {outside:.1%} of the values lie outside 0 to 1, "
-        "where Keras cuts them off before it takes the logarithm, and nothing is learnt.",
-        remedy,
-        share_outside=outside,
-    )
-
-
-def _floor(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    facts, scan = out.loss, target.scan
-    if facts is None or facts.kind not in ("binary", "categorical") or facts.name is None or "focal" in facts.name:
-        return
-    if scan.minimum < -CLOSE or scan.maximum > 1 + CLOSE or not same_cells(case, number):
-        return
-    if case.sample_weight is not None or facts.reduction not in ("sum_over_batch_size", "mean"):
-        return
-    if facts.kind == "categorical" and not is_distributions(target):
-        return
-    floor, between = entropy(target, facts.kind, facts.label_smoothing, case.missing(number))
-    if floor < 1e-6:
-        return
-    smoothing = f" smoothed by {facts.label_smoothing:g}" if facts.label_smoothing else ""
-    evidence = (
-        f"{between:.1%} of the cells of `{target.name}` lie strictly between 0 and 1{smoothing}. A perfect output "
-        f"still costs {floor:.7f}, the targets' own entropy: that is where this loss ends, not at 0."
-    )
-    if case.has_loss and len(case.outputs) == 1 and case.sample_weight is None and math.isfinite(case.loss):
-        evidence += f" The model is at {case.loss:.4f} now."
-    yield found(
-        "cross-entropy-floor",
-        "note",
-        evidence,
-        f"# To watch what is left to learn, watch the loss less {floor:.7f}, or:\n"
-        f'model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["mse"])  # its least '
-        "value is 0",
-        floor=floor,
-        share_between=between,
-    )
-
-
 def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
     facts, scan = out.loss, target.scan
     if facts is None or facts.kind not in ("distance", "binary") or out.is_hard or is_classes(case, number):
@@ -330,7 +110,7 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     if two:
         lines = [
             f"{_layer_code(case, out)}.activation = keras.activations.sigmoid",
-            _compile_with(case, number, '"binary_crossentropy"'),
+            compile_with(case, number, '"binary_crossentropy"'),
         ]
         kind = "Binary()"
     else:
@@ -341,7 +121,7 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
             *(scaling_lines(case) if scaled else []),
             f"levels = [{', '.join(f'{level:.9g}' for level in values)}]",
             f"{_layer_code(case, out)}.activation = cw.activations.staircase(levels)  # only these values come out",
-            _compile_with(case, number, '"mse"'),
+            compile_with(case, number, '"mse"'),
             "# Exact cells count most? One logit a level is better still: "
             "cw.Autoencoder(data=cw.Levels(levels)).fit(x)",
         ]
@@ -359,11 +139,6 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     )
 
 
-def _compile_with(case: Case, number: int, loss: str) -> str:
-    line = compile_line(case, number, head_of(case, number))
-    return line.replace(head_of(case, number).loss_code, loss, 1)
-
-
 def _layer_code(case: Case, out: OutputFacts) -> str:
     path = None if out.layer is None else path_of(case.model, out.layer)
     return path if path and "activation" in vars(out.layer) else "?"
@@ -377,14 +152,14 @@ def _named(finding: Finding, out: OutputFacts, number: int) -> Finding:
 
 
 _RULES = (
-    _labels,
-    _class_numbers,
-    _distributions,
-    _outside,
+    labels_rule,
+    class_numbers_rule,
+    distributions_rule,
+    outside_rule,
     _reach,
     _unused,
-    _logits,
-    _probabilities,
-    _floor,
+    logits_rule,
+    probabilities_rule,
+    floor_rule,
     _levels,
 )

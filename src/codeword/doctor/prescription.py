@@ -217,6 +217,12 @@ def compile_line(case: Case, number: int, head: Head) -> str:
     return f"model.compile(optimizer=model.optimizer, loss={loss})"
 
 
+def compile_with(case: Case, number: int, loss: str) -> str:
+    """Writes `compile` with a loss given as Python."""
+    line = compile_line(case, number, head_of(case, number))
+    return line.replace(head_of(case, number).loss_code, loss, 1)
+
+
 def path_of(model: Any, layer: Any) -> str | None:
     """Writes how one gets a layer from `model`, through models inside models; None if one cannot."""
     for one in getattr(model, "layers", ()):
