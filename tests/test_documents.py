@@ -150,11 +150,16 @@ def test_every_public_name_exists_and_is_documented():
             assert getattr(cw, name).__doc__, name
 
 
-def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+def run_example(monkeypatch, folder, name, *arguments):
+    """Runs an example in an empty folder, without any data set, as its command line would."""
     monkeypatch.delenv("CODEWORD_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["levels.py", "--epochs", "1"])
-    runpy.run_path(str(ROOT / "examples" / "levels.py"), run_name="__main__")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+
+
+def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    run_example(monkeypatch, tmp_path, "levels.py", "--epochs", "1")
     shown = capsys.readouterr().out
     assert "360 images as 2880 bytes: 8 each" in shown
     assert "cells where stored differs from trained: 0" in shown
@@ -162,10 +167,7 @@ def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
 
 
 def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("CODEWORD_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["ratings.py", "--epochs", "2"])
-    runpy.run_path(str(ROOT / "examples" / "ratings.py"), run_name="__main__")
+    run_example(monkeypatch, tmp_path, "ratings.py", "--epochs", "2")
     shown = capsys.readouterr().out
     assert "of the biases alone" in shown
     assert "Ada, never seen before" in shown
@@ -173,9 +175,7 @@ def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch,
 
 
 def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gate.py"])
-    runpy.run_path(str(ROOT / "examples" / "gate.py"), run_name="__main__")
+    run_example(monkeypatch, tmp_path, "gate.py")
     shown = capsys.readouterr().out
     assert float(re.findall(r"the gate +([\d.]+)", shown)[1]) > 0.55  # no expert alone is right in more than .34
     assert "10,000 rows: " in shown
@@ -183,10 +183,7 @@ def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
 
 
 def test_the_example_of_heads_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("CODEWORD_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["heads.py", "--epochs", "20"])
-    runpy.run_path(str(ROOT / "examples" / "heads.py"), run_name="__main__")
+    run_example(monkeypatch, tmp_path, "heads.py", "--epochs", "20")
     shown = capsys.readouterr().out
     assert "2 errors" in shown
     error = {
@@ -198,10 +195,7 @@ def test_the_example_of_heads_runs_without_any_data_set(tmp_path, monkeypatch, c
 
 
 def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("CODEWORD_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["hash.py", "--epochs", "2"])
-    runpy.run_path(str(ROOT / "examples" / "hash.py"), run_name="__main__")
+    run_example(monkeypatch, tmp_path, "hash.py", "--epochs", "2")
     shown = capsys.readouterr().out
     assert "1500 images, 4 bytes each" in shown
     assert "are of the query's kind" in shown

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from codeword.advice import programs
 from codeword.advice.figures import Reach, Sample, reach_of
 from codeword.data_kinds import DataKind, LossCall, Ratings, Real
+from codeword.data_kinds.naming import data_kind_from_config
 from codeword.rating_table import COLUMNS
 
 
@@ -124,7 +125,7 @@ def _choices(
     names = [kind.loss, *(name for name in kind.losses if name != kind.loss)]
     choices = []
     for name in names:
-        one = replace(kind, loss=name) if name != kind.loss else kind  # type: ignore[type-var]
+        one = kind if name == kind.loss else data_kind_from_config({**kind.to_config(), "loss": name})
         call = programs.masked(one.loss_call) if masked else str(one.loss_call)
         reach: Reach = reach_of(one, sample)
         output = programs.output_text(one, row_shape)

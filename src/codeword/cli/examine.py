@@ -1,5 +1,6 @@
 """`codeword examine`: what is wrong with a Keras model on its data."""
 
+import importlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,13 @@ def _held_out(inputs: Path, targets: Path) -> tuple[Any, Any]:
 
 def _loaded(path: Path) -> Any:
     """Loads a Keras model; codeword's own layers, losses and activations are known to Keras."""
-    from codeword import activations, layers, losses, metrics  # noqa: F401 - loading them makes their names known
     from codeword.backend import keras
     from codeword.errors import ModelFileError
 
     if not path.is_file():
         raise FileNotFoundError(f"{path} must be a Keras model. Received: no such file. Check the path.")
+    for room in ("activations", "layers", "losses", "metrics"):
+        importlib.import_module(f"codeword.{room}")  # which tells Keras their names
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that an optimizer which has not trained yet has no state

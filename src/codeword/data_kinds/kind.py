@@ -1,6 +1,8 @@
 """What all data kinds answer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ class LossCall(NamedTuple):
 
     module: str
     name: str
-    arguments: dict[str, Any] = {}  # noqa: RUF012 - only read
+    arguments: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         """Gives the call as Python, `codeword` being imported as `cw`."""

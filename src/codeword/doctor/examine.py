@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
-from codeword.doctor.case import Case, look
+from codeword.doctor.case import Case
 from codeword.doctor.code_rules import code_findings
 from codeword.doctor.data_rules import data_findings, not_finite
 from codeword.doctor.finding import SEVERITIES, Finding, found
 from codeword.doctor.given_data import Arrays, read_arrays
 from codeword.doctor.gradient_rules import gradient_findings
+from codeword.doctor.look import look
 from codeword.doctor.missing_rules import missing_findings
 from codeword.doctor.output_rules import output_findings
 from codeword.doctor.recording import unchanged
