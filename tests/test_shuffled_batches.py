@@ -3,21 +3,24 @@
 import numpy as np
 import pytest
 
+from codeword.backend import keras
+from codeword.training.batches import KerasBatches
 from codeword.training.shuffled_batches import ShuffledBatches
 
 
-def batches(num_rows: int = 10, *, batch_size: int = 4, seed: int = 0) -> ShuffledBatches:
-    return ShuffledBatches(
-        np.arange(num_rows * 6, dtype=np.float32).reshape(num_rows, 2, 3),
-        np.arange(num_rows) * 10,
-        batch_size=batch_size,
-        seed=seed,
-    )
+def batches(num_rows: int = 10, *, batch_size: int = 4, seed: int = 0) -> KerasBatches:
+    rows = np.arange(num_rows * 6, dtype=np.float32).reshape(num_rows, 2, 3)
+    targets = np.arange(num_rows, dtype=np.int32) * 10
+    return KerasBatches(ShuffledBatches((rows, targets), batch_size=batch_size, seed=seed))
 
 
-def epoch(made: ShuffledBatches) -> list[np.ndarray]:
+def epoch(made: KerasBatches) -> list[np.ndarray]:
     """Gives the row numbers of every batch."""
-    return [(made[number][0][:, 0, 0] / 6).astype(int) for number in range(len(made))]
+    return [(arrays(made[number])[0][:, 0, 0] / 6).astype(int) for number in range(len(made))]
+
+
+def arrays(batch: tuple) -> tuple:
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, batch)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 9, 10, 99])
@@ -34,7 +37,7 @@ def test_an_epoch_has_every_row_in_batches_of_one_size(batch_size: int) -> None:
 def test_rows_and_targets_stay_together() -> None:
     made = batches()
     for number in range(len(made)):
-        x, y = made[number]
+        x, y = arrays(made[number])
         assert x.shape == (4, 2, 3)
         assert x.dtype == np.float32
         np.testing.assert_array_equal(y * 0.6, x[:, 0, 0])
@@ -58,7 +61,7 @@ def test_the_users_random_numbers_and_data_are_left_alone() -> None:
     np.random.seed(5)
     x = np.arange(10.0)
     x.flags.writeable = False
-    made = ShuffledBatches(x, x, batch_size=3, seed=0)
+    made = KerasBatches(ShuffledBatches((x, x), batch_size=3, seed=0))
     made[0]
     made.on_epoch_end()
     assert np.random.random() == expected

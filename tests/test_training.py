@@ -1,5 +1,6 @@
 """Batches, inference in fixed batches, and the seed."""
 
+import itertools
 import random
 
 import numpy as np
@@ -7,43 +8,58 @@ import pytest
 
 from codeword.backend import keras
 from codeword.training import fitting
+from codeword.training.batches import KerasBatches
 from codeword.training.fixed_batches import BATCH_ROWS, in_fixed_batches
 from codeword.training.swapped_rows import SwappedRows
 
 
+def batches_of(batches):
+    made = KerasBatches(batches)
+    return [keras.tree.map_structure(keras.ops.convert_to_numpy, made[number]) for number in range(len(made))]
+
+
 def epoch(batches):
-    return np.concatenate([batches[number][0] for number in range(len(batches))])
+    return np.concatenate([inputs for inputs, _ in batches_of(batches)])
 
 
 def test_an_epoch_has_every_row_in_batches_of_one_size():
     x = np.arange(10, dtype=np.float32).reshape(10, 1)
     batches = SwappedRows(x, batch_size=4, share=0.0, seed=0)
-    assert [len(batches[number][0]) for number in range(len(batches))] == [4, 4, 4]
+    assert [len(inputs) for inputs, _ in batches_of(batches)] == [4, 4, 4]
     first = epoch(batches)
     assert set(first.ravel()) == set(range(10))
-    batches.on_epoch_end()
     assert (epoch(batches) != first).any()
 
 
 def test_fewer_rows_than_a_batch_are_one_batch():
     batches = SwappedRows(np.ones((3, 2), np.float32), batch_size=128, share=0.5, seed=0)
     assert len(batches) == 1
-    assert batches[0][0].shape == (3, 2)
+    assert batches_of(batches)[0][0].shape == (3, 2)
 
 
 def test_swapped_cells_come_from_the_same_column_and_input_equals_target():
-    random_numbers = np.random.default_rng(0)
-    x = (random_numbers.random((512, 3, 4)) + 10 * np.arange(12).reshape(3, 4)).astype(np.float32)
-    batches = SwappedRows(x, batch_size=512, share=0.3, seed=1)
-    inputs, targets = batches[0]
+    rows, columns = np.arange(512), np.arange(48).reshape(6, 8)
+    x = (rows[:, None, None] + 1000 * columns).astype(np.float32)
+    [(inputs, targets)] = batches_of(SwappedRows(x, batch_size=512, share=0.3, seed=1))
     np.testing.assert_array_equal(inputs, targets)
-    np.testing.assert_array_equal(
-        np.floor(inputs / 10) * 10, np.broadcast_to(10 * np.arange(12).reshape(3, 4), x.shape)
-    )
-    originals = x[batches._order]
-    assert (inputs != originals).mean() == pytest.approx(0.3, abs=0.02)
-    for column in range(12):
-        assert np.isin(inputs.reshape(512, 12)[:, column], x.reshape(512, 12)[:, column]).all()
+    np.testing.assert_array_equal(inputs // 1000, np.broadcast_to(columns, x.shape))
+    sources = (inputs % 1000).reshape(512, 48).astype(int)  # the row that each cell comes from
+    own = np.array([np.bincount(row).argmax() for row in sources])
+    assert sorted(own) == list(rows)  # most cells stay where they are
+    swapped = sources != own[:, None]
+    assert swapped.mean() == pytest.approx(0.3, abs=0.02)
+    assert swapped.mean(axis=0) == pytest.approx(np.full(48, 0.3), abs=0.08)
+    assert max(len(set(row)) for row in sources) == 5  # itself and four others
+
+
+def test_each_step_swaps_other_cells():
+    x = np.arange(64, dtype=np.float32)[:, None] + np.zeros(50, np.float32)
+    swapped = [
+        (inputs != np.median(inputs, axis=1, keepdims=True))
+        for inputs, _ in batches_of(SwappedRows(x, batch_size=16, share=0.3, seed=0))
+    ]
+    agreement = [(one == other).mean() for one, other in itertools.pairwise(swapped)]
+    assert agreement == pytest.approx([0.3**2 + 0.7**2] * 3, abs=0.06)  # as of independent draws
 
 
 def test_swapping_does_not_change_the_data():

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
     from codeword.search import CodeStore as CodeStore
     from codeword.search import HammingIndex as HammingIndex
+    from codeword.training.fit import fit as fit
 
 _MODULE_OF = {
     **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
@@ -51,6 +52,7 @@ _MODULE_OF = {
     "HardGateRegressor": "codeword.estimators.hard_gate_regressor",
     "binarize": "codeword.estimators.binarize",
     "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
+    "fit": "codeword.training.fit",
     "load": "codeword.estimators.loading",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
 }

@@ -18,6 +18,7 @@ from codeword.training import fitting
 from codeword.training.neighbor_walks import NeighborWalks
 from codeword.training.paired_rows import PairedRows
 from codeword.training.swapped_rows import SwappedRows
+from codeword.training.unshuffled_rows import UnshuffledRows
 
 WALKS = {"groups": (10, 20), "neighbors": (10, 1)}
 GROUP_TEMPERATURE = 0.4
@@ -92,8 +93,8 @@ def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbac
     loss, metrics = loss_of(model.data_), metrics_of(model.data_)
     if settings.similar == "nothing":
         batches = SwappedRows(rows.entered, batch_size=settings.batch_size, share=settings.swap, seed=model.seed)
-        validation = None if held_out is None else (held_out.entered, held_out.entered)
-        return fitting.fit(model.model_, batches, loss=loss, metrics=metrics, validation_data=validation, **common)
+        validation = None if held_out is None else UnshuffledRows(held_out.entered, batch_size=settings.batch_size)
+        return fitting.fit(model.model_, batches, loss=loss, metrics=metrics, validation=validation, **common)
     augment = RandomAffine() if model.augment == "images" else model.augment
     num_bits = model.code_.num_bits
     pairs, code_loss = _pairs(rows, settings, num_bits, model.seed)
@@ -102,7 +103,7 @@ def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbac
         pairs,
         loss={ROWS: loss, CODES: code_loss},
         metrics={ROWS: metrics},
-        validation_data=None if held_out is None else _pairs(held_out, settings, num_bits, model.seed, fixed=True)[0],
+        validation=None if held_out is None else _pairs(held_out, settings, num_bits, model.seed, fixed=True)[0],
         **common,
     )
 

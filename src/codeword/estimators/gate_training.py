@@ -6,12 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.backend import keras
 from codeword.losses import ChosenCost
 from codeword.networks.gate import build_gate, build_gates, weights_of
 from codeword.training import fitting
+from codeword.training.batches import take_rows
 from codeword.training.epoch_bar import EpochBar
 from codeword.training.fixed_batches import in_fixed_batches
 from codeword.training.shuffled_batches import ShuffledBatches
+
+ops = keras.ops
 
 NUM_STEPS = 1_500
 BATCH_ROWS = 256
@@ -55,13 +59,11 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
     num_gates = len(banks) * len(seen)
     penalties = np.repeat(penalties, num_folds + 1) * seen.mean(axis=1, dtype=np.float32) / num_gates
     gates = build_gates(rows.shape[1], costs.shape[1], banks=banks, penalties=penalties)
-    batches = _FoldBatches(
-        rows,
-        (costs / num_gates).astype(np.float32),
-        folds=folds,
-        seen=np.tile(seen.T, len(banks)),
+    batches = ShuffledBatches(
+        (rows, (costs / num_gates).astype(np.float32), folds, np.tile(seen.T, len(banks))),
         batch_size=gate.batch_size or BATCH_ROWS,
         seed=int(gate.seed),
+        batch=_with_seen_costs,
     )
     history = fitting.fit(
         gates,
@@ -85,19 +87,11 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
     return Trained(model, hidden, history, held_out)
 
 
-class _FoldBatches(ShuffledBatches):
+def _with_seen_costs(arrays: Any, chosen: Any) -> tuple[Any, Any]:
     """Gives rows, and for each of many gates the costs of the rows that it may see, 0 for others."""
-
-    def __init__(
-        self, rows: NDArray[Any], costs: NDArray[Any], *, folds: NDArray[Any], seen: NDArray[Any], **settings: Any
-    ) -> None:
-        super().__init__(rows, costs, **settings)
-        self._folds = folds
-        self._seen = seen  # (num_folds, num_gates)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        chosen = self._chosen(index)
-        return self._x[chosen], self._y[chosen][:, None, :] * self._seen[self._folds[chosen]][:, :, None]
+    rows, costs, folds, seen = arrays  # seen: (num_folds, num_gates)
+    taken = ops.cast(take_rows(seen, take_rows(folds, chosen)), "float32")
+    return take_rows(rows, chosen), take_rows(costs, chosen)[:, None, :] * taken[:, :, None]
 
 
 def _candidates(gates: Any, rows: NDArray[np.float32], folds: NDArray[np.intp], num_banks: int) -> list[_Candidate]:

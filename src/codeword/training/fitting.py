@@ -9,17 +9,19 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.errors import DivergedError
+from codeword.training.batches import Batches, KerasBatches
+from codeword.training.keras_fit import many_steps_a_call
 
 WARMUP_SHARE = 0.03  # of all steps
 
 
 def fit(
     model: Any,
-    batches: Any,
+    batches: Batches,
     *,
     loss: Any,
     metrics: Any = (),
-    validation_data: Any = None,
+    validation: Batches | None = None,
     epochs: int,
     learning_rate: float,
     weight_decay: float = 0.0,
@@ -31,11 +33,10 @@ def fit(
 
     Args:
         model: Keras model; compiled here.
-        batches: `keras.utils.PyDataset` of inputs and targets.
+        batches: Inputs and targets.
         loss, metrics: As for `compile`: one, or by name of the model's output.
-        validation_data: Pair of inputs and targets, or `keras.utils.PyDataset`. With it the weights of the epoch with
-            the least validation loss are kept, and training ends after `patience` epochs without a better one (None:
-            never before `epochs`).
+        validation: Inputs and targets held out. With them the weights of the epoch with the least validation loss are
+            kept, and training ends after `patience` epochs without a better one (None: never before `epochs`).
         epochs: Most passes over the data.
         learning_rate: The highest rate.
         weight_decay: Share of every weight that a step at rate 1 would take away.
@@ -60,10 +61,10 @@ def fit(
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     model.compile(optimizer, loss=loss, metrics=metrics)
     callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
-    if validation_data is not None:
+    if validation is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
         callbacks.append(best)
-    history = model.fit(batches, validation_data=validation_data, epochs=epochs, callbacks=callbacks, verbose=verbose)
+    history = _trained(model, batches, validation, epochs=epochs, callbacks=callbacks, verbose=verbose)
     losses = history.history["loss"]
     if not np.isfinite(losses[-1]):
         raise DivergedError(
@@ -71,6 +72,19 @@ def fit(
             f"{learning_rate}. Lower it; under a float16 policy take mixed_float16 or mixed_bfloat16."
         )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+
+def _trained(
+    model: Any, batches: Batches, validation: Batches | None, *, callbacks: Sequence[Any], **settings: Any
+) -> Any:
+    """Trains on whichever backend; gives Keras' `History`."""
+    if keras.backend.backend() == "jax" and keras.distribution.distribution() is None:
+        from codeword.training.fused_training import train
+
+        return train(model, batches, validation=validation, callbacks=callbacks, **settings)
+    held_out = None if validation is None else KerasBatches(validation)
+    with many_steps_a_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
+        return model.fit(KerasBatches(batches), validation_data=held_out, callbacks=callbacks, **settings)
 
 
 @contextmanager

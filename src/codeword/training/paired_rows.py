@@ -1,18 +1,27 @@
 """Batches of rows and their partners, whose codes shall be like theirs."""
 
-import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
+from codeword.training.batches import take_rows
+from codeword.training.shuffled_batches import ShuffledBatches
+
+ops = keras.ops
 
 Partners = Callable[[NDArray[np.intp]], NDArray[np.intp]]
 
 
-class PairedRows(keras.utils.PyDataset):
+class _Draws(NamedTuple):
+    rows: Any  # (steps, pairs)
+    partners: Any  # (steps, pairs)
+
+
+class PairedRows(ShuffledBatches):
     """Gives shuffled batches: rows, then a partner of each; each epoch anew.
 
     Every batch has the same number of rows, so that one compiled step serves all: the last one of an epoch is filled up
@@ -39,34 +48,20 @@ class PairedRows(keras.utils.PyDataset):
         fixed: bool = False,
         points: NDArray[Any] | None = None,
     ) -> None:
-        super().__init__()
-        self._x = x
+        arrays = (x,) if points is None else (x, points)
+        super().__init__(arrays, batch_size=pairs, seed=seed, batch=partial(_paired, names=names))
         self._partners = partners
-        self._pairs = min(pairs, len(x))
-        self._random = np.random.default_rng(seed)
-        self._names = names
-        self._points = points
-        self._fixed = fixed
-        self._shuffle()
+        self._fixed = super().blocks() if fixed else None
 
-    def __len__(self) -> int:
-        return math.ceil(len(self._x) / self._pairs)
+    def blocks(self) -> list[tuple[int, Any]]:
+        return self._fixed or super().blocks()
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-        part = slice(index * self._pairs, (index + 1) * self._pairs)
-        chosen = self._order[part]
-        others = self._others[part] if self._fixed else self._partners(chosen)
-        both = np.concatenate([chosen, others])
-        rows = self._x[both]
-        together = np.tile(np.arange(len(chosen)), 2) if self._points is None else self._points[both]
-        return rows, dict(zip(self._names, (rows[: len(chosen)], together), strict=True))
+    def draws(self, rows: NDArray[np.int32]) -> Any:
+        return _Draws(rows, self._partners(rows.ravel().astype(np.intp)).reshape(rows.shape).astype(np.int32))
 
-    def on_epoch_end(self) -> None:
-        if not self._fixed:
-            self._shuffle()
 
-    def _shuffle(self) -> None:
-        order = self._random.permutation(len(self._x))
-        self._order: NDArray[np.intp] = np.resize(order, len(self) * self._pairs)
-        if self._fixed:
-            self._others = self._partners(self._order)
+def _paired(arrays: Any, draws: _Draws, *, names: tuple[str, str]) -> tuple[Any, dict[str, Any]]:
+    both = ops.concatenate([draws.rows, draws.partners], axis=0)
+    x, num_pairs = take_rows(arrays[0], both), draws.rows.shape[0]
+    together = take_rows(arrays[1], both) if len(arrays) > 1 else ops.tile(ops.arange(num_pairs), 2)
+    return x, dict(zip(names, (x[:num_pairs], together), strict=True))

@@ -1,0 +1,90 @@
+"""Compiled loops over Keras' own training and test steps, on JAX."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+
+from codeword.backend import keras
+
+
+class CompiledSteps:
+    """Runs many of a model's steps in one call.
+
+    Args:
+        model: Built and compiled Keras model.
+        batch: `Batches.batch`.
+    """
+
+    def __init__(self, model: Any, batch: Callable[[Any, Any], Any]) -> None:
+        self._model = model
+        self._batch = batch
+        standard = [getattr(type(model), name) is getattr(keras.Model, name) for name in ("train_step", "test_step")]
+        measured = type(model).compute_metrics is keras.Model.compute_metrics
+        # What a user's own step reports is handed on from step to step; what Keras' steps report stands in the metrics.
+        self.train = jax.jit(partial(self._train, own_logs=not (standard[0] and measured)), donate_argnums=0)
+        self.test = jax.jit(partial(self._test, own_logs=not (standard[1] and measured)))
+
+    def _train(
+        self, state: Any, metrics: Any, arrays: Any, draws: Any, start: Any, stop: Any, *, own_logs: bool
+    ) -> tuple[Any, Any, Any]:
+        """Trains from one step to another; gives the new state, the metrics' and the logs."""
+
+        def step(number: Any, carried: Any) -> Any:
+            (trainable, rest, optimizer), metrics, _ = carried
+            data = self._batch(arrays, jax.tree.map(lambda steps: steps[number], draws))
+            logs, (*state, metrics) = self._model.train_step((trainable, rest, optimizer, metrics), data)
+            return tuple(state), metrics, logs if own_logs else ()
+
+        return self._loop(step, (state, metrics), start, stop, own_logs=own_logs)
+
+    def _test(
+        self, state: Any, metrics: Any, arrays: Any, draws: Any, start: Any, stop: Any, *, own_logs: bool
+    ) -> tuple[Any, Any, Any]:
+        """Tests from one step to another; gives the new state of what is not trained, the metrics' and the logs."""
+        trainable, rest = state
+
+        def step(number: Any, carried: Any) -> Any:
+            rest, metrics, _ = carried
+            data = self._batch(arrays, jax.tree.map(lambda steps: steps[number], draws))
+            logs, (_, rest, metrics) = self._model.test_step((trainable, rest, metrics), data)
+            return rest, metrics, logs if own_logs else ()
+
+        return self._loop(step, (rest, metrics), start, stop, own_logs=own_logs)
+
+    def _loop(self, step: Any, carried: Any, start: Any, stop: Any, *, own_logs: bool) -> Any:
+        empty: Any = ()
+        if own_logs:
+            shapes = jax.eval_shape(lambda: step(start, (*carried, ()))[2])
+            empty = jax.tree.map(lambda one: jax.numpy.zeros(one.shape, one.dtype), shapes)
+        state, metrics, logs = jax.lax.fori_loop(start, stop, _same_types(step), (*carried, empty))
+        return state, metrics, logs if own_logs else self._results(metrics)
+
+    def _results(self, metrics: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(self._model.metrics_variables, metrics, strict=True))):
+            return self._model.get_metrics_result()
+
+
+def compiled_steps(model: Any, batch: Callable[[Any, Any], Any]) -> CompiledSteps:
+    """Gives the loops of a model, the same ones until it is compiled again.
+
+    They are kept on the model's own `train_function`, which `compile` throws away.
+    """
+    model.make_train_function()
+    kept = model.train_function.__dict__.setdefault("codeword_steps", {})
+    if batch not in kept:
+        kept.clear()
+        kept[batch] = CompiledSteps(model, batch)
+    return kept[batch]
+
+
+def _same_types(step: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Keeps the types of what a loop hands on, as it must, where a step gives a wider or weaker one."""
+
+    def alike(number: Any, carried: Any) -> Any:
+        return jax.tree.map(
+            lambda new, old: jax.lax.convert_element_type(new, old.dtype), step(number, carried), carried
+        )
+
+    return alike
