@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOBS ?= auto
 
-.PHONY: help demo test lint unit test-backends bench-smoke clean
+.PHONY: help demo test lint unit test-backends bench-smoke bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,14 +22,22 @@ lint: $(VENV)/.ready  ## the quick half of test
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/.ready  ## all tests on JAX
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-backends: .venv-torch/.ready .venv-tensorflow/.ready  ## the contract tests on PyTorch and TensorFlow
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n $(JOBS) tests/contracts
 	KERAS_BACKEND=tensorflow .venv-tensorflow/bin/python -m pytest -n $(JOBS) tests/contracts
 
+BENCHMARKS = $(filter-out benchmarks/results_file.py benchmarks/report.py,$(wildcard benchmarks/*.py))
+
 bench-smoke: $(VENV)/.ready  ## every benchmark for a few seconds, to see that it runs
-	for program in benchmarks/*.py; do $(BIN)/python $$program --smoke || exit 1; done
+	for program in $(BENCHMARKS); do echo $$program; $(BIN)/python $$program --smoke || exit 1; done
+
+bench: $(VENV)/.ready .venv-torch/.ready .venv-tensorflow/.ready  ## what docs/performance.md shows, measured anew: an hour
+	$(BIN)/python $(PIP) --editable ".[benchmarks]"
+	.venv-torch/bin/python $(PIP) vector-quantize-pytorch
+	rm -f $(addprefix benchmarks/results/,training_*.json encoding_*.json growth_*.json)
+	for program in training encoding growth start_up report; do $(BIN)/python benchmarks/$$program.py || exit 1; done
 
 clean:  ## remove the environments and what the tools left behind
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

@@ -119,6 +119,7 @@ def test_help_and_import_do_not_load_keras():
     assert shown.strip() == "[]"
 
 
+@pytest.mark.optimized
 def test_the_demo_beats_the_plain_ways_and_decodes_what_it_stored(tmp_path):
     result = json.loads(run("demo", "--output", tmp_path / "demo", "--json").output)
     assert result["differing_cells"] == 0

@@ -724,3 +724,13 @@ def test_a_sparse_matrix_holds_ratings() -> None:
     assert infer_data_kind(scipy.sparse.eye_array(3)) == Ratings(1, 2)
     with pytest.raises(DataError, match="none stored"):
         infer_data_kind(scipy.sparse.csr_array((3, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "f8", "g"])
+def test_unit_interval_tells_its_ends_from_what_lies_just_beyond(dtype: str) -> None:
+    ends = np.array([[-0.0, 0.0, 1.0]], dtype)
+    np.testing.assert_array_equal(UnitInterval().check(np.asfortranarray(ends)), ends)
+    one = np.ones((), np.dtype(dtype).newbyteorder("="))
+    for beyond in (np.nextafter(one, 2 * one), np.nextafter(0 * one, -one), np.nan, np.inf, -np.inf):
+        with pytest.raises(DataError, match=r"Received: [01] "):
+            UnitInterval().check(np.array([[0.5, beyond]], dtype))

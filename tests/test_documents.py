@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("number", [0, 1, 2, pytest.param(3, marks=pytest.mark.optimized), 4, 5])
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -98,6 +98,7 @@ def test_every_finding_is_explained():
     assert sorted(headings) == sorted(TITLES)
 
 
+@pytest.mark.optimized
 def test_the_programs_of_gate_run(capsys):
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gate.md").read_text(), re.DOTALL)
     namespace = {}
@@ -174,6 +175,7 @@ def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch,
     assert (tmp_path / "ratings.png").exists()
 
 
+@pytest.mark.optimized
 def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "gate.py")
     shown = capsys.readouterr().out

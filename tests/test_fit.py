@@ -306,7 +306,7 @@ class OwnFit(keras.Sequential):
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"x": Numbered()}, "the data comes as Numbered, not as arrays"),
+        ({"x": Numbered()}, "the data comes as Numbered, not as arrays of numbers"),
         ({"x": X, "y": X, "steps_per_epoch": 2}, "the number of steps is set"),
         ({"x": X, "y": X, "validation_data": Numbered()}, "the data comes as Numbered"),
     ],
@@ -340,6 +340,8 @@ def test_bad_input_is_refused_before_anything_is_trained():
     ):
         with pytest.raises(cw.errors.DataError, match=f"Received: {received}"):
             cw.fit(model, **given, verbose=0)
+    with pytest.raises(cw.errors.ParameterError, match=r"`batch_size` must be at least 1. Received: -3"):
+        cw.fit(model, X, X, batch_size=-3, verbose=0)
     with pytest.raises(cw.errors.ParameterError, match="Received: both"):
         cw.fit(model, X, CLASSES, class_weight={0: 2.0}, sample_weight=WEIGHTS, verbose=0)
     with pytest.raises(cw.errors.ParameterError, match="must be compiled"):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codeword.code_kinds import Bits, CodeKind, Floats
 from codeword.errors import CodeError
+from codeword.finite_numbers import all_within
 
 
 def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
@@ -54,12 +55,13 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
     return np.packbits(bits, axis=1)
 
 
-def unpack(codes: Any, kind: CodeKind) -> NDArray[Any]:
+def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
     """Unpacks bytes into symbols: the inverse of `pack`.
 
     Args:
         codes: uint8 of shape `(n, kind.num_bytes)`.
         kind: The code kind that packed them.
+        first_row: Where `codes` are a piece, the number of its first row, for messages.
 
     Returns:
         Array of shape `(n, kind.num_symbols)`, dtype `kind.symbol_dtype`.
@@ -87,13 +89,15 @@ def unpack(codes: Any, kind: CodeKind) -> NDArray[Any]:
                 f"`codes` of {kind} end in {8 * kind.num_bytes - sum(widths)} padding bits, which must be 0. "
                 f"Received: a row where they are not. {_ORIGIN}"
             )
+        if set(widths) == {1}:
+            return np.ascontiguousarray(bits[:, : len(widths)])
         symbols = np.empty((len(codes), len(widths)), kind.symbol_dtype)
         start = 0
         for column, width in enumerate(widths):
             weights = 1 << np.arange(width - 1, -1, -1)
             symbols[:, column] = bits[:, start : start + width] @ weights
             start += width
-    return _in_range(symbols, kind, name="codes")
+    return _in_range(symbols, kind, name="codes", first_row=first_row)
 
 
 def pack_bits(bits: Any) -> NDArray[np.uint8]:
@@ -173,13 +177,15 @@ def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:
     return symbols if floats else _in_range(symbols, kind, name="symbols")
 
 
-def _in_range(symbols: NDArray[Any], kind: CodeKind, *, name: str) -> NDArray[Any]:
+def _in_range(symbols: NDArray[Any], kind: CodeKind, *, name: str, first_row: int = 0) -> NDArray[Any]:
     sizes = np.array(kind.symbol_sizes)
+    if all_within(symbols, 0, sizes.min() - 1):
+        return symbols
     outside = (symbols < 0) | (symbols >= sizes)
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise CodeError(
             f"`{name}` of {kind} must be from 0 to {sizes[column] - 1} in column {column}. "
-            f"Received: {symbols[row, column]} in row {row}. {_ORIGIN}"
+            f"Received: {symbols[row, column]} in row {row + first_row}. {_ORIGIN}"
         )
     return symbols

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.errors import CodeError, DataError, OutputPathError, TableFileError
 from codeword.output_file import replaced_whole
+from codeword.sql_tables import answer, columns_of, copy_to, pattern, quoted_name
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
@@ -64,12 +65,28 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
                 f"{path} must be a .npy file of numbers. Received: one that is not ({error}). "
                 "Save it with np.save, without objects."
             ) from error
-    columns = _read_columns(path)
+    return as_numbers_table(path, _read_columns(path), empty_as_nan=empty_as_nan)
+
+
+def as_numbers_table(
+    path: Path, columns: dict[str, Any], *, empty_as_nan: bool = False, first_row: int = 0
+) -> NDArray[Any]:
+    """Puts a table's columns of numbers side by side, or refuses them as `read_array` does.
+
+    Args:
+        path: Of the table, for messages.
+        columns: By name, masked where cells are empty.
+        empty_as_nan: Whether an empty cell becomes NaN; else it is refused.
+        first_row: Where the columns are a piece of the table, the number of their first row.
+
+    Returns:
+        Array of shape `(rows, columns)`.
+    """
     for name, values in columns.items():
         if len(values) == 0:
             raise DataError(f"{path} must have at least one row of numbers. Received: none. Write the file again.")
         if np.ma.is_masked(values) and not empty_as_nan:
-            row = int(np.argmax(np.ma.getmaskarray(values)))
+            row = first_row + int(np.argmax(np.ma.getmaskarray(values)))
             raise DataError(f"{path} must have no empty cell. Received: one in column {name!r}, row {row}. Fill it in.")
         if values.dtype.kind not in "fiub":
             raise DataError(f"{path} must hold numbers only. Received: text in column {name!r}. Drop the column.")
@@ -101,7 +118,7 @@ def read_columns(path: str | Path, *, texts: Sequence[str] = ()) -> dict[str, An
 def column_names(path: str | Path) -> list[str]:
     """Gives the names of a table's columns, none for a .npy file; as `read_columns`, without reading the rows."""
     path = _existing(path)
-    return [] if path.suffix == ".npy" else _query(path, "DESCRIBE SELECT *")["column_name"].tolist()
+    return [] if path.suffix == ".npy" else answer(path, "DESCRIBE SELECT *")["column_name"].tolist()
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -143,17 +160,28 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
         FileNotFoundError, TableFileError: If the file cannot be read.
     """
     path = _existing(path)
-    columns = [] if path.suffix == ".npy" else column_names(path)
-    if "id" in columns:  # a store's export: ids and metadata stand beside the bytes
-        names = sorted((name for name in columns if CODE_COLUMN.fullmatch(name)), key=lambda name: int(name[1:]))
-        if not names:
-            raise CodeError(
-                f"{path} must hold codes in columns c0, c1, …. Received: {', '.join(columns)}. Encode rows."
-            )
-        found = _query(path, f"SELECT {', '.join(names)}")
-        codes = np.column_stack([found[name] for name in names])
-    else:
+    if path.suffix == ".npy":
         codes = read_array(path)
+    else:
+        columns = ", ".join(quoted_name(name) for name in code_columns(path))
+        codes = as_numbers_table(path, answer(path, f"SELECT {columns}"))
+    codes = as_codes(path, codes)
+    return codes, check_origin(path, fingerprint)
+
+
+def code_columns(path: str | Path) -> list[str]:
+    """Gives the names of a table's columns that hold codes: all, but of a store's export those of the bytes."""
+    columns = column_names(path)
+    if "id" not in columns:
+        return columns
+    names = sorted((name for name in columns if CODE_COLUMN.fullmatch(name)), key=lambda name: int(name[1:]))
+    if not names:
+        raise CodeError(f"{path} must hold codes in columns c0, c1, …. Received: {', '.join(columns)}. Encode rows.")
+    return names
+
+
+def as_codes(path: Path, codes: NDArray[Any]) -> NDArray[np.uint8]:
+    """Returns what a file holds as codes, or refuses what is not bytes."""
     if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
         codes = codes.astype(np.uint8)  # text has no dtype
     if codes.dtype != np.uint8 or codes.ndim != 2:
@@ -161,15 +189,20 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
             f"{path} must hold codes: uint8, one row a sample. Received: shape {codes.shape}, dtype {codes.dtype}. "
             "Write it with `codeword encode`."
         )
+    return codes
+
+
+def check_origin(path: str | Path, fingerprint: str | None) -> CodeKind | None:
+    """Gives the kind of a file's codes, if it says so; refuses those of another model than `fingerprint`."""
     origin = read_origin(path)
     if origin is None:
-        return codes, None
+        return None
     if fingerprint is not None and origin.fingerprint != fingerprint:
         raise CodeError(
             f"{path} must hold codes of this model, {fingerprint[:12]}. Received: codes of model "
             f"{origin.fingerprint[:12]}. Use them with the model that made them."
         )
-    return codes, origin.code
+    return origin.code
 
 
 def read_origin(path: str | Path) -> Origin | None:
@@ -182,7 +215,7 @@ def read_origin(path: str | Path) -> Origin | None:
     path = _existing(path)
     if path.suffix == ".parquet":
         with duckdb.connect() as connection:
-            query = f"SELECT value FROM parquet_kv_metadata('{_pattern(path)}') WHERE key = '{METADATA_KEY}'"
+            query = f"SELECT value FROM parquet_kv_metadata('{pattern(path)}') WHERE key = '{METADATA_KEY}'"
             found = connection.execute(query).fetchone()
         text = found[0] if found else None
     else:
@@ -221,69 +254,39 @@ def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) 
         with replaced_whole(path) as file:
             np.save(file, array, allow_pickle=False)
     else:
-        flat = array.reshape(len(array), -1)
         with replaced_whole(path) as file:
-            _copy_table(flat, file.name, path.suffix, metadata)
+            _copy_columns(columns_of(array), file.name, copy_options(path.suffix, metadata))
+    write_sidecar(path, metadata)
+
+
+def write_sidecar(path: Path, metadata: dict[str, Any] | None) -> None:
+    """Writes what is known of codes beside a file that has no place for it in itself."""
     if metadata is not None and path.suffix != ".parquet":
         with replaced_whole(_sidecar(path)) as file:
             file.write(json.dumps(metadata, indent=1).encode())
 
 
-def _copy_table(array: NDArray[Any], target: str, suffix: str, metadata: dict[str, Any] | None) -> None:
-    options = "FORMAT csv, HEADER"
-    if suffix == ".parquet":
-        text = json.dumps(metadata).replace("'", "''")
-        options = "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
-    native = array.astype(array.dtype.newbyteorder("="), copy=False)
-    columns = {f"c{number}": np.ascontiguousarray(native[:, number]) for number in range(array.shape[1])}
-    _copy_columns(columns, target, options)
+def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
+    """Gives DuckDB's options for a file of this suffix."""
+    if suffix == ".csv":
+        return "FORMAT csv, HEADER"
+    text = json.dumps(metadata).replace("'", "''")
+    return "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
     try:
         with duckdb.connect() as connection:
             connection.register("columns", columns)
-            # Straight into the file that `replaced_whole` syncs and renames.
-            connection.execute(f"COPY columns TO '{_quoted(target)}' ({options}, USE_TMP_FILE false)")
+            copy_to(connection, "columns", target, options)
     except duckdb.IOException as error:
         raise OutputPathError(f"{target} must be a place with room. Received: {error}. Free some.") from error
 
 
 def _read_columns(path: Path, texts: Sequence[str] = ()) -> dict[str, Any]:
     if path.suffix != ".csv" or not texts:
-        return _query(path, "SELECT *")
-    return _query(path, "SELECT *", [name for name in column_names(path) if name in texts])
-
-
-def _query(path: Path, select: str, texts: Sequence[str] = ()) -> dict[str, Any]:
-    """Asks DuckDB of a table file; gives the answer's columns."""
-    options = ", hive_partitioning=false"
-    if path.suffix == ".csv":
-        # Left alone, DuckDB tells the types from the first rows and rounds later ones, and skips lines that look odd.
-        header = "false" if _first_line_is_numbers(path) else "true"
-        options += f", header={header}, sample_size=-1, skip=0, comment='', null_padding=false"
-        types = ", ".join(f"'{_quoted(name)}': 'VARCHAR'" for name in texts)
-        options += f", types={{{types}}}" if types else ""
-    reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
-    try:
-        with duckdb.connect() as connection:
-            return connection.execute(f"{select} FROM {reader}('{_pattern(path)}'{options})").fetchnumpy()
-    except duckdb.Error as error:
-        raise TableFileError(
-            f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "
-            f"({str(error).splitlines()[0]}). Restore it from a copy or write it again."
-        ) from error
-
-
-def _first_line_is_numbers(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        fields = [field.strip(' "\r\n') for field in re.split("[,;|\t]", file.readline())]
-    try:
-        for field in fields:
-            float({"": "0", "true": "1", "false": "0"}.get(field.lower(), field))
-    except ValueError:
-        return False
-    return any(fields)
+        return answer(path, "SELECT *")
+    return answer(path, "SELECT *", [name for name in column_names(path) if name in texts])
 
 
 def _existing(path: str | Path) -> Path:
@@ -296,12 +299,3 @@ def _existing(path: str | Path) -> Path:
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
-
-
-def _quoted(path: str | Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _pattern(path: Path) -> str:
-    """Quotes a path that DuckDB reads as a pattern, so that it means this file alone."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", _quoted(path))

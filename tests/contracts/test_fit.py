@@ -1,6 +1,7 @@
 """`codeword.fit` on every backend: what Keras' own fit gives, and what compiles once stays compiled."""
 
 import numpy as np
+import scipy.sparse
 
 import codeword as cw
 from codeword.backend import keras
@@ -29,6 +30,13 @@ def test_results_are_those_of_keras():
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
     assert model.steps_per_execution == 1
     np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), expected.evaluate(X, Y, verbose=0), rtol=1e-3)
+
+
+def test_sparse_rows_are_targets_too():
+    thin = scipy.sparse.csr_array(np.where(X > 0.5, X, 0))
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(5)])
+    model.compile("sgd", cw.losses.Masked("mse", missing=0))
+    assert cw.fit(model, thin.toarray(), thin, verbose=0).history["loss"][0] > 0
 
 
 def test_a_callback_hears_of_each_batch_and_others_are_told_the_same():

@@ -26,7 +26,8 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
     made are refused.
     """
     from codeword.output_file import check_writable
-    from codeword.tables import check_suffix, read_codes, write_array
+    from codeword.table_pieces import open_codes, write_array_pieces
+    from codeword.tables import check_suffix
 
     check_suffix(output)
     check_writable(output)
@@ -35,7 +36,6 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
 
     autoencoder = load_autoencoder(model)
     autoencoder.verbose = progress_level(quiet, as_json)
-    packed, _ = read_codes(codes, fingerprint=autoencoder.fingerprint_)
-    rows = autoencoder.decode(packed)
-    write_array(output, rows)
-    report({"rows": len(rows), "shape": list(rows.shape), "written_to": str(output)}, as_json=as_json)
+    with open_codes(codes, fingerprint=autoencoder.fingerprint_) as (packed, _):
+        shape = write_array_pieces(output, autoencoder.decode_pieces(packed), num_rows=len(packed))
+    report({"rows": len(packed), "shape": list(shape), "written_to": str(output)}, as_json=as_json)

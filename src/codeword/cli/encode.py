@@ -50,42 +50,53 @@ def encode(
 
     from codeword.errors import DataError
     from codeword.output_file import check_writable
-    from codeword.tables import check_suffix, read_array, read_columns, write_codes
+    from codeword.table_pieces import open_rows
+    from codeword.tables import check_suffix, read_columns
 
     if output is not None:
         check_suffix(output)
         check_writable(output)
     if store is not None:
         check_writable(store)
-    x = read_array(input)
-    beside = {} if metadata is None else read_columns(metadata)
-    for name, values in beside.items():
-        if len(values) != len(x):
-            raise DataError(
-                f"{metadata} must have a row for each of the {len(x)} rows of {input}. Received: {len(values)} in "
-                f"column {name}. Give as many."
-            )
+    with open_rows(input) as x:
+        beside = {} if metadata is None else read_columns(metadata)
+        for name, values in beside.items():
+            if len(values) != len(x):
+                raise DataError(
+                    f"{metadata} must have a row for each of the {len(x)} rows of {input}. Received: {len(values)} in "
+                    f"column {name}. Give as many."
+                )
 
-    from codeword.cli.models import load_autoencoder
+        from codeword.cli.models import load_autoencoder
 
-    autoencoder = load_autoencoder(model)
-    autoencoder.verbose = progress_level(quiet, as_json)
-    if store is not None:
-        report(_append(store, autoencoder, x, beside), as_json=as_json)
-        return
-    codes = autoencoder.encode(x)
-    assert output is not None, "one of the two is given"
-    write_codes(output, codes, fingerprint=autoencoder.fingerprint_, kind=autoencoder.code_)
-    report({"codes": str(output), "rows": len(codes), **_described(autoencoder)}, as_json=as_json)
+        autoencoder = load_autoencoder(model)
+        autoencoder.verbose = progress_level(quiet, as_json)
+        if output is not None:
+            result = _write(output, autoencoder, x)
+        else:
+            assert store is not None, "one of the two is given"
+            result = _append(store, autoencoder, x, beside)
+    report({**result, **_described(autoencoder)}, as_json=as_json)
+
+
+def _write(path: Path, autoencoder: Any, x: Any) -> dict[str, Any]:
+    from codeword.table_pieces import write_code_pieces
+
+    origin = {"fingerprint": autoencoder.fingerprint_, "kind": autoencoder.code_}
+    write_code_pieces(path, autoencoder.encode_pieces(x), num_rows=len(x), **origin)
+    return {"codes": str(path), "rows": len(x)}
 
 
 def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
     from codeword.search import CodeStore
 
     store = CodeStore(path, model=autoencoder)  # before the work: a store of another model is refused
     ids = beside.pop("id", None)
-    total = store.append(ids, autoencoder.encode(x), beside or None)
-    return {"store": str(path), "rows": len(x), "rows_in_store": total, **_described(autoencoder)}
+    codes = np.concatenate(list(autoencoder.encode_pieces(x)))  # all in one transaction
+    total = store.append(ids, codes, beside or None)
+    return {"store": str(path), "rows": len(x), "rows_in_store": total}
 
 
 def _described(autoencoder: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
-from codeword.finite_numbers import as_finite_numbers, refuse_where
+from codeword.finite_numbers import all_within, as_finite_numbers, refuse_where
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,12 @@ class Binary(DataKind):
     def __post_init__(self) -> None:
         self._check_loss()
 
-    def check(self, x: Any) -> NDArray[Any]:
-        x = as_finite_numbers(x)
-        refuse_where((x != 0) & (x != 1), x, "0 or 1, the values of Binary()", "Levels(...) takes other values.")
+    def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
+        x = as_finite_numbers(x, first_row=first_row)
+        if x.dtype.kind != "f" and all_within(x, 0, 1):
+            return x
+        hint = "Levels(...) takes other values."
+        refuse_where((x != 0) & (x != 1), x, "0 or 1, the values of Binary()", hint, first_row=first_row)
         return x
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.uint8]:

@@ -48,11 +48,12 @@ class DataKind(ABC):
     loss: str
 
     @abstractmethod
-    def check(self, x: Any) -> NDArray[Any]:
+    def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
         """Returns `x` as an array of the kind's values, or refuses it.
 
         Args:
             x: Numbers of any shape `(n, ...)`, any numeric dtype, byte order or memory layout.
+            first_row: Where `x` is a piece of the data, the number of its first row, for messages.
 
         Raises:
             DataTypeError: If `x` is no array of numbers.
@@ -64,8 +65,8 @@ class DataKind(ABC):
         return {}
 
     def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
-        """Turns checked values into the network's input and target, shape kept."""
-        return x.astype(np.float32)
+        """Turns checked values into the network's input and target, shape kept; float32 may be `x` itself."""
+        return x.astype(np.float32, copy=False)
 
     @abstractmethod
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[Any]:

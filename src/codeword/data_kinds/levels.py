@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import DataError, ParameterError
-from codeword.finite_numbers import as_finite_numbers, refuse_where
+from codeword.finite_numbers import all_within, as_finite_numbers, refuse_where
 from codeword.levels import checked_edges, checked_levels, level_edges
+
+FEW_EDGES = 16  # up to here it is faster to compare with each than to search: 7 times with 3
 
 
 @dataclass(frozen=True, init=False)
@@ -92,21 +94,26 @@ class Levels(DataKind):
         narrow = wide.astype(np.float32)
         return narrow if (narrow == wide).all() else wide
 
-    def check(self, x: Any) -> NDArray[Any]:
-        x = as_finite_numbers(x)
+    def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
+        x = as_finite_numbers(x, first_row=first_row)
         if x.dtype.kind in "iub" and self._integers_are_classes():
             hint = "Integers are read as class numbers here; give the levels themselves as floats."
-            outside = (x.astype(np.int64) < 0) | (x.astype(np.int64) >= len(self.values))
-            refuse_where(outside, x, f"class numbers from 0 to {len(self.values) - 1}", hint)
+            if not all_within(x, 0, len(self.values) - 1):
+                outside = (x.astype(np.int64) < 0) | (x.astype(np.int64) >= len(self.values))
+                allowed = f"class numbers from 0 to {len(self.values) - 1}"
+                refuse_where(outside, x, allowed, hint, first_row=first_row)
             return self.table[x.astype(np.intp)]
         index = self._nearest(x)
+        found = self.table[index]
+        if (found == x).all():
+            return found
         exact = np.array(self.values)[index]
         # A level such as .1 comes a little off from a file of floats: allow a few steps of its dtype.
         tolerance = max(1e-6, 2 * np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0
         wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), self._spacing())
         hint = "Are they class numbers? Cast them to integers. Or `Levels.quantize` puts numbers on their levels."
-        refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint)
-        return self.table[index]
+        refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint, first_row=first_row)
+        return found
 
     def classes(self, x: NDArray[Any]) -> NDArray[np.intp]:
         """Gives the class numbers of checked values."""
@@ -153,7 +160,13 @@ class Levels(DataKind):
         return {"kind": "Levels", "values": list(self.values), "edges": edges, "loss": self.loss}
 
     def _nearest(self, x: NDArray[Any]) -> NDArray[np.intp]:
-        return np.searchsorted(level_edges(self.values, "midpoint"), x, side="right")
+        edges = level_edges(self.values, "midpoint")
+        if len(edges) > FEW_EDGES:
+            return np.searchsorted(edges, x, side="right")
+        index = np.zeros(np.shape(x), np.intp)
+        for edge in edges:
+            index += x >= edge
+        return index
 
     def _spacing(self) -> float:
         return float(np.diff(self.values).min())

@@ -66,9 +66,9 @@ class Ratings(DataKind):
             )
         return np.linspace(self.low, self.high, round((self.high - self.low) / self.step) + 1)
 
-    def check(self, x: Any) -> NDArray[Any]:
+    def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
         """Returns observed ratings as numbers, or refuses them."""
-        x = as_finite_numbers(x)
+        x = as_finite_numbers(x, first_row=first_row)
         outside = (x < self.low) | (x > self.high)
         if outside.any():
             zeros = int((x == 0).sum())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import ParameterError
-from codeword.finite_numbers import as_finite_numbers, refuse_where
+from codeword.finite_numbers import all_within, as_finite_numbers, refuse_where
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,13 @@ class Real(DataKind):
         if self.spread not in ("each", "common"):
             raise ParameterError(f"`spread` of Real must be each or common. Received: {self.spread!r}.")
 
-    def check(self, x: Any) -> NDArray[Any]:
-        x = as_finite_numbers(x)
-        largest = np.finfo(np.float32).max
-        refuse_where(np.abs(x.astype(np.float64)) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.")
+    def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
+        x = as_finite_numbers(x, first_row=first_row)
+        largest = float(np.finfo(np.float32).max)
+        if x.dtype.kind == "f" and x.dtype.itemsize > 4 and not all_within(x, -largest, largest):
+            refuse_where(
+                np.abs(x) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.", first_row=first_row
+            )
         return x
 
     def learn(self, x: NDArray[Any]) -> Statistics:

@@ -1,6 +1,6 @@
 """The autoencoder: values -> encoder -> code -> symbols -> bytes, and back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,17 +13,21 @@ from codeword import packing
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind
 from codeword.data_kinds import DataKind, infer_data_kind
-from codeword.errors import DivergedError, ParameterError
+from codeword.errors import ParameterError
 from codeword.estimators import input_checks
 from codeword.estimators.code_training import TrainingRows, noise_of, train
 from codeword.estimators.model_parts import parts_of
+from codeword.estimators.prepared_rows import PreparedRows
+from codeword.finite_numbers import as_numbers
 from codeword.model_file import model_fingerprint, write_model_file
 from codeword.networks.assembly import build_autoencoder
+from codeword.table_pieces import TableRows
 from codeword.tables import as_array
 from codeword.training import fitting
 from codeword.training.fixed_batches import in_fixed_batches
 
 GAP_ROWS = 2_048
+Finish = Callable[[NDArray[Any]], NDArray[Any]]
 NETWORKS = ("model_", "encoder_", "decoder_", "_symbolizer")
 
 
@@ -119,7 +123,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.verbose = verbose
 
     def fit(self, x: Any, y: Any = None, *, validation_data: Any = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Learns from rows.
+        """Learns from rows. If that fails, the estimator is what it was before.
 
         Args:
             x: Array or frame of shape `(n, ...)`, values of the data kind.
@@ -132,6 +136,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ParameterError: If a setting cannot work.
             DivergedError: If the loss becomes NaN or infinite.
         """
+        before = dict(vars(self))
+        try:
+            self._fit(x, validation_data, callbacks)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        return self
+
+    def _fit(self, x: Any, validation_data: Any, callbacks: Sequence[Any]) -> None:
         input_checks.check_settings(self)
         values = as_array(x)
         kind = self.data if self.data is not None else infer_data_kind(input_checks.check_rows(values))
@@ -151,14 +164,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if validation is not None:
             held_out = TrainingRows(validation, kind.to_network(validation, self.statistics_))
         self._build_networks()
-        try:
-            with fitting.seeded(int(self.seed)):
-                self.history_ = train(self, rows, held_out, callbacks)
-                self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows.entered[:GAP_ROWS])
-        except DivergedError:
-            del self.model_  # a network of NaN is no fitted model
-            raise
-        return self
+        with fitting.seeded(int(self.seed)):
+            self.history_ = train(self, rows, held_out, callbacks)
+            self.training_gap_ = self._measure_gap(values[:GAP_ROWS], rows.entered[:GAP_ROWS])
 
     def encode(self, x: Any, *, return_margin: bool = False) -> Any:
         """Gives each row's code as packed bytes.
@@ -172,9 +180,31 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             of shape `(n, code_.num_symbols)`, the distance to the nearest threshold in units of the value's spread
             before the threshold. Below 5e-5 another backend may give another symbol.
         """
-        symbols, margin = self._symbols_and_margin(x)
-        codes = packing.pack(symbols, self.code_)
-        return (codes, margin) if return_margin else codes
+        rows = self._rows(x)
+        codes = np.empty((len(rows), self.code_.num_bytes), np.uint8)
+        if not return_margin:
+            for part, (symbols,) in self._symbols(rows):
+                codes[part] = packing.pack(symbols, self.code_)
+            return codes
+        margin = np.empty((len(rows), self.code_.num_symbols), np.float32)
+        for part, (symbols, distances) in self._symbols(rows, margin=True):
+            codes[part], margin[part] = packing.pack(symbols, self.code_), distances
+        return codes, margin
+
+    def encode_pieces(self, x: Any) -> Iterator[NDArray[np.uint8]]:
+        """Gives the codes of some rows after the other, for more rows than there is memory.
+
+        Args:
+            x: Rows like those of `fit`; or a table on the disk, from `table_pieces.open_rows`.
+
+        Yields:
+            What `encode` returns, cut into pieces of some hundred or thousand rows.
+
+        Raises:
+            DataError, DataTypeError: If a value is not allowed, when its piece comes.
+        """
+        for _, (symbols,) in self._symbols(self._rows(x)):
+            yield packing.pack(symbols, self.code_)
 
     def decode(self, codes: Any) -> NDArray[Any]:
         """Gives rows back from their codes.
@@ -189,7 +219,23 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             CodeError: If the codes cannot be this model's.
         """
         check_is_fitted(self)
-        return self.inverse_transform(packing.unpack(codes, self.code_))
+        return _collected(self._decoded(self._packed(codes), self._values_of), len(codes))
+
+    def decode_pieces(self, codes: Any) -> Iterator[NDArray[Any]]:
+        """Gives rows back from some codes after the other, for more rows than there is memory.
+
+        Args:
+            codes: Codes like those of `encode`; or those in a table on the disk, from `table_pieces.open_codes`.
+
+        Yields:
+            What `decode` returns, cut into pieces of some hundred or thousand rows.
+
+        Raises:
+            CodeError: If the codes cannot be this model's, when their piece comes.
+        """
+        check_is_fitted(self)
+        for _, values in self._decoded(self._packed(codes), self._values_of):
+            yield values
 
     def decode_proba(self, codes: Any) -> NDArray[np.float32]:
         """Gives each level's probability from codes: shape `(n, *input_shape_, num_levels)`."""
@@ -197,17 +243,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         probabilities = getattr(self.data_, "probabilities", None)
         if probabilities is None:
             raise ParameterError(f"Only Levels have probabilities of levels. Received: {self.data_}.")
-        return self._decoded(packing.unpack(codes, self.code_), probabilities)
+        return _collected(self._decoded(self._packed(codes), probabilities), len(codes))
 
     def transform(self, x: Any) -> NDArray[Any]:
         """Gives each row's symbols: integers of shape `(n, code_.num_symbols)`; float32 for `Floats`."""
-        return self._symbols_and_margin(x)[0]
+        rows = self._rows(x)
+        found: NDArray[Any] = np.empty((len(rows), self.code_.num_symbols), self.code_.symbol_dtype)
+        for part, (symbols,) in self._symbols(rows):
+            found[part] = symbols
+        return found
 
     def inverse_transform(self, symbols: Any) -> NDArray[Any]:
         """Gives rows back from their symbols."""
         check_is_fitted(self)
-        symbols = packing.unpack(packing.pack(symbols, self.code_), self.code_)
-        return self._decoded(symbols, lambda output: self.data_.from_network(output, self.statistics_))
+        return self.decode(packing.pack(symbols, self.code_))
 
     def reconstruct(self, x: Any) -> NDArray[Any]:
         """Passes rows through the whole network `model_` in one piece, in inference mode.
@@ -217,7 +266,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         rows = self._rows(x)
         parts = in_fixed_batches(self.model_, rows, description="reconstruct", verbose=self.verbose)
-        return _collected(parts, len(rows), lambda output: self.data_.from_network(output, self.statistics_))
+        return _collected(((part, self._values_of(output)) for part, output in parts), len(rows))
 
     def score(self, x: Any, y: Any = None) -> float:
         """Gives the share of exact cells after coding and decoding; for real numbers the negative MSE."""
@@ -271,30 +320,46 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             print(f"Training against inference on {len(rows)} rows: {', '.join(shown)}")
         return gap
 
+    def _given(self, x: Any) -> Any:
+        """Returns rows as an array, their values unread, or as the table they are; refuses another shape."""
+        check_is_fitted(self)
+        values = x if isinstance(x, TableRows) else as_numbers(as_array(x))
+        input_checks.check_shape(values.shape, self.input_shape_, estimator=type(self).__name__)
+        validate_data(self, x, reset=False, skip_check_array=True)
+        return values
+
     def _values(self, x: Any) -> NDArray[Any]:
         """Returns rows as values of the data kind, or refuses them."""
-        check_is_fitted(self)
-        values = input_checks.check_rows(as_array(x), self.input_shape_, estimator=type(self).__name__)
-        validate_data(self, x, reset=False, skip_check_array=True)
-        return self.data_.check(values)
+        return self.data_.check(self._given(x))
 
-    def _rows(self, x: Any) -> NDArray[np.float32]:
-        values = self._values(x)
-        return self.data_.to_network(values, self.statistics_)
+    def _rows(self, x: Any) -> PreparedRows:
+        """Gives rows as they enter the network, each checked when it is asked for."""
+        return PreparedRows(self._given(x), self._entered)
 
-    def _symbols_and_margin(self, x: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        rows = self._rows(x)
-        symbols: NDArray[Any] = np.empty((len(rows), self.code_.num_symbols), self.code_.symbol_dtype)
-        margin = np.empty(symbols.shape, np.float32)
-        for part, outputs in in_fixed_batches(self._symbolizer, rows, description="encode", verbose=self.verbose):
-            symbols[part], margin[part] = outputs
-        return symbols, margin
+    def _entered(self, piece: NDArray[Any], first_row: int | None) -> NDArray[np.float32]:
+        return self.data_.to_network(self.data_.check(piece, first_row=first_row), self.statistics_)
 
-    def _decoded(self, symbols: NDArray[Any], finish: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-        parts = in_fixed_batches(
-            self.decoder_, symbols, prepare=self.code_.to_network, description="decode", verbose=self.verbose
+    def _symbols(self, rows: PreparedRows, *, margin: bool = False) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+        """Gives symbols, and on demand their margins, of one piece of rows after the other."""
+        wanted = slice(2 if margin else 1)
+        return in_fixed_batches(
+            self._symbolizer, rows, take=lambda outputs: outputs[wanted], description="encode", verbose=self.verbose
         )
-        return _collected(parts, len(symbols), finish)
+
+    def _packed(self, codes: Any) -> PreparedRows:
+        """Gives codes as they enter the decoder, each checked when it is asked for."""
+        given = codes if isinstance(codes, TableRows) else packing.check_codes(codes, self.code_)
+        return PreparedRows(given, self._unpacked)
+
+    def _unpacked(self, piece: NDArray[np.uint8], first_row: int | None) -> NDArray[np.float32]:
+        return self.code_.to_network(packing.unpack(piece, self.code_, first_row=first_row or 0))
+
+    def _decoded(self, codes: PreparedRows, finish: Finish) -> Iterator[tuple[slice, NDArray[Any]]]:
+        parts = in_fixed_batches(self.decoder_, codes, description="decode", verbose=self.verbose)
+        return ((part, finish(output)) for part, output in parts)
+
+    def _values_of(self, output: NDArray[Any]) -> NDArray[Any]:
+        return self.data_.from_network(output, self.statistics_)
 
     @property
     def _n_features_out(self) -> int:
@@ -323,15 +388,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.decoder_.set_weights(weights[1])
 
 
-def _collected(
-    parts: Iterable[tuple[slice, Any]], num_rows: int, finish: Callable[[NDArray[Any]], NDArray[Any]]
-) -> NDArray[Any]:
-    """Fills one array with `finish` of every batch's output."""
+def _collected(parts: Iterable[tuple[slice, NDArray[Any]]], num_rows: int) -> NDArray[Any]:
+    """Puts pieces of rows into one array."""
     values: NDArray[Any] | None = None
-    for rows, output in parts:
-        finished = finish(output)
+    for rows, piece in parts:
         if values is None:
-            values = np.empty((num_rows, *finished.shape[1:]), finished.dtype)
-        values[rows] = finished
+            values = np.empty((num_rows, *piece.shape[1:]), piece.dtype)
+        values[rows] = piece
     assert values is not None, "in_fixed_batches runs at least once"
     return values

@@ -1,12 +1,31 @@
 """What a training takes step by step: arrays that stay where the network runs, and what every step draws from them."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codeword.backend import keras
 
 ops = keras.ops
+
+
+class Load(NamedTuple):
+    """What a call needs for its steps.
+
+    Attributes:
+        arrays: For `Batches.batch`.
+        draws: Of each block.
+        bounds: int32 `(blocks, 2)`, the first step of each block, and the one after the last.
+        num_steps: Steps in all.
+    """
+
+    arrays: Any
+    draws: tuple[Any, ...]
+    bounds: NDArray[np.int32]
+    num_steps: int
 
 
 class Batches:
@@ -40,13 +59,17 @@ class Batches:
             of one block have batches of one size.
         """
 
-    def peek(self) -> Any:
-        """Gives the draws of some block, for the shapes of a batch."""
-        return self.blocks()[0][1]
+    def peek(self) -> tuple[int, Any]:
+        """Gives some block, for the shapes of a batch."""
+        return self.blocks()[0]
 
-    def load(self, draws: Any, start: int, count: int) -> tuple[Any, Any, int]:
-        """Gives arrays, draws and the number of the first step there, for `count` steps of a block from `start` on."""
-        return self.arrays, draws, start
+    def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
+        """Gives what `count` steps of an epoch need, or the first of them, from `start` on."""
+        bounds, offset = [], 0
+        for num_steps, _ in blocks:
+            bounds.append(np.clip([start - offset, start + count - offset], 0, num_steps))
+            offset += num_steps
+        return Load(self.arrays, tuple(draws for _, draws in blocks), np.array(bounds, np.int32), count)
 
 
 def take_rows(array: Any, rows: Any) -> Any:

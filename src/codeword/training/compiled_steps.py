@@ -26,39 +26,42 @@ class CompiledSteps:
         self.train = jax.jit(partial(self._train, own_logs=not (standard[0] and measured)), donate_argnums=0)
         self.test = jax.jit(partial(self._test, own_logs=not (standard[1] and measured)))
 
-    def _train(
-        self, state: Any, metrics: Any, arrays: Any, draws: Any, start: Any, stop: Any, *, own_logs: bool
-    ) -> tuple[Any, Any, Any]:
-        """Trains from one step to another; gives the new state, the metrics' and the logs."""
+    def _train(self, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
+        """Trains for the steps within the bounds of each block; gives the new state, the metrics' and the logs."""
 
-        def step(number: Any, carried: Any) -> Any:
+        def step(data: Any, carried: Any) -> Any:
             (trainable, rest, optimizer), metrics, _ = carried
-            data = self._batch(arrays, jax.tree.map(lambda steps: steps[number], draws))
             logs, (*state, metrics) = self._model.train_step((trainable, rest, optimizer, metrics), data)
             return tuple(state), metrics, logs if own_logs else ()
 
-        return self._loop(step, (state, metrics), start, stop, own_logs=own_logs)
+        return self._loops(step, (state, metrics), arrays, draws, bounds, own_logs=own_logs)
 
-    def _test(
-        self, state: Any, metrics: Any, arrays: Any, draws: Any, start: Any, stop: Any, *, own_logs: bool
-    ) -> tuple[Any, Any, Any]:
-        """Tests from one step to another; gives the new state of what is not trained, the metrics' and the logs."""
+    def _test(self, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
+        """Tests likewise; gives the new state of what is not trained, the metrics' and the logs."""
         trainable, rest = state
 
-        def step(number: Any, carried: Any) -> Any:
+        def step(data: Any, carried: Any) -> Any:
             rest, metrics, _ = carried
-            data = self._batch(arrays, jax.tree.map(lambda steps: steps[number], draws))
             logs, (_, rest, metrics) = self._model.test_step((trainable, rest, metrics), data)
             return rest, metrics, logs if own_logs else ()
 
-        return self._loop(step, (rest, metrics), start, stop, own_logs=own_logs)
+        return self._loops(step, (rest, metrics), arrays, draws, bounds, own_logs=own_logs)
 
-    def _loop(self, step: Any, carried: Any, start: Any, stop: Any, *, own_logs: bool) -> Any:
-        empty: Any = ()
+    def _loops(self, step: Any, carried: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
+        def numbered(block: Any, number: Any, carried: Any) -> Any:
+            new = step(self._batch(arrays, jax.tree.map(lambda steps: steps[number], block)), carried)
+            # The types of what a loop hands on must stay, where a step gives a wider or weaker one.
+            return jax.tree.map(lambda one, old: jax.lax.convert_element_type(one, old.dtype), new, carried)
+
+        logs: Any = ()
         if own_logs:
-            shapes = jax.eval_shape(lambda: step(start, (*carried, ()))[2])
-            empty = jax.tree.map(lambda one: jax.numpy.zeros(one.shape, one.dtype), shapes)
-        state, metrics, logs = jax.lax.fori_loop(start, stop, _same_types(step), (*carried, empty))
+            first = self._batch(arrays, jax.tree.map(lambda steps: steps[0], draws[0]))
+            shapes = jax.eval_shape(lambda: step(first, (*carried, ()))[2])
+            logs = jax.tree.map(lambda one: jax.numpy.zeros(one.shape, one.dtype), shapes)
+        carried = (*carried, logs)
+        for block, (start, stop) in zip(draws, bounds, strict=True):
+            carried = jax.lax.fori_loop(start, stop, partial(numbered, block), carried)
+        state, metrics, logs = carried
         return state, metrics, logs if own_logs else self._results(metrics)
 
     def _results(self, metrics: Any) -> Any:
@@ -77,14 +80,3 @@ def compiled_steps(model: Any, batch: Callable[[Any, Any], Any]) -> CompiledStep
         kept.clear()
         kept[batch] = CompiledSteps(model, batch)
     return kept[batch]
-
-
-def _same_types(step: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Keeps the types of what a loop hands on, as it must, where a step gives a wider or weaker one."""
-
-    def alike(number: Any, carried: Any) -> Any:
-        return jax.tree.map(
-            lambda new, old: jax.lax.convert_element_type(new, old.dtype), step(number, carried), carried
-        )
-
-    return alike

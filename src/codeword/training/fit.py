@@ -6,7 +6,7 @@ from typing import Any
 
 from codeword.backend import keras
 from codeword.errors import ParameterError
-from codeword.training.given_rows import as_rows, epoch_lengths, is_array, split_rows, weighted
+from codeword.training.given_rows import as_rows, epoch_lengths, is_array, plain, split_rows, weighted
 from codeword.training.keras_fit import many_steps_a_call
 
 DEVICE_SHARE = 0.5  # of what is free there
@@ -72,6 +72,8 @@ def fit(
             f"`model` must be compiled, for it needs a loss. Received: {model!r}, which is not. "
             'Call model.compile("adam", loss=…) first.'
         )
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"`batch_size` must be at least 1. Received: {batch_size!r}.")
     counted = steps_per_epoch is not None or validation_steps is not None
     reason = _why_keras_trains(model, (x, y, sample_weight), validation_data, counted=counted)
     size = batch_size or KERAS_BATCH_SIZE
@@ -101,8 +103,8 @@ def fit(
     lengths = [] if counted else epoch_lengths(x, validation_data, validation_split, size, validation_batch_size)
     with many_steps_a_call(model, callbacks, lengths):
         return model.fit(
-            x,
-            y,
+            plain(x),
+            plain(y, dense=True),
             batch_size,
             epochs,
             verbose,
@@ -127,13 +129,15 @@ def _why_keras_trains(model: Any, data: Any, validation_data: Any, *, counted: b
     parts = keras.tree.flatten((data, validation_data))
     strange = [type(part).__name__ for part in parts if part is not None and not is_array(part)]
     if data[0] is None or strange:
-        return f"the data comes as {strange[0] if strange else None}, not as arrays"
+        return f"the data comes as {strange[0] if strange else None}, not as arrays of numbers"
     if validation_data is not None and not isinstance(validation_data, tuple | list):
         return "the validation data is no tuple of arrays"
     if counted:
         return "the number of steps is set"
     if model.run_eagerly or not model.jit_compile:
         return "the model is not to be compiled"
+    if any(getattr(tensor, "sparse", False) for tensor in keras.tree.flatten(getattr(model, "inputs", None) or ())):
+        return "the model takes sparse tensors"
     if keras.distribution.distribution() is not None:
         return "the model is distributed"
     if keras.config.is_nnx_enabled() or keras.config.max_epochs() or keras.config.max_steps_per_epoch():

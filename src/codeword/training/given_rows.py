@@ -36,6 +36,17 @@ def as_rows(data: Any) -> Any:
     return keras.tree.map_structure(array_of, data)
 
 
+def plain(data: Any, *, dense: bool = False) -> Any:
+    """Makes arrays of frames, and of sparse matrices where Keras wants them `dense`, as targets."""
+
+    def array_of(value: Any) -> Any:
+        if scipy.sparse.issparse(value):
+            return value.toarray() if dense else value
+        return as_array(value)
+
+    return keras.tree.map_structure(array_of, data)
+
+
 def split_rows(rows: Any, share: float, validation_data: Any) -> tuple[Any, Any]:
     """Gives inputs, targets and weights to train on and to validate with, the last `share` of the rows or others."""
     if validation_data is not None:

@@ -1,6 +1,7 @@
 """Batches of a user's arrays, in the order in which `keras.Model.fit` would take them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.errors import DataError
-from codeword.training.batches import Batches, take_rows
+from codeword.training.batches import Batches, Load, take_rows
 
 
 class RowBatches(Batches):
@@ -50,19 +51,25 @@ class RowBatches(Batches):
         blocks: list[tuple[int, Any]] = [(steps, whole)] if steps else []
         return [*blocks, (1, order[None, self.num_rows - rest :])] if rest else blocks
 
-    def peek(self) -> Any:
+    def peek(self) -> tuple[int, Any]:
         if self.shuffle == "batch":  # Keras, too, shuffles no more than the batch that it looks at
-            return np.random.permutation(min(self.batch_size, self.num_rows))[None]
+            return 1, np.random.permutation(min(self.batch_size, self.num_rows))[None]
         return super().peek()
 
-    def load(self, draws: Any, start: int, count: int) -> tuple[Any, Any, int]:
+    def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
         if self.most_steps is None:
-            return super().load(draws, start, count)
-        rows = draws[start : start + count]
-        size = min(self.most_steps, len(draws))  # always the same, so that one compiled loop serves all pieces
-        rows = np.resize(rows, (size, rows.shape[1]))
-        pieces = tuple(_dense(array[np.sort(rows, axis=None)]) for array in self.arrays)
-        return pieces, np.argsort(np.argsort(rows, axis=None)).astype(np.int32).reshape(rows.shape), 0
+            return super().load(blocks, start, count)
+        num_steps, draws = blocks[0]
+        if start >= num_steps:
+            (num_steps, draws), start = blocks[1], start - num_steps
+        count = min(count, self.most_steps, num_steps - start)
+        # Always as many rows, so that one compiled loop serves all pieces; in the order of the file.
+        rows = np.resize(draws[start : start + count], (min(self.most_steps, num_steps), draws.shape[1]))
+        places, numbers = np.unique(rows, return_inverse=True)
+        places = np.resize(places, rows.size)
+        pieces = tuple(_dense(array[places]) for array in self.arrays)
+        drawn = (numbers.reshape(rows.shape).astype(np.int32),)
+        return Load(pieces, drawn, np.array([[0, count]], np.int32), count)
 
     def _order(self) -> NDArray[np.intp]:
         if not self.shuffle:

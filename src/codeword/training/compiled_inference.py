@@ -1,0 +1,47 @@
+"""A model's inference as one function of a batch, compiled once (JAX), or as Keras offers it."""
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from codeword.backend import keras
+
+# The programs know their models weakly, or no model would ever be freed.
+_PROGRAMS: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
+
+
+def compiled_inference(model: Any) -> Callable[[NDArray[Any]], Any]:
+    """Gives a function from a batch to the model's outputs in inference mode, with the weights of this moment.
+
+    On JAX the function returns while the device still computes. `predict_on_batch` waits, and fetches and puts back all
+    weights each time, which takes longer than a small network. Weights are arguments of the compiled program, so that
+    other weights need no other program.
+
+    Args:
+        model: Keras model of one input.
+
+    Returns:
+        Function from a batch to an array, or a list of arrays; on JAX arrays of the device.
+    """
+    if keras.backend.backend() != "jax" or not model.jit_compile or model.run_eagerly:
+        return model.predict_on_batch
+    weights = tuple([v.value for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))
+    if model not in _PROGRAMS:
+        _PROGRAMS[model] = _program(model)
+    return functools.partial(_PROGRAMS[model], weights)
+
+
+def _program(model: Any) -> Callable[..., Any]:
+    import jax
+
+    known = weakref.ref(model)
+
+    def infer(weights: tuple[Any, Any], batch: Any) -> Any:
+        model = known()
+        assert model is not None, "who calls this has it"
+        return model.stateless_call(*weights, batch, training=False)[0]
+
+    return jax.jit(infer)
