@@ -31,7 +31,7 @@ test-backends: .venv-torch/.ready .venv-tensorflow/.ready  ## the contract tests
 BENCHMARKS = $(filter-out benchmarks/results_file.py benchmarks/report.py,$(wildcard benchmarks/*.py))
 
 bench-smoke: $(VENV)/.ready  ## every benchmark for a few seconds, to see that it runs
-	for program in $(BENCHMARKS); do echo $$program; $(BIN)/python $$program --smoke || exit 1; done
+	printf '%s\n' $(BENCHMARKS) | xargs -P 2 -I program sh -c 'echo program; $(BIN)/python program --smoke'
 
 bench: $(VENV)/.ready .venv-torch/.ready .venv-tensorflow/.ready  ## what docs/performance.md shows, measured anew: an hour
 	$(BIN)/python $(PIP) --editable ".[benchmarks]"

@@ -32,16 +32,24 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 HASTILY_COMPILED = {
     "test_advice.py",
     "test_autoencoder.py",
+    "test_binarize.py",
     "test_cli.py",
     "test_cli_advise.py",
     "test_cli_fit_bits.py",
     "test_cli_ratings.py",
     "test_cli_search.py",
     "test_documents.py",
+    "test_encoding_pieces.py",
     "test_examine.py",
     "test_findings.py",
+    "test_fit.py",
+    "test_gate_file.py",
+    "test_hard_gate.py",
     "test_healthy_models.py",
+    "test_model_file.py",
     "test_similarity.py",
+    "test_similarity_contract.py",
+    "test_training.py",
 }
 
 # Ten times fewer walks than Python's 700, 10, 10: 17.4 s -> 12.5 s in test_layers_contract.py, all compiled before.

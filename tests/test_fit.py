@@ -8,6 +8,7 @@ import scipy.sparse
 
 import codeword as cw
 from codeword.backend import keras
+from codeword.training.given_rows import is_array
 from codeword.training.row_batches import RowBatches
 
 layers, ops = keras.layers, keras.ops
@@ -191,6 +192,14 @@ def test_integers_stay_integers_and_one_array_is_held_once():
     images = RANDOM.integers(0, 256, (20, 6), np.uint8)
     batches = RowBatches(images, images, None, batch_size=4, shuffle=False, most_bytes=1e9)
     assert [(array.dtype, array.shape) for array in batches.arrays] == [(np.uint8, (20, 6))]
+
+
+def test_text_is_left_to_keras():
+    assert not is_array(np.array(["a", "b"]))
+    assert not is_array(np.array([{}, None]))
+    assert not is_array(3.0)
+    assert is_array(np.array([True, False]))
+    assert is_array(ops.ones((2, 2)))
 
 
 def test_frames_are_rows():

@@ -106,14 +106,16 @@ def larq_group() -> Group:
         f"{rival}, 32 steps": keras_by("keras", "tensorflow", grouped=True, **options),
     }
     contestants = {CODEWORD: keras_by("codeword"), **others}
-    return Group("rivals", "signs", "A", contestants, against(CODEWORD, list(others)), in_smoke=False)
+    return Group("rivals", "signs", "A, 6,000 rows", contestants, against(CODEWORD, list(others)), in_smoke=False)
 
 
 def quantizer_group(title: str, rival: str, ours: str, middle: int) -> Group:
     options = {"needs": "vector_quantize_pytorch", "middle": rival}
     others = {rival: torch_by_hand(**options), f"{rival}, compiled": torch_by_hand(compiled=True, **options)}
     contestants = {CODEWORD: keras_by("codeword", middle=ours), **others}
-    group = Group("rivals", title, "A", contestants, against(CODEWORD, list(others)), alike=False, middle=middle)
+    group = Group(
+        "rivals", title, "A, 6,000 rows", contestants, against(CODEWORD, list(others)), alike=False, middle=middle
+    )
     return group._replace(in_smoke=rival == "FSQ")
 
 

@@ -42,11 +42,13 @@ FULL = {
     "A": Network("A", 784, 250, 10, 60_000, 100),
     "B": Network("B", 64, 32, 8, 1_797, 32),
     "C": Network("C", 4_000, 128, None, 6_000, 128),
+    "A, 6,000 rows": Network("A", 784, 250, 10, 6_000, 100),  # for rivals that make ten steps a second
 }
 SMALL = {  # for a smoke test; the last batch of B and C is still a smaller one
     "A": FULL["A"]._replace(num_rows=1_000),
     "B": FULL["B"],
     "C": FULL["C"]._replace(columns=400, num_rows=600),
+    "A, 6,000 rows": FULL["A"]._replace(num_rows=600),
 }
 
 

@@ -17,9 +17,13 @@ def is_array(value: Any) -> bool:
     if scipy.sparse.issparse(value):
         return True
     values = as_array(value)
-    return (
-        hasattr(values, "__array__") and len(getattr(values, "shape", ())) > 0 and np.dtype(values.dtype).kind in "fiub"
-    )
+    if not hasattr(values, "__array__") or not len(getattr(values, "shape", ())):
+        return False
+    try:
+        dtype = keras.utils.standardize_dtype(values.dtype)  # of other backends' tensors, too
+    except ValueError:
+        return False
+    return dtype.startswith(("float", "int", "uint", "bool"))
 
 
 def as_rows(data: Any) -> Any:
