@@ -268,6 +268,25 @@ def test_a_callback_that_looks_at_batches_hears_of_each(steps, stop_after):
     assert told[0] == told[1]
 
 
+def test_who_does_not_look_at_the_model_is_told_of_every_epoch_in_order():
+    class Told(keras.callbacks.Callback):
+        looks_at_model = False
+        heard = ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.heard = (*self.heard, f"begin {epoch}")
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.heard = (*self.heard, logs["loss"])
+
+    told, expected, model = Told(), linear(), linear()
+    losses = expected.fit(X, X, epochs=9, shuffle=False, verbose=0).history["loss"]
+    history = cw.fit(model, X, X, epochs=9, shuffle=False, verbose=0, callbacks=[told]).history
+    assert history["loss"] == pytest.approx(losses, rel=1e-5)
+    assert told.heard == tuple(part for epoch in range(9) for part in (f"begin {epoch}", history["loss"][epoch]))
+    np.testing.assert_allclose(model.get_weights()[0], expected.get_weights()[0], rtol=1e-5, atol=1e-6)
+
+
 def test_an_error_in_a_callback_leaves_a_trained_model():
     class Failing(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -1,19 +1,22 @@
-"""Which callbacks do something after batches, and so must hear of every one."""
+"""Which callbacks look at the model, and which do something after batches and so must hear of every one."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from codeword.backend import keras
-from codeword.training.epoch_bar import EpochBar
 
-# They look at the numbers that they are told, and not at the model.
-UNCONCERNED = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN, EpochBar)
+UNCONCERNED = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)
 HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def looks_at_model(callback: Any) -> bool:
+    """Whether a callback may look at more than the numbers that it is told; its own `looks_at_model` may say no."""
+    return type(callback) not in UNCONCERNED and getattr(callback, "looks_at_model", True)
 
 
 def looks_at_batches(callback: Any) -> bool:
     """Whether a callback does something after batches, and not only after epochs."""
-    if type(callback) in UNCONCERNED or getattr(callback, "save_freq", None) == "epoch":
+    if not looks_at_model(callback) or getattr(callback, "save_freq", None) == "epoch":
         return False
     if getattr(callback, "update_freq", None) == "epoch" and not getattr(callback, "profile_batch", 0):
         return False

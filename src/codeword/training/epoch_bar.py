@@ -14,6 +14,8 @@ class EpochBar(keras.callbacks.Callback):
         description: Shown before the bar.
     """
 
+    looks_at_model = False
+
     def __init__(self, description: str) -> None:
         super().__init__()
         self._description = description

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from codeword.backend import keras
-from codeword.training.batch_hooks import UNCONCERNED, is_hooked, looks_at_batches
+from codeword.training.batch_hooks import is_hooked, looks_at_batches, looks_at_model
 from codeword.training.batches import Batches, Load
 from codeword.training.compiled_steps import compiled_steps
 
@@ -61,7 +61,7 @@ class _Training:
         self._batches = _OnDevice(batches)
         self._validation = None if validation is None else _OnDevice(validation)
         self._callbacks = callbacks
-        self._alone = all(type(callback) in UNCONCERNED for callback in callbacks.callbacks)
+        self._alone = not any(looks_at_model(callback) for callback in callbacks.callbacks)
         self._hooked = any(is_hooked(callback) for callback in callbacks.callbacks)
         # Nobody minds to hear of an epoch while the next one runs.
         shown = any(isinstance(callback, keras.callbacks.ProgbarLogger) for callback in callbacks.callbacks)
