@@ -203,3 +203,8 @@ def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, ca
     assert "are of the query's kind" in shown
     assert (tmp_path / "hash.png").exists()
     assert (tmp_path / "codes.duckdb").exists()
+
+
+def test_the_page_of_performance_is_what_the_results_say():
+    report = runpy.run_path(str(ROOT / "benchmarks/report.py"))
+    assert (ROOT / "docs/performance.md").read_text(encoding="utf-8") == report["performance"]()
