@@ -283,7 +283,6 @@ def test_own_models_that_do_not_fit_are_refused():
 # Other processes, pickles, scikit-learn
 
 
-@pytest.mark.optimized
 def test_a_fresh_process_decodes_to_the_same_values(model, tmp_path):
     model.save(tmp_path / "m.codeword")
     np.save(tmp_path / "x.npy", IMAGES[:300])
@@ -312,6 +311,6 @@ def test_it_works_in_a_pipeline():
     assert list(tiny().fit(IMAGES[:64]).get_feature_names_out())[:2] == ["autoencoder0", "autoencoder1"]
 
 
-@parametrize_with_checks([cw.Autoencoder(hidden=(4,), epochs=1, code=cw.Bits(4), verbose=0)])
+@parametrize_with_checks([cw.Autoencoder(hidden=(), epochs=1, code=cw.Bits(4), verbose=0)])
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

@@ -24,6 +24,7 @@ from codeword.networks.assembly import build_autoencoder
 from codeword.table_pieces import TableRows
 from codeword.tables import as_array
 from codeword.training import fitting
+from codeword.training.compiled_inference import in_both_modes
 from codeword.training.fixed_batches import in_fixed_batches
 
 GAP_ROWS = 2_048
@@ -307,12 +308,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _measure_gap(self, values: NDArray[Any], rows: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Measures what noise and batch statistics make of the rows in training, beside inference."""
         gap = {}
-        weights = self.model_.get_weights()
-        for mode in ("inference", "training"):
-            output = keras.ops.convert_to_numpy(self.model_(rows, training=mode == "training"))
-            restored = self.data_.from_network(output, self.statistics_)
+        for mode, output in zip(("inference", "training"), in_both_modes(self.model_, rows), strict=True):
+            restored = self.data_.from_network(keras.ops.convert_to_numpy(output), self.statistics_)
             gap[mode] = self.data_.metrics(values, restored, self.statistics_)
-        self.model_.set_weights(weights)  # the pass in training mode moved the averages of the normalization
         if self.verbose:
             shown = [
                 f"{name} {value:.4f} against {gap['inference'][name]:.4f}" for name, value in gap["training"].items()

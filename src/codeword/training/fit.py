@@ -39,8 +39,8 @@ def fit(
     On JAX the data lies on the device, integers as they are, and one compiled call makes as many of the model's own
     training steps as fit into a fifth of a second. Callbacks hear of batches after every call, the progress bar too;
     one that does something after each batch is told of each. One with `looks_at_model = False` may be told of an epoch
-    while the next one runs. What is compiled is kept until the next
-    `model.compile`. On TensorFlow Keras makes 32 steps a call; on PyTorch this is `model.fit`.
+    while the next one runs. What is compiled is kept until the next `model.compile`. On TensorFlow Keras makes up to 32
+    steps a call; on PyTorch this is `model.fit`.
 
     Where JAX cannot compile the loop `model.fit` trains, and a line says why: data that comes as a generator or
     data set, a number of steps an epoch, `run_eagerly=True`, a distribution, a model with a `fit` or
