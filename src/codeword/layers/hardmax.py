@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from codeword import activations
+from codeword import activations, random_numbers
 from codeword.backend import keras
 from codeword.errors import ParameterError
 from codeword.layers.hard_layer import HardLayer
@@ -113,6 +113,5 @@ class Hardmax(HardLayer):
 
     def _gumbel_noise(self, x: Any) -> Any:
         """Gives noise whose maximum over scores and it falls on each with the odds of their softmax."""
-        # Neither 0 nor 1, whose logarithms would be infinite.
-        uniform = keras.random.uniform(ops.shape(x), 1e-7, 1 - 6e-8, dtype="float32", seed=self.seed_generator)
-        return -ops.log(-ops.log(uniform))
+        # Neither 0 nor 1 is drawn, whose logarithms would be infinite.
+        return -ops.log(-ops.log(random_numbers.uniform(x, self.seed_generator)))

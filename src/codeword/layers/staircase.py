@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from codeword import surrogates
+from codeword import random_numbers, surrogates
 from codeword.activations import StaircaseActivation, bin_index, widened
 from codeword.backend import keras
 from codeword.layers.hard_layer import HardLayer
@@ -99,7 +99,7 @@ class Staircase(HardLayer):
 
     def _noise(self, x: Any) -> Any:
         step = (self.levels[-1] - self.levels[0]) / (len(self.levels) - 1)
-        return step * keras.random.uniform(ops.shape(x), -0.5, 0.5, dtype="float32", seed=self.seed_generator)
+        return step * (random_numbers.uniform(x, self.seed_generator) - 0.5)
 
     def _edges(self) -> np.ndarray:
         return level_edges(self.levels, self.edges)

@@ -6,6 +6,7 @@ from codeword.backend import keras
 from codeword.code_kinds import SCALAR_RANGE, Bits, Choices, CodeKind, Floats, Scalars
 from codeword.layers import Hardmax, ScalarQuantizer, SignBits
 from codeword.layers.hard_layer import HardLayer
+from codeword.networks.code_noise import CodeNoise
 
 ops = keras.ops
 
@@ -47,7 +48,7 @@ def before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
         momentum=0.9, center=False, scale=False, dtype="float32", name="code_normalization"
     )(x)
     if noise:
-        x = keras.layers.GaussianNoise(noise, dtype="float32", name="code_noise")(x)
+        x = CodeNoise(noise, dtype="float32", name="code_noise")(x)
     if isinstance(kind, Choices):
         x = keras.layers.Reshape((kind.num_choices, kind.size), dtype="float32", name="code_scores")(x)
     return x
