@@ -94,8 +94,8 @@ def training() -> list[str]:
         "### Beside others",
         table([["network", "rival", "codeword.fit is faster by"], *rivals()]),
         "### What a discrete layer costs",
-        "Network A with the layer in the middle, beside the same with tanh, and the 95 % interval of the mean ratio:",
-        table([["layer", "speed beside tanh", "interval"], *middles()]),
+        "The network with the layer in the middle, beside the same with tanh, and the 95 % interval of the mean ratio:",
+        table([["layer", "network", "speed beside tanh", "interval"], *middles()]),
         "### Until the first step, and memory",
         table([["", "seconds", "ratio to by hand"], *first_steps()]),
         "Peak of memory, network A on MNIST, beyond that of the same process when it had trained on two batches:",
@@ -121,7 +121,7 @@ def middles() -> Iterable[list[str]]:
     for row in load("training_tanh"):
         if "pair" in row:
             low, high = row["interval_95"]
-            yield [f"`{row['pair'].split(' / ')[0]}`", ratio(row), f"{low:.3f} to {high:.3f}"]
+            yield [f"`{row['pair'].split(' / ')[0]}`", row["network"], ratio(row), f"{low:.3f} to {high:.3f}"]
 
 
 def first_steps() -> Iterable[list[str]]:

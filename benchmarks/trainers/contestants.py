@@ -119,10 +119,11 @@ def quantizer_group(title: str, rival: str, ours: str, middle: int) -> Group:
     return group._replace(in_smoke=rival == "FSQ")
 
 
-def tanh_group() -> Group:
+def tanh_group(network: str) -> Group:
     names = {"SignBits": "signs", "ScalarQuantizer": "scalars", "Staircase": "stairs", "Hardmax": "choice"}
     contestants = {name: keras_by("codeword", middle=middle) for name, middle in {"tanh": "tanh", **names}.items()}
-    return Group("tanh", "middles", "A", contestants, [(name, "tanh") for name in names], alike=False)
+    pairs = [(name, "tanh") for name in names]
+    return Group("tanh", "middles", network, contestants, pairs, alike=False, in_smoke=network == "B")
 
 
 GROUPS = [
@@ -135,5 +136,5 @@ GROUPS = [
     quantizer_group("scalars of 8, 5, 5, 5 steps", "FSQ", "FSQ's scalars", 4),
     quantizer_group("16 bits", "LFQ", "signs", 16),
     quantizer_group("16 bits, no entropy cost", "LFQ without entropy", "signs", 16),
-    tanh_group(),
+    *(tanh_group(network) for network in "AB"),
 ]
