@@ -34,8 +34,8 @@ from codeword.search.store_file import (
     columns_of,
     count_of,
     first_line,
-    quoted_name,
 )
+from codeword.sql_tables import quoted_name
 from codeword.tables import CODE_COLUMN, METADATA_KEY, read_codes, read_columns, read_origin
 
 

@@ -14,6 +14,7 @@ from codeword.errors import DataError, OutputPathError, StoreFileError
 from codeword.output_file import cannot_write, move_into_place
 from codeword.search.code_words import word_names
 from codeword.search.store_lock import Patience, held
+from codeword.sql_tables import quoted_name
 
 FORMAT_VERSION = "1"
 _NOTE = "codeword_store"
@@ -220,11 +221,6 @@ def columns_of(connection: duckdb.DuckDBPyConnection, note: StoreNote) -> dict[s
     """Gives the columns of metadata and their types."""
     apart = {"id", *word_names(note.num_bits)}
     return {name: kind for name, kind in types_of(connection).items() if name not in apart}
-
-
-def quoted_name(name: str) -> str:
-    """Quotes a name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def first_line(error: Exception) -> str:
