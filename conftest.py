@@ -9,8 +9,6 @@ import os
 import shutil
 import sys
 import tempfile
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -71,8 +69,9 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def names_in_examples(doctest_namespace: dict[str, Any], tmp_path: Path) -> None:
-    doctest_namespace["np"] = np
-    doctest_namespace["folder"] = tmp_path
-    for name in ("Bits", "Choices", "Floats", "Levels", "Scalars"):
-        doctest_namespace[name] = getattr(codeword, name)
+def names_in_examples(request: pytest.FixtureRequest) -> None:
+    if isinstance(request.node, pytest.DoctestItem):  # for all others a folder would be made, too: 5 ms a test
+        namespace = request.getfixturevalue("doctest_namespace")
+        names = ("Bits", "Choices", "Floats", "Levels", "Scalars")
+        namespace |= {name: getattr(codeword, name) for name in names}
+        namespace |= {"np": np, "folder": request.getfixturevalue("tmp_path")}
