@@ -70,7 +70,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def names_in_examples(request: pytest.FixtureRequest) -> None:
-    if isinstance(request.node, pytest.DoctestItem):  # for all others a folder would be made, too: 5 ms a test
+    if isinstance(request.node, pytest.DoctestItem):  # for all others a folder would be made, too
         namespace = request.getfixturevalue("doctest_namespace")
         names = ("Bits", "Choices", "Floats", "Levels", "Scalars")
         namespace |= {name: getattr(codeword, name) for name in names}

@@ -28,7 +28,7 @@ def uniform(like: Any, seed_generator: Any) -> Any:
     """
     seed, step = ops.unstack(ops.cast(seed_generator.next(), "int32"), 2)
     places = ops.reshape(ops.arange(ops.size(like), dtype="int32"), ops.shape(like))
-    bits = _hashed(places * GOLDEN + _hashed(step + _hashed(seed)))
+    bits = _hashed(places * GOLDEN + _hashed(step + _hashed(seed + GOLDEN)))  # the hash of 0 is 0: seed 0 is no such
     return (ops.cast(_shifted(bits, 9), "float32") + 0.5) / 2**23
 
 

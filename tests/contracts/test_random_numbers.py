@@ -25,7 +25,7 @@ def test_they_are_those_of_the_formula_in_whole_numbers(seed):
     generator = keras.random.SeedGenerator(seed)
     for step in range(3):
         places = np.arange(64 * 32, dtype=np.uint64)
-        bits = hashed((places * 0x9E3779B9 + hashed(step + hashed(seed))) % 2**32)
+        bits = hashed((places * 0x9E3779B9 + hashed((step + hashed((seed + 0x9E3779B9) % 2**32)) % 2**32)) % 2**32)
         expected = (((bits >> 9) + 0.5) / 2**23).astype(np.float32).reshape(64, 32)
         numbers = drawn(generator)
         assert numbers.dtype == np.float32
