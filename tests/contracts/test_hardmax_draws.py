@@ -279,12 +279,12 @@ def test_training_reaches_the_layer_wherever_it_is(functional: bool, jit_compile
     model.compile(keras.optimizers.SGD(0.0), loss=first_share, jit_compile=jit_compile)
     x = np.ones((400, 5, 2), np.float32)
     y = [x] * 3 if functional else x
-    history = model.fit(x, y, batch_size=200, epochs=4, verbose=0).history
+    history = model.fit(x, y, batch_size=200, epochs=3, verbose=0).history
     losses = [shares for name, shares in history.items() if name != "loss" or not functional]
     assert len(losses) == (3 if functional else 1)
     for shares in losses:
         assert np.abs(np.array(shares) - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / 2000)
-        assert len(set(shares)) >= 3  # each epoch draws anew; two may chance to agree
+        assert len(set(shares)) == 3  # each epoch draws anew
     assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] == len(losses)
 
 
