@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from results_file import ResultsFile
 
 import codeword as cw
-from codeword.training import fixed_batches
+from codeword.inference import fixed_batches
 
 PARTS = ("speed", "memory", "pieces")
 NETWORKS = {"784-250-10": (784, 250, 10), "64-32-8": (64, 32, 8)}

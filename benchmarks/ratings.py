@@ -26,9 +26,9 @@ from threadpoolctl import threadpool_limits
 
 import codeword as cw
 from codeword.datasets import RatingColumns, planted_ratings, split_ratings
-from codeword.estimators.rating_scores import SCORES_AT_A_TIME
-from codeword.training.biases import Biases
-from codeword.training.row_network import RowNetwork, gradient
+from codeword.recommenders.biases import Biases
+from codeword.recommenders.row_network import RowNetwork, gradient
+from codeword.recommenders.scores import SCORES_AT_A_TIME
 
 PARTS = ("movielens_100k", "movielens_1m", "against_surprise", "new_people", "catalogue", "ten_million", "recommend")
 PARTS += ("density",)

@@ -8,7 +8,7 @@ from codeword import activations
 from codeword.backend import keras
 from codeword.datasets import four_level_digits
 from codeword.errors import ParameterError
-from codeword.training.fitting import seeded
+from codeword.training.recipe import seeded
 
 from .contracts.tensors import DTYPES, to_array
 

@@ -19,11 +19,11 @@ import scipy.sparse
 import codeword as cw
 from codeword.advice import figures as advice_figures
 from codeword.advice.advise import Advice, advise
+from codeword.autoencoders import heads
 from codeword.backend import keras
 from codeword.data_kinds import Binary, DataKind, Levels, Ratings, Real, UnitInterval, infer_data_kind
 from codeword.errors import CodewordError, DataError, DataTypeError
-from codeword.networks import heads
-from codeword.rating_table import as_rating_table
+from codeword.recommenders.rating_table import as_rating_table
 
 FOUR = (0.0, 0.25, 0.5, 0.75)
 rng = np.random.default_rng(0)

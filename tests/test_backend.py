@@ -135,12 +135,12 @@ import importlib
 import numpy as np
 import codeword
 bits = np.array([[1, 0, 1, 1, 0, 0, 0, 0, 1, 1]], np.uint8)
-packed = codeword.packing.pack_bits(bits)
+packed = codeword.code_kinds.packing.pack_bits(bits)
 modules = ["layers", "activations", "losses", "metrics", "surrogates", "layers"]
 errors = [error_of(lambda: importlib.import_module("codeword." + name)) for name in modules]
 errors.append(error_of(lambda: codeword.layers.SignBits))
 errors.append(error_of(lambda: codeword.Autoencoder))
-same = codeword.packing.unpack_bits(packed, 10).tolist() == bits.tolist()
+same = codeword.code_kinds.packing.unpack_bits(packed, 10).tolist() == bits.tolist()
 print(json.dumps([same, codeword.Bits(10).num_bytes, errors, "keras" in sys.modules]))
 """
     same, num_bytes, errors, keras_is_loaded = answer_of(HIDE_ALL + TELL_ERROR + code, KERAS_BACKEND=None)

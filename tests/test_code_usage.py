@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codeword.code_kinds.packing import pack_bits
 from codeword.errors import CodeError, DataError
 from codeword.evaluation import code_usage
-from codeword.packing import pack_bits
 
 
 def test_values_are_those_of_plain_numpy() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.data_kinds import (
     Binary,
     DataKind,
@@ -25,10 +26,9 @@ from codeword.data_kinds import (
     infer_data_kind,
     parse_data_kind,
 )
+from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.data_kinds.python_text import python_call, python_literal
 from codeword.errors import DataError, DataTypeError, ParameterError
-from codeword.finite_numbers import as_finite_numbers
-from codeword.levels import checked_levels, level_edges
 
 FOUR = (0.0, 0.25, 0.5, 0.75)
 UNEQUAL = (-3.0, 0.0, 0.5, 10.0)

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
-from codeword.table_pieces import open_codes, open_rows
-from codeword.tables import read_array, read_codes, write_array
-from codeword.training import fixed_batches
-from codeword.training.fixed_batches import BATCH_ROWS as PIECE
+from codeword.files.table_pieces import open_codes, open_rows
+from codeword.files.tables import read_array, read_codes, write_array
+from codeword.inference import fixed_batches
+from codeword.inference.fixed_batches import BATCH_ROWS as PIECE
 
 NUM_ROWS = 2 * PIECE + 3
 ROWS = np.random.default_rng(0).integers(0, 4, (NUM_ROWS, 3, 2)) / 4
@@ -86,7 +86,7 @@ def test_a_memory_map_is_read_in_pieces_that_are_let_go(model, codes, tmp_path, 
     np.save(tmp_path / "x.npy", np.asarray((ROWS * 4).astype(np.uint8), order=order))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     let_go = []
-    monkeypatch.setattr("codeword.estimators.prepared_rows.let_go", let_go.append)
+    monkeypatch.setattr("codeword.inference.prepared_rows.let_go", let_go.append)
     np.testing.assert_array_equal(model.encode(mapped), codes)
     assert len(let_go) == 3
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codeword.backend import keras
-from codeword.training.epoch_bar import EpochBar
+from codeword.callbacks.epoch_bar import EpochBar
 
 
 def test_one_bar_shows_epochs_and_the_loss(capsys: pytest.CaptureFixture[str]) -> None:

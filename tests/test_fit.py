@@ -8,8 +8,8 @@ import scipy.sparse
 
 import codeword as cw
 from codeword.backend import keras
-from codeword.training.given_rows import is_array
-from codeword.training.row_batches import RowBatches
+from codeword.training.user_batches import RowBatches
+from codeword.training.user_data import is_array
 
 layers, ops = keras.layers, keras.ops
 RANDOM = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from codeword.backend import keras
-from codeword.training import compiled_inference, fixed_batches
-from codeword.training.fixed_batches import BATCH_ROWS, in_fixed_batches
+from codeword.inference import compiled_inference, fixed_batches
+from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
 
 
 @pytest.fixture

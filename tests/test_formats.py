@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codeword as cw
+from codeword.autoencoders.saving import parts_of
 from codeword.code_kinds import Bits, Floats, Scalars
-from codeword.estimators.gate_parts import gate_parts_of
-from codeword.estimators.model_parts import parts_of
-from codeword.estimators.rating_parts import rating_parts_of
-from codeword.packing import pack
-from codeword.tables import read_codes
+from codeword.code_kinds.packing import pack
+from codeword.files.tables import read_codes
+from codeword.gates.saving import gate_parts_of
+from codeword.recommenders.saving import rating_parts_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

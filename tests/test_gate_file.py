@@ -20,9 +20,10 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import codeword as cw
-from codeword import HardGateClassifier, HardGateRegressor, model_file
+from codeword import HardGateClassifier, HardGateRegressor
 from codeword.errors import CodewordError, ModelFileError, ParameterError
-from codeword.model_file import read_model_file, write_model_file
+from codeword.files import model_file
+from codeword.files.model_file import read_model_file, write_model_file
 
 Parts = tuple[dict[str, Any], dict[str, np.ndarray]]
 

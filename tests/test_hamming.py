@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codeword
+from codeword.code_kinds.packing import pack_bits
 from codeword.errors import CodeError, DataError, DataTypeError, ParameterError
-from codeword.packing import pack_bits
 from codeword.search import HammingIndex, nearest_rows
 
 CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)

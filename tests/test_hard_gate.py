@@ -26,9 +26,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from codeword import HardGateClassifier, HardGateRegressor
 from codeword.backend import keras
 from codeword.errors import CodewordError, DataError, DataTypeError, DivergedError, ExpertError, ParameterError
-from codeword.estimators import hard_gate
-from codeword.estimators.gate_training import Trained
-from codeword.networks.gate import build_gate
+from codeword.gates import hard_gate
+from codeword.gates.network import build_gate
+from codeword.gates.training import Trained
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 2))

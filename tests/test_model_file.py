@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 import codeword as cw
 from codeword.errors import ModelFileError, OutputPathError, ParameterError
-from codeword.model_file import CONFIG, MANIFEST, WEIGHTS, fingerprint, read_model_file, write_model_file
+from codeword.files.model_file import CONFIG, MANIFEST, WEIGHTS, fingerprint, read_model_file, write_model_file
 
 CONFIG_VALUES: dict[str, Any] = {"hidden": [8], "loss": "mse", "noise": None, "rate": 0.1}
 ARRAYS = {"encoder/000/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "scale": np.array(2.5)}
@@ -409,7 +409,7 @@ def test_an_old_file_survives_a_write_that_fails(
 SAVE_FOR_EVER = """
 import sys
 import numpy as np
-from codeword.model_file import write_model_file
+from codeword.files.model_file import write_model_file
 number = 0
 while True:
     write_model_file(sys.argv[1], {"number": number}, {"w": np.full(500_000, number, np.float32)})

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from codeword.training import neighbor_walks
-from codeword.training.neighbor_walks import NeighborWalks
+from codeword.objectives import neighbor_walks
+from codeword.objectives.neighbor_walks import NeighborWalks
 
 
 def walks(rows, *, num_neighbors=2, num_steps=1, mutual=True, seed=0):

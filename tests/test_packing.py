@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
+from codeword.code_kinds.packing import check_codes, pack, pack_bits, unpack, unpack_bits
 from codeword.errors import CodeError
-from codeword.packing import check_codes, pack, pack_bits, unpack, unpack_bits
 
 STEPS = (2, 3, 16, 256, 300, 65_536)
 

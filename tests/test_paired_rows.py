@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from codeword.backend import keras
+from codeword.objectives.paired_rows import PairedRows
 from codeword.training.batches import KerasBatches
-from codeword.training.paired_rows import PairedRows
 
 
 class ArrayBatches(KerasBatches):

@@ -8,7 +8,7 @@ import scipy.ndimage
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.networks.random_affine import RandomAffine
+from codeword.layers.random_affine import RandomAffine
 
 IMAGES = np.random.default_rng(0).random((5, 9, 12)).astype(np.float32) + 0.5
 

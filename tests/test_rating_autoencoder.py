@@ -18,9 +18,9 @@ from sklearn.exceptions import NotFittedError
 from codeword import RatingAutoencoder
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError, DivergedError, ParameterError
-from codeword.estimators import rating_scores, top_items
-from codeword.estimators.rating_member import OFFSET, ROW_LENGTH, ridge_regression
-from codeword.training import row_fitting
+from codeword.recommenders import row_fitting, top_items
+from codeword.recommenders import scores as rating_scores
+from codeword.recommenders.member import OFFSET, ROW_LENGTH, ridge_regression
 
 NUM_USERS, NUM_ITEMS = 60, 40
 COLD_USER, COLD_ITEM = 17, 23  # in the matrix, without a rating

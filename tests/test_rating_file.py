@@ -11,9 +11,10 @@ import pytest
 import scipy.sparse as sp
 
 import codeword as cw
-from codeword import RatingAutoencoder, model_file
+from codeword import RatingAutoencoder
 from codeword.errors import ModelFileError
-from codeword.model_file import read_model_file, write_model_file
+from codeword.files import model_file
+from codeword.files.model_file import read_model_file, write_model_file
 
 Parts = tuple[dict[str, Any], dict[str, np.ndarray]]
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from codeword.arrays.ids import Ids, checked_ids
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
-from codeword.ids import Ids, checked_ids
-from codeword.rating_table import RatingTable, as_rating_table
+from codeword.recommenders.rating_table import RatingTable, as_rating_table
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 FORMATS = [f"{name}_{kind}" for name in ("csr", "csc", "coo", "lil", "dok") for kind in ("array", "matrix")]

@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score
 
 from codeword import evaluation
+from codeword.code_kinds.packing import pack_bits
 from codeword.errors import CodeError, DataError, ParameterError
 from codeword.evaluation import mean_average_precision, precision_at_k, recall_at_k
-from codeword.packing import pack_bits
 from codeword.search import nearest_rows
 
 CODES = np.array([[0b0], [0b1], [0b11], [0b111], [0b1111], [0b11111]], np.uint8)  # 0 to 5 bits from the first

@@ -9,11 +9,11 @@ import scipy.sparse as sp
 
 from codeword import losses
 from codeword.backend import keras
-from codeword.training import row_adam, row_fitting
-from codeword.training.biases import Biases
-from codeword.training.row_adam import RowAdam
-from codeword.training.row_fitting import fit_rows
-from codeword.training.row_network import RowNetwork, gradient, sigmoid
+from codeword.recommenders import row_adam, row_fitting
+from codeword.recommenders.biases import Biases
+from codeword.recommenders.row_adam import RowAdam
+from codeword.recommenders.row_fitting import fit_rows
+from codeword.recommenders.row_network import RowNetwork, gradient, sigmoid
 
 from .contracts.gradients import gradient as backend_gradient
 
@@ -427,7 +427,7 @@ def some_ratings() -> sp.csr_array:
 
 
 def test_biases_are_those_of_ridge_regression() -> None:
-    from codeword.training.biases import SHRINK
+    from codeword.recommenders.biases import SHRINK
 
     ratings = some_ratings()
     row, column = ratings.tocoo().coords

@@ -8,11 +8,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import codeword as cw
+from codeword.autoencoders.networks import build_autoencoder, similarity_model
+from codeword.autoencoders.saving import parts_of
+from codeword.autoencoders.training import SIMILARITY_STEPS, WALKS, Settings, settings_of
 from codeword.backend import keras
-from codeword.estimators.code_training import SIMILARITY_STEPS, WALKS, Settings, settings_of
-from codeword.estimators.model_parts import parts_of
 from codeword.evaluation import code_usage
-from codeword.networks.assembly import build_autoencoder, similarity_model
 
 DIGITS = load_digits()
 IMAGES = (DIGITS.images / 16).astype(np.float32)

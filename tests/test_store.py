@@ -22,8 +22,8 @@ from codeword.errors import (
     OutputPathError,
     ParameterError,
 )
+from codeword.files.tables import read_origin, write_codes, write_columns
 from codeword.search import CodeStore, HammingIndex
-from codeword.tables import read_origin, write_codes, write_columns
 
 CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
 ZERO = np.array([[0]], np.uint8)

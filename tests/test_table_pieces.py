@@ -7,11 +7,11 @@ import duckdb
 import numpy as np
 import pytest
 
-from codeword import table_pieces
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError, DataError, OutputPathError, TableFileError
-from codeword.table_pieces import open_codes, open_rows, write_array_pieces, write_code_pieces
-from codeword.tables import read_array, read_codes, write_array, write_codes
+from codeword.files import table_pieces
+from codeword.files.table_pieces import open_codes, open_rows, write_array_pieces, write_code_pieces
+from codeword.files.tables import read_array, read_codes, write_array, write_codes
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 MODEL = "0123456789abcdef" * 4

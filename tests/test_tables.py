@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
 from codeword.errors import CodeError, CodewordError, DataError, DataTypeError, OutputPathError, TableFileError
-from codeword.finite_numbers import as_finite_numbers
-from codeword.tables import as_array, check_suffix, read_array, read_codes, write_array, write_codes
+from codeword.files.tables import as_array, check_suffix, read_array, read_codes, write_array, write_codes
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 MODEL = "0123456789abcdef" * 4

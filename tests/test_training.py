@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from codeword.backend import keras
-from codeword.training import fitting
+from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
+from codeword.objectives.swapped_rows import SwappedRows
+from codeword.training import recipe as fitting
 from codeword.training.batches import KerasBatches
-from codeword.training.fixed_batches import BATCH_ROWS, in_fixed_batches
-from codeword.training.swapped_rows import SwappedRows
 
 
 def batches_of(batches):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from codeword import value_scan
+from codeword.arrays import value_scan
+from codeword.arrays.value_scan import row_pieces, scan_values
 from codeword.errors import DataError, DataTypeError
-from codeword.value_scan import row_pieces, scan_values
 
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from codeword import layers as layers
     from codeword import losses as losses
     from codeword import metrics as metrics
-    from codeword import packing as packing
+    from codeword import objectives as objectives
     from codeword import search as search
     from codeword.advice.advise import advise as advise
+    from codeword.autoencoders.autoencoder import Autoencoder as Autoencoder
+    from codeword.autoencoders.binarize import binarize as binarize
     from codeword.code_kinds import Bits as Bits
     from codeword.code_kinds import Choices as Choices
     from codeword.code_kinds import Floats as Floats
     from codeword.code_kinds import Scalars as Scalars
+    from codeword.code_kinds import packing as packing
     from codeword.data_kinds import Binary as Binary
     from codeword.data_kinds import Levels as Levels
     from codeword.data_kinds import Ratings as Ratings
@@ -32,12 +35,10 @@ if TYPE_CHECKING:
     from codeword.data_kinds import UnitInterval as UnitInterval
     from codeword.data_kinds import infer_data_kind as infer_data_kind
     from codeword.doctor.examine import examine as examine
-    from codeword.estimators.autoencoder import Autoencoder as Autoencoder
-    from codeword.estimators.binarize import binarize as binarize
-    from codeword.estimators.hard_gate_classifier import HardGateClassifier as HardGateClassifier
-    from codeword.estimators.hard_gate_regressor import HardGateRegressor as HardGateRegressor
-    from codeword.estimators.loading import load as load
-    from codeword.estimators.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
+    from codeword.files.saved_model import load as load
+    from codeword.gates.hard_gate_classifier import HardGateClassifier as HardGateClassifier
+    from codeword.gates.hard_gate_regressor import HardGateRegressor as HardGateRegressor
+    from codeword.recommenders.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
     from codeword.search import CodeStore as CodeStore
     from codeword.search import HammingIndex as HammingIndex
     from codeword.training.fit import fit as fit
@@ -47,27 +48,33 @@ _MODULE_OF = {
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "advise": "codeword.advice.advise",
     "examine": "codeword.doctor.examine",
-    "Autoencoder": "codeword.estimators.autoencoder",
-    "HardGateClassifier": "codeword.estimators.hard_gate_classifier",
-    "HardGateRegressor": "codeword.estimators.hard_gate_regressor",
-    "binarize": "codeword.estimators.binarize",
-    "RatingAutoencoder": "codeword.estimators.rating_autoencoder",
+    "Autoencoder": "codeword.autoencoders.autoencoder",
+    "HardGateClassifier": "codeword.gates.hard_gate_classifier",
+    "HardGateRegressor": "codeword.gates.hard_gate_regressor",
+    "binarize": "codeword.autoencoders.binarize",
+    "RatingAutoencoder": "codeword.recommenders.rating_autoencoder",
     "fit": "codeword.training.fit",
-    "load": "codeword.estimators.loading",
+    "load": "codeword.files.saved_model",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
 }
-_SUBMODULES = (
-    "activations",
-    "callbacks",
-    "datasets",
-    "errors",
-    "evaluation",
-    "layers",
-    "losses",
-    "metrics",
-    "packing",
-    "search",
-)
+_SUBMODULES = {
+    **{
+        name: f"codeword.{name}"
+        for name in (
+            "activations",
+            "callbacks",
+            "datasets",
+            "errors",
+            "evaluation",
+            "layers",
+            "losses",
+            "metrics",
+            "objectives",
+            "search",
+        )
+    },
+    "packing": "codeword.code_kinds.packing",
+}
 
 __all__ = sorted([*_MODULE_OF, *_SUBMODULES, "__version__"])  # noqa: PLE0605 - the table above is the list
 
@@ -79,7 +86,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         return getattr(importlib.import_module(_MODULE_OF[name]), name)
     if name in _SUBMODULES:
-        return importlib.import_module(f"codeword.{name}")
+        return importlib.import_module(_SUBMODULES[name])
     raise AttributeError(f"module 'codeword' has no attribute {name!r}")
 
 

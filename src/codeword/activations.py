@@ -14,8 +14,8 @@ import numpy as np
 
 from codeword import surrogates
 from codeword.backend import keras
+from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.errors import ParameterError
-from codeword.levels import checked_edges, checked_levels, level_edges
 
 ops = keras.ops
 register = keras.saving.register_keras_serializable(package="codeword")

@@ -9,9 +9,9 @@ import scipy.sparse
 import codeword as cw
 from codeword import losses
 from codeword.backend import keras
-from codeword.estimators.rating_member import entering
-from codeword.training.row_network import RowNetwork
-from codeword.training.row_network import gradient as gradient_by_hand
+from codeword.recommenders.member import entering
+from codeword.recommenders.row_network import RowNetwork
+from codeword.recommenders.row_network import gradient as gradient_by_hand
 
 from .gradients import value_and_gradient
 from .tensors import to_array, to_tensor

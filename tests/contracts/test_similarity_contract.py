@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 import codeword as cw
 from codeword.backend import keras
-from codeword.networks.random_affine import RandomAffine
+from codeword.layers.random_affine import RandomAffine
 
 from .tensors import to_array
 

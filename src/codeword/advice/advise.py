@@ -13,6 +13,8 @@ from codeword.advice.heads import AdvisedHead as AdvisedHead
 from codeword.advice.heads import LossChoice as LossChoice
 from codeword.advice.heads import head_of_ratings, head_of_rows, head_of_target
 from codeword.advice.report import Advice as Advice
+from codeword.arrays.finite_numbers import as_numbers, refuse_not_finite
+from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds import DataKind, Levels, Ratings, Real, UnitInterval
 from codeword.data_kinds.naming import (
     MAX_INFERRED_LEVELS,
@@ -22,10 +24,8 @@ from codeword.data_kinds.naming import (
 )
 from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError
-from codeword.finite_numbers import as_numbers, refuse_not_finite
-from codeword.rating_table import COLUMNS, RatingTable, as_rating_table
-from codeword.tables import as_array
-from codeword.value_scan import ValueScan, scan_values
+from codeword.files.tables import as_array
+from codeword.recommenders.rating_table import COLUMNS, RatingTable, as_rating_table
 
 WHITE = 255
 MAX_CLASSES = 1_000

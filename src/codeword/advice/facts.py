@@ -8,9 +8,9 @@ import numpy as np
 
 from codeword.advice.figures import Sample, outliers_of
 from codeword.advice.heads import AdvisedHead
+from codeword.arrays.value_scan import ValueScan, row_pieces
 from codeword.data_kinds import Binary, DataKind, Levels, Real
 from codeword.data_kinds.naming import scale_if_zero_is_missing
-from codeword.value_scan import ValueScan, row_pieces
 
 RATINGS_OR_COUNTS = (
     "Ratings or counts? Most cells are 0. Only you know whether 0 is a value or means that there is none."

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.value_scan import let_go
 from codeword.data_kinds import DataKind, Levels, Real
-from codeword.value_scan import let_go
 
 MAX_CELLS = 1 << 21
 ROWS_AT_ONCE = 64  # each may bring 2 MB of a memory map into memory

@@ -8,7 +8,7 @@ from codeword.advice import programs
 from codeword.advice.figures import Reach, Sample, reach_of
 from codeword.data_kinds import DataKind, LossCall, Ratings, Real
 from codeword.data_kinds.naming import data_kind_from_config
-from codeword.rating_table import COLUMNS
+from codeword.recommenders.rating_table import COLUMNS
 
 
 @dataclass(frozen=True)

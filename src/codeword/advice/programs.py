@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from codeword.data_kinds import Binary, DataKind, Levels, LossCall, Ratings, Real
 from codeword.data_kinds.python_text import python_call, python_literal
-from codeword.rating_table import COLUMNS
+from codeword.recommenders.rating_table import COLUMNS
 
 HIDDEN = 128
 SCALING_OF_A_TARGET = "None: a target stays as it is; what it is told from has its own advice."

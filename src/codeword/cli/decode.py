@@ -25,9 +25,9 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
     A .npy file keeps the shape of the rows; .csv and .parquet files get one column a number. Codes that another model
     made are refused.
     """
-    from codeword.output_file import check_writable
-    from codeword.table_pieces import open_codes, write_array_pieces
-    from codeword.tables import check_suffix
+    from codeword.files.output_file import check_writable
+    from codeword.files.table_pieces import open_codes, write_array_pieces
+    from codeword.files.tables import check_suffix
 
     check_suffix(output)
     check_writable(output)

@@ -38,7 +38,7 @@ def demo(output: Path, as_json: bool) -> None:
 
     from codeword.datasets import four_level_digits
     from codeword.errors import OutputPathError
-    from codeword.tables import write_array, write_codes
+    from codeword.files.tables import write_array, write_codes
 
     start = time.perf_counter()
     say = (lambda *_: None) if as_json else click.echo
@@ -81,10 +81,10 @@ def demo(output: Path, as_json: bool) -> None:
 
 
 def _train(code: str, train: Any) -> Any:
+    from codeword.autoencoders.autoencoder import Autoencoder
     from codeword.code_kinds import Bits, Floats
     from codeword.data_kinds import Levels
     from codeword.datasets.four_level_images import LEVELS
-    from codeword.estimators.autoencoder import Autoencoder
 
     kind = Bits(64) if code == "bits" else Floats(8)
     data = Levels(LEVELS, edges="floor")

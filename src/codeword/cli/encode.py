@@ -49,9 +49,9 @@ def encode(
         raise click.UsageError("--metadata stands beside codes in a store. Give --store as well.")
 
     from codeword.errors import DataError
-    from codeword.output_file import check_writable
-    from codeword.table_pieces import open_rows
-    from codeword.tables import check_suffix, read_columns
+    from codeword.files.output_file import check_writable
+    from codeword.files.table_pieces import open_rows
+    from codeword.files.tables import check_suffix, read_columns
 
     if output is not None:
         check_suffix(output)
@@ -80,7 +80,7 @@ def encode(
 
 
 def _write(path: Path, autoencoder: Any, x: Any) -> dict[str, Any]:
-    from codeword.table_pieces import write_code_pieces
+    from codeword.files.table_pieces import write_code_pieces
 
     origin = {"fingerprint": autoencoder.fingerprint_, "kind": autoencoder.code_}
     write_code_pieces(path, autoencoder.encode_pieces(x), num_rows=len(x), **origin)

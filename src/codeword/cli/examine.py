@@ -46,7 +46,7 @@ def examine(
     Without TARGETS the data is its own target, as of an autoencoder. Nothing is written or changed.
     Exit code: 0 nothing wrong (notes may be there), 1 errors or warnings.
     """
-    from codeword.tables import read_array
+    from codeword.files.tables import read_array
 
     x = read_array(data, empty_as_nan=True)
     y = None if targets is None else read_array(targets, empty_as_nan=True)
@@ -63,7 +63,7 @@ def examine(
 
 
 def _held_out(inputs: Path, targets: Path) -> tuple[Any, Any]:
-    from codeword.tables import read_array
+    from codeword.files.tables import read_array
 
     x = read_array(inputs)
     return x, x if targets == inputs else read_array(targets)

@@ -92,7 +92,7 @@ def fit(
     from codeword.code_kinds import parse_code_kind
     from codeword.data_kinds import Ratings, parse_data_kind
     from codeword.errors import ParameterError
-    from codeword.output_file import check_writable
+    from codeword.files.output_file import check_writable
 
     try:
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
@@ -137,15 +137,15 @@ def _refuse_options_of_the_other(data: Any, data_text: str | None) -> None:
 
 def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: Any) -> dict[str, Any]:
     """Trains an `Autoencoder` on rows, saves it and tells what it made."""
-    from codeword.tables import column_names, read_array
+    from codeword.files.tables import column_names, read_array
 
     x = read_array(input)
     if settings["data"] is None and {name.lower() for name in column_names(input)} & {"rating", "ratings", "stars"}:
         click.echo("If each row is one rating, train a recommender instead: --data ratings:1-5", err=True)
     held_out = None if validation is None else read_array(validation)
 
-    from codeword.estimators.autoencoder import Autoencoder
-    from codeword.estimators.code_training import similar_of
+    from codeword.autoencoders.autoencoder import Autoencoder
+    from codeword.autoencoders.training import similar_of
 
     model = Autoencoder(**settings)
     model.fit(x, validation_data=held_out)

@@ -22,7 +22,7 @@ def fit_ratings(
     Returns:
         What to report. "rmse" is None where no rating was held out, which happens with very few.
     """
-    from codeword.estimators.rating_autoencoder import RatingAutoencoder
+    from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 
     model = RatingAutoencoder(scale=(data.low, data.high), step=data.step, **settings)
     model.fit(input, validation_data=validation)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from codeword.errors import ParameterError
 
 if TYPE_CHECKING:
-    from codeword.estimators.autoencoder import Autoencoder
-    from codeword.estimators.rating_autoencoder import RatingAutoencoder
+    from codeword.autoencoders.autoencoder import Autoencoder
+    from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 
 
 def load_autoencoder(path: Path) -> "Autoencoder":
@@ -35,7 +35,7 @@ _MODELS_OF = {"Autoencoder": "a model of rows", "RatingAutoencoder": "a model of
 
 
 def _loaded(path: Path, wanted: str, purpose: str, remedy: str) -> Any:
-    from codeword.estimators.loading import load
+    from codeword.files.saved_model import load
 
     model = load(path)
     given = type(model).__name__

@@ -84,7 +84,7 @@ def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
 
 
 def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
-    from codeword.rating_table import as_rating_table
+    from codeword.recommenders.rating_table import as_rating_table
 
     table = as_rating_table(path, model.data_, columns=columns, empty=True, like=model.ratings_)
     # Not the path again: one reading, and the same people in the same order.
@@ -124,7 +124,7 @@ def _records(found: Recommendations) -> list[dict[str, Any]]:
 def _write(path: Path, found: Recommendations) -> dict[str, Any]:
     import numpy as np
 
-    from codeword.tables import write_columns
+    from codeword.files.tables import write_columns
 
     left = ~np.isnan(found.ratings)
     users = np.repeat(found.users, left.sum(axis=1))

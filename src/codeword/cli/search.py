@@ -78,8 +78,8 @@ def _found(
     """Gives for each query its distances and ids."""
     from codeword.code_kinds import Bits
     from codeword.errors import CodeError
+    from codeword.files.tables import read_array, read_codes
     from codeword.search import CodeStore
-    from codeword.tables import read_array, read_codes
 
     if model is not None and queries is not None:
         rows = read_array(queries)
@@ -111,7 +111,7 @@ def _record(query: int, distances: Any, ids: Any) -> dict[str, Any]:
 def _write(path: Path, found: list[tuple[Any, Any]]) -> dict[str, Any]:
     import numpy as np
 
-    from codeword.tables import write_columns
+    from codeword.files.tables import write_columns
 
     numbers = np.repeat(np.arange(len(found)), [len(ids) for _, ids in found])
     distances, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))

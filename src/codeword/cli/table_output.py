@@ -11,7 +11,7 @@ def check_table_path(path: Path) -> None:
         OutputPathError: If the place cannot be written to.
     """
     from codeword.errors import TableFileError
-    from codeword.output_file import check_writable
+    from codeword.files.output_file import check_writable
 
     if path.suffix not in (".csv", ".parquet"):
         raise TableFileError(f"{path} must end in .csv or .parquet, a table. Received: {path.suffix!r}. Rename it.")

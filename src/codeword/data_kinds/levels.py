@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
+from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.errors import DataError, ParameterError
-from codeword.finite_numbers import all_within, as_finite_numbers, refuse_where
-from codeword.levels import checked_edges, checked_levels, level_edges
 
 FEW_EDGES = 16  # up to here it is faster to compare with each than to search: 7 times with 3
 

@@ -4,6 +4,8 @@ import re
 import warnings
 from typing import Any
 
+from codeword.arrays.finite_numbers import as_finite_numbers, refuse_not_finite
+from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds.binary import Binary
 from codeword.data_kinds.kind import DataKind
 from codeword.data_kinds.levels import Levels
@@ -12,8 +14,6 @@ from codeword.data_kinds.ratings import Ratings
 from codeword.data_kinds.real import Real
 from codeword.data_kinds.unit_interval import UnitInterval
 from codeword.errors import DataError, ParameterError
-from codeword.finite_numbers import as_finite_numbers, refuse_not_finite
-from codeword.value_scan import ValueScan, scan_values
 
 MAX_INFERRED_LEVELS = 16
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
+from codeword.data_kinds.level_edges import MAX_LEVELS, level_edges
 from codeword.errors import DataError, ParameterError
-from codeword.finite_numbers import as_finite_numbers
-from codeword.levels import MAX_LEVELS, level_edges
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.errors import ParameterError
-from codeword.finite_numbers import all_within, as_finite_numbers, refuse_where
 
 
 @dataclass(frozen=True)

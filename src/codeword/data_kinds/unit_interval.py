@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.kind import DataKind, LossCall, Statistics
-from codeword.finite_numbers import (
+from codeword.arrays.finite_numbers import (
     all_within_unit_interval,
     as_finite_numbers,
     as_numbers,
     in_native_order,
     refuse_where,
 )
+from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.doctor.finding import Finding
 from codeword.doctor.given_data import Array, Arrays, sample_of
+from codeword.doctor.measuring.gradients import Gradients, gradient_function
 from codeword.doctor.output_facts import OutputFacts
 from codeword.doctor.recording import Call, operations_of, replaced
-from codeword.training.gradients import Gradients, gradient_function
 
 GRADIENT_ROWS = 256
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.value_scan import row_pieces
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.given_data import Array
 from codeword.doctor.prescription import is_unscaled, scaling_lines
-from codeword.value_scan import row_pieces
 
 _NAMES = """
 Embedding BatchNormalization Normalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization

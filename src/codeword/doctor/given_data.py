@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import as_numbers
+from codeword.arrays.value_scan import ValueScan, let_go, scan_values
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError
-from codeword.finite_numbers import as_numbers
-from codeword.tables import as_array
-from codeword.value_scan import ValueScan, let_go, scan_values
+from codeword.files.tables import as_array
 
 MAX_ROWS = 2048
 _ROWS_AT_ONCE = 64  # each may make 2 MB of a memory map resident

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.value_scan import ValueScan
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.given_data import Array, is_several
 from codeword.doctor.output_facts import OutputFacts
-from codeword.value_scan import ValueScan
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.value_scan import row_pieces
 from codeword.backend import keras
 from codeword.doctor.case import Case, as_arrays, call_model
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.given_data import Array, as_tensor
-from codeword.value_scan import row_pieces
 
 
 def validation_findings(case: Case) -> Iterator[Finding]:

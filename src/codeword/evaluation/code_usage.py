@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError
-from codeword.packing import check_bit_codes
 
 NEAR_THRESHOLD = 5e-5  # closer than this, another backend may give another bit
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, ParameterError
-from codeword.packing import check_bit_codes
 
 _BLOCK_CELLS = 16_000_000  # distances held at once: 64 MB, and for a moment as many counts of 128 MB
 

@@ -1,7 +1,11 @@
 """Discrete layers: exact values forward, a surrogate slope backward."""
 
+from codeword.layers.code_noise import CodeNoise as CodeNoise
+from codeword.layers.for_decoder import ForDecoder as ForDecoder
 from codeword.layers.hardmax import Hardmax as Hardmax
 from codeword.layers.level_one_hot import LevelOneHot as LevelOneHot
+from codeword.layers.no_code import NoCode as NoCode
+from codeword.layers.random_affine import RandomAffine as RandomAffine
 from codeword.layers.scalar_quantizer import ScalarQuantizer as ScalarQuantizer
 from codeword.layers.sign_bits import SignBits as SignBits
 from codeword.layers.staircase import Staircase as Staircase

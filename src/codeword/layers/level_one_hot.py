@@ -5,7 +5,7 @@ from typing import Any
 
 from codeword.activations import bin_index
 from codeword.backend import keras
-from codeword.levels import checked_levels, level_edges
+from codeword.data_kinds.level_edges import checked_levels, level_edges
 
 ops = keras.ops
 

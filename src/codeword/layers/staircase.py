@@ -8,8 +8,8 @@ import numpy as np
 from codeword import random_numbers, surrogates
 from codeword.activations import StaircaseActivation, bin_index, widened
 from codeword.backend import keras
+from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.layers.hard_layer import HardLayer
-from codeword.levels import checked_edges, checked_levels, level_edges
 
 ops = keras.ops
 

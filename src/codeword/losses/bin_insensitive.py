@@ -7,8 +7,8 @@ import numpy as np
 
 from codeword.activations import bin_index
 from codeword.backend import keras
-from codeword.levels import checked_edges, checked_levels, level_edges
-from codeword.target_shapes import with_target_shape
+from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
+from codeword.losses.target_shapes import with_target_shape
 
 ops = keras.ops
 

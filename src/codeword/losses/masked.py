@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.observed_entries import (
+from codeword.losses.observed_entries import (
     checked_average,
     checked_missing,
     divide_or_zero,

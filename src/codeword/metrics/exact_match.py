@@ -5,9 +5,9 @@ from typing import Any
 
 from codeword.activations import bin_index
 from codeword.backend import keras
+from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.errors import ParameterError
-from codeword.levels import checked_edges, checked_levels, level_edges
-from codeword.target_shapes import with_target_shape
+from codeword.losses.target_shapes import with_target_shape
 
 ops = keras.ops
 

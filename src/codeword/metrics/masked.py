@@ -5,8 +5,7 @@ from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import ParameterError
-from codeword.metrics.exact_match import ExactMatch
-from codeword.observed_entries import (
+from codeword.losses.observed_entries import (
     checked_average,
     checked_missing,
     divide_or_zero,
@@ -14,6 +13,7 @@ from codeword.observed_entries import (
     refuse_coupled,
     row_sum,
 )
+from codeword.metrics.exact_match import ExactMatch
 
 ops = keras.ops
 

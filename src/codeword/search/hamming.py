@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from codeword.arrays.ids import checked_ids
+from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, ParameterError
-from codeword.ids import checked_ids
-from codeword.packing import check_bit_codes
 
 _BLOCK = 4_096  # queries between two moves of the progress bar
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
+from codeword.files.tables import CODE_COLUMN
 from codeword.search.code_words import WORD_COLUMN
-from codeword.tables import CODE_COLUMN
 
 # Of each kind of NumPy array: the SQL type, and the type of the array that DuckDB is given.
 _TYPES: dict[str, tuple[str, Any]] = {

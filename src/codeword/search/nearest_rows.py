@@ -7,8 +7,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.errors import DataError, ParameterError
-from codeword.finite_numbers import as_finite_numbers
 
 
 def nearest_rows(x: Any, queries: Any, k: int) -> NDArray[np.int64]:

@@ -8,11 +8,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
+from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, OutputPathError, ParameterError, TableFileError
-from codeword.ids import checked_ids
-from codeword.output_file import replaced_whole
-from codeword.packing import check_bit_codes
+from codeword.files.output_file import replaced_whole
+from codeword.files.sql_tables import quoted_name
+from codeword.files.tables import CODE_COLUMN, METADATA_KEY, read_codes, read_columns, read_origin
 from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
 from codeword.search.hamming import HammingIndex, check_different
 from codeword.search.metadata_columns import NOTHING, metadata_columns
@@ -35,8 +37,6 @@ from codeword.search.store_file import (
     count_of,
     first_line,
 )
-from codeword.sql_tables import quoted_name
-from codeword.tables import CODE_COLUMN, METADATA_KEY, read_codes, read_columns, read_origin
 
 
 class StoredRows(NamedTuple):

@@ -11,10 +11,10 @@ import duckdb
 
 from codeword.code_kinds import Bits
 from codeword.errors import DataError, OutputPathError, StoreFileError
-from codeword.output_file import cannot_write, move_into_place
+from codeword.files.output_file import cannot_write, move_into_place
+from codeword.files.sql_tables import quoted_name
 from codeword.search.code_words import word_names
 from codeword.search.store_lock import Patience, held
-from codeword.sql_tables import quoted_name
 
 FORMAT_VERSION = "1"
 _NOTE = "codeword_store"

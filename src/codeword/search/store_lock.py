@@ -20,7 +20,7 @@ from typing import IO, Any
 import portalocker
 
 from codeword.errors import StoreBusyError
-from codeword.output_file import cannot_write
+from codeword.files.output_file import cannot_write
 
 _RANDOM = random.SystemRandom()  # its own: users seed Python's, and forked processes would wait alike
 _LOG = logging.getLogger("codeword")

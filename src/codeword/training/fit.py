@@ -6,8 +6,8 @@ from typing import Any
 
 from codeword.backend import keras
 from codeword.errors import ParameterError
-from codeword.training.given_rows import as_rows, epoch_lengths, is_array, plain, split_rows, weighted
-from codeword.training.keras_fit import many_steps_a_call
+from codeword.training.keras_loop import many_steps_a_call
+from codeword.training.user_data import as_rows, epoch_lengths, is_array, plain, split_rows, weighted
 
 DEVICE_SHARE = 0.5  # of what is free there
 KERAS_BATCH_SIZE = 32
@@ -79,8 +79,8 @@ def fit(
     reason = _why_keras_trains(model, (x, y, sample_weight), validation_data, counted=counted)
     size = batch_size or KERAS_BATCH_SIZE
     if reason is None:
-        from codeword.training.fused_training import train
-        from codeword.training.row_batches import RowBatches
+        from codeword.training.jax_loop import train
+        from codeword.training.user_batches import RowBatches
 
         rows, held_out = split_rows(as_rows((x, y, sample_weight)), validation_split, validation_data)
         most_bytes = _free_bytes() * DEVICE_SHARE if max_bytes is None else max_bytes

@@ -1,0 +1,1 @@
+"""Arrays as users bring them: checked, scanned, identified (no Keras)."""

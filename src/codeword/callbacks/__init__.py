@@ -1,0 +1,3 @@
+"""Callbacks for training hard layers."""
+
+from codeword.callbacks.anneal_temperature import AnnealTemperature as AnnealTemperature

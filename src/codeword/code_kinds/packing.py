@@ -1,0 +1,191 @@
+"""Symbols to bytes and back, the same on every machine (NumPy only).
+
+A row's symbols are written one after the other, each with as many bits as its size needs, most significant bit
+first; the last byte is filled up with zero bits. So `Bits(10)` takes two bytes, `Scalars(8)` eight. `docs/formats.md`
+says every bit.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.arrays.finite_numbers import all_within
+from codeword.code_kinds import Bits, CodeKind, Floats
+from codeword.errors import CodeError
+
+
+def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
+    """Packs symbols into bytes.
+
+    Args:
+        symbols: Integers of shape `(n, kind.num_symbols)`, each from 0 to below its size; float32 for `Floats`.
+        kind: The code kind.
+
+    Returns:
+        C-contiguous uint8 array of shape `(n, kind.num_bytes)`.
+
+    Raises:
+        CodeError: If shape, dtype or range do not fit, or a float is not finite in float32.
+
+    Example:
+        >>> pack([[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]], Bits(10)).tolist()
+        [[160, 64]]
+    """
+    symbols = _checked_symbols(np.asarray(symbols), kind)
+    if isinstance(kind, Floats):
+        with np.errstate(over="ignore"):
+            little_endian = np.array(symbols, dtype="<f4", order="C")
+        if not np.isfinite(little_endian).all():
+            raise CodeError(
+                f"`symbols` of {kind} must be finite in float32. Received: NaN, infinity or more. {_ORIGIN}"
+            )
+        return little_endian.view(np.uint8).reshape(len(symbols), kind.num_bytes)
+    widths = kind.symbol_widths
+    if set(widths) == {8}:
+        return np.array(symbols, dtype=np.uint8, order="C")
+    if set(widths) == {1}:
+        return np.packbits(symbols.astype(bool, order="C"), axis=1)
+    bits = np.empty((len(symbols), sum(widths)), np.uint8)
+    start = 0
+    for column, width in enumerate(widths):
+        shifts = np.arange(width - 1, -1, -1)
+        bits[:, start : start + width] = (symbols[:, column, None].astype(np.int64) >> shifts) & 1
+        start += width
+    return np.packbits(bits, axis=1)
+
+
+def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
+    """Unpacks bytes into symbols: the inverse of `pack`.
+
+    Args:
+        codes: uint8 of shape `(n, kind.num_bytes)`.
+        kind: The code kind that packed them.
+        first_row: Where `codes` are a piece, the number of its first row, for messages.
+
+    Returns:
+        Array of shape `(n, kind.num_symbols)`, dtype `kind.symbol_dtype`.
+
+    Raises:
+        CodeError: If shape or dtype do not fit, or the bytes hold a symbol or padding that `kind` never writes.
+
+    Example:
+        >>> unpack(np.array([[160, 64]], np.uint8), Bits(10)).tolist()
+        [[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]]
+    """
+    codes = check_codes(codes, kind)
+    if isinstance(kind, Floats):
+        floats = np.ascontiguousarray(codes).view("<f4").astype(np.float32)
+        if not np.isfinite(floats).all():
+            raise CodeError(f"`codes` of {kind} must hold finite numbers. Received: NaN or infinity. {_ORIGIN}")
+        return floats.reshape(len(codes), kind.num_symbols)
+    widths = kind.symbol_widths
+    if set(widths) == {8}:
+        symbols = np.array(codes, dtype=np.uint8)
+    else:
+        bits = np.unpackbits(codes, axis=1)
+        if bits[:, sum(widths) :].any():
+            raise CodeError(
+                f"`codes` of {kind} end in {8 * kind.num_bytes - sum(widths)} padding bits, which must be 0. "
+                f"Received: a row where they are not. {_ORIGIN}"
+            )
+        if set(widths) == {1}:
+            return np.ascontiguousarray(bits[:, : len(widths)])
+        symbols = np.empty((len(codes), len(widths)), kind.symbol_dtype)
+        start = 0
+        for column, width in enumerate(widths):
+            weights = 1 << np.arange(width - 1, -1, -1)
+            symbols[:, column] = bits[:, start : start + width] @ weights
+            start += width
+    return _in_range(symbols, kind, name="codes", first_row=first_row)
+
+
+def pack_bits(bits: Any) -> NDArray[np.uint8]:
+    """Packs 0 and 1 (or False and True) of shape `(n, num_bits)`; `pack` with `Bits(num_bits)`."""
+    bits = np.asarray(bits)
+    if bits.ndim != 2 or bits.shape[1] == 0:
+        raise CodeError(f"`bits` must have shape (n, num_bits). Received: shape {bits.shape}. Reshape them.")
+    return pack(bits, Bits(bits.shape[1]))
+
+
+def unpack_bits(codes: Any, num_bits: int) -> NDArray[np.uint8]:
+    """Unpacks codes of `Bits(num_bits)` into 0 and 1, shape `(n, num_bits)`."""
+    return unpack(codes, Bits(num_bits))
+
+
+def check_codes(codes: Any, kind: CodeKind) -> NDArray[np.uint8]:
+    """Refuses codes that do not have the shape and dtype of `kind`'s; returns them as an array."""
+    codes = np.asarray(codes)
+    if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] == kind.num_bytes:
+        return codes
+    hint = "Take what `encode` returned."
+    if isinstance(kind, Bits) and codes.ndim == 2 and codes.shape[1] == kind.num_symbols:
+        hint = "Pack them first: packing.pack_bits."
+    raise CodeError(
+        f"`codes` must be uint8 with {kind.num_bytes} columns, the bytes of {kind}, this model's code. "
+        f"Received: shape {codes.shape}, dtype {codes.dtype}. {hint}"
+    )
+
+
+def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "codes") -> tuple[NDArray[np.uint8], int]:
+    """Refuses what are no packed bits; returns C-contiguous codes and the number of bits.
+
+    Args:
+        codes: uint8 of shape `(n, num_bytes)`.
+        num_bits: Bits of a code; None: all bits of the bytes.
+        name: Of the argument, for the message.
+
+    Raises:
+        CodeError: If dtype, shape or padding do not fit, or each bit seems to have a byte of its own.
+        ParameterError: If `num_bits` is no positive integer.
+    """
+    codes = np.asarray(codes)
+    wanted = (
+        "uint8 of shape (n, num_bytes), eight bits a byte" if num_bits is None else f"the bytes of {Bits(num_bits)}"
+    )
+    if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] == 0:
+        raise CodeError(
+            f"`{name}` must be packed: {wanted}. Received: shape {codes.shape}, dtype {codes.dtype}. "
+            "Take what `encode` returned, or pack 0 and 1: packing.pack_bits."
+        )
+    if num_bits is not None:
+        check_codes(codes, Bits(num_bits))
+        if num_bits % 8 and (codes[:, -1] & (0xFF >> num_bits % 8)).any():
+            raise CodeError(
+                f"`{name}` of {Bits(num_bits)} end in {-num_bits % 8} padding bits, which must be 0. Received: a row "
+                f"where they are not. {_ORIGIN}"
+            )
+    elif codes.shape[1] >= 8 and codes.size and codes.max() <= 1:
+        raise CodeError(
+            f"`{name}` must be packed, eight bits a byte. Received: {codes.shape[1]} columns of nothing but 0 and 1. "
+            f"Pack them: packing.pack_bits; if they are packed, pass num_bits={8 * codes.shape[1]}."
+        )
+    return np.ascontiguousarray(codes), 8 * codes.shape[1] if num_bits is None else int(num_bits)
+
+
+_ORIGIN = "They were damaged or made by another model; encode the data again."
+
+
+def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:
+    floats = isinstance(kind, Floats)
+    allowed = symbols.dtype.kind in ("f" if floats else "iub")
+    if symbols.ndim != 2 or symbols.shape[1] != kind.num_symbols or not allowed:
+        raise CodeError(
+            f"`symbols` must be {'floats' if floats else 'integers'} of shape (n, {kind.num_symbols}), one a column of "
+            f"{kind}. Received: shape {symbols.shape}, dtype {symbols.dtype}. Take what `transform` returned."
+        )
+    return symbols if floats else _in_range(symbols, kind, name="symbols")
+
+
+def _in_range(symbols: NDArray[Any], kind: CodeKind, *, name: str, first_row: int = 0) -> NDArray[Any]:
+    sizes = np.array(kind.symbol_sizes)
+    if all_within(symbols, 0, sizes.min() - 1):
+        return symbols
+    outside = (symbols < 0) | (symbols >= sizes)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise CodeError(
+            f"`{name}` of {kind} must be from 0 to {sizes[column] - 1} in column {column}. "
+            f"Received: {symbols[row, column]} in row {row + first_row}. {_ORIGIN}"
+        )
+    return symbols

@@ -1,1 +1,0 @@
-"""scikit-learn estimators: fit, encode, decode, save, load."""

@@ -1,0 +1,1 @@
+"""Files: models, tables and what is read in pieces (no Keras)."""

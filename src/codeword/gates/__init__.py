@@ -1,0 +1,1 @@
+"""Gates that choose one of several experts for each row."""

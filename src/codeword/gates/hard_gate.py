@@ -1,0 +1,269 @@
+"""What all gates share: they learn what answers cost, choose an expert for every row, and ask only that one."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from codeword.arrays.rows import check_rows
+from codeword.data_kinds import Real
+from codeword.errors import DataError, ExpertError, ParameterError
+from codeword.files.model_file import model_fingerprint, write_model_file
+from codeword.files.tables import as_array
+from codeword.gates.answers import (
+    check_gate_settings,
+    check_outputs,
+)
+from codeword.gates.experts import are_fitted, fit_out_of_fold, fitted_clone, rows_of
+from codeword.gates.network import build_gate
+from codeword.gates.saving import gate_parts_of, probe_of
+from codeword.gates.training import train_gate
+from codeword.inference.fixed_batches import in_fixed_batches
+from codeword.training import recipe as fitting
+
+ROW_LIMIT = 5.0  # standard deviations; beyond it one odd value would outvote all others
+
+
+class HardGate(BaseEstimator):
+    """What `HardGateClassifier` and `HardGateRegressor` share: to learn costs, to choose, and to ask the chosen."""
+
+    def __init__(
+        self,
+        experts: Sequence[Any] | None = None,
+        *,
+        cv: Any = 5,
+        hidden: Sequence[int] = (20,),
+        balance: float = 0.0,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 0.03,
+        penalty: Any = (5e-6, 5e-4, 5e-3),
+        seed: int = 0,
+        verbose: int = 1,
+    ) -> None:
+        self.experts = experts
+        self.cv = cv
+        self.hidden = hidden
+        self.balance = balance
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.penalty = penalty
+        self.seed = seed
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, outputs: Any = None) -> Self:
+        """Learns which expert to ask. If that fails, the gate is what it was before.
+
+        Args:
+            X: Array or frame of shape `(n, num_features)`, finite numbers.
+            y: The right answers: class labels, or numbers of shape `(n,)` or `(n, num_targets)`.
+            outputs: Where there are no experts, what they answered to these rows: `(n, num_experts)` labels or
+                numbers; `(n, num_experts, num_classes)` probabilities of the sorted classes of `y`; or
+                `(n, num_experts, num_targets)`.
+
+        Raises:
+            DataError, DataTypeError: If rows, answers or outputs are not allowed, before anything is trained.
+            ParameterError: If a setting cannot work.
+            ExpertError: If an expert raises, or gives NaN, or not one answer a row.
+            DivergedError: If the loss becomes NaN or infinite.
+        """
+        before = dict(vars(self))
+        try:
+            self._fit(X, y, outputs)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, outputs: Any) -> None:
+        check_gate_settings(self, outputs)
+        rows = _checked_rows(X)
+        validate_data(self, X, skip_check_array=True)
+        fitted = outputs is None and are_fitted(self.experts or ())
+        self.experts_ = list(self.experts) if fitted and self.experts is not None else None
+        targets = self._learn_targets(y, len(rows))
+        if outputs is not None:
+            checked = check_outputs(outputs, len(rows))
+            self.output_shape_ = checked.shape[1:]
+            costs = self._costs_of_outputs(checked, targets)
+        else:
+            costs = self._costs_of_experts(_as_asked(X, rows), y, targets)
+        self.num_experts_ = costs.shape[1]
+        self.statistics_ = Real().learn(rows)
+        learnt = np.isfinite(costs).all(axis=1)  # rows that no fold held out teach nothing
+        if not learnt.any():
+            raise DataError(f"`cv` must hold out rows for the gate to learn from. Received: none from {self.cv!r}.")
+        with fitting.seeded(int(self.seed)):
+            trained = train_gate(self, self._entered(rows[learnt]), costs[learnt])
+        self.model_, self.hidden_, self.history_, self.held_out_ = trained
+        self.probe_ = probe_of(self)
+        self.usage_ = np.bincount(self._chosen(rows), minlength=self.num_experts_) / len(rows)
+
+    def choose(self, X: Any) -> NDArray[np.int64]:
+        """Gives the number of the expert to ask, one a row: int64 of shape `(n,)`. Asks none of them."""
+        return self._chosen(self._rows(X))
+
+    def predict(self, X: Any, *, outputs: Any = None) -> NDArray[Any]:
+        """Gives the answer of the chosen expert, one a row; every expert sees only the rows that it was chosen for.
+
+        Args:
+            X: Rows like those of `fit`.
+            outputs: What the experts answered to these rows, if the gate was fitted with such.
+
+        Returns:
+            Class labels `(n,)`; or numbers, float64 of shape `(n,)` or `(n, num_targets)`.
+
+        Raises:
+            ExpertError: If a chosen expert raises, or gives NaN, or not one answer a row.
+        """
+        return self._finished(self._answers(X, "predict", outputs))
+
+    def save(self, path: str | Path) -> str:
+        """Writes the gate to one `.codeword` file, whole or not at all; without the experts, which are yours to keep.
+
+        `codeword.load(path, experts=[…])` makes it again.
+
+        Returns:
+            The gate's fingerprint.
+        """
+        check_is_fitted(self)
+        config, arrays = gate_parts_of(self)
+        write_model_file(path, config, arrays)
+        return model_fingerprint(config, arrays)
+
+    @property
+    def fingerprint_(self) -> str:
+        """64 hexadecimal digits that tell this gate from any other, whatever its experts are."""
+        check_is_fitted(self)
+        return model_fingerprint(*gate_parts_of(self))
+
+    @abstractmethod
+    def _learn_targets(self, y: Any, num_rows: int) -> NDArray[Any]:
+        """Checks the right answers and gives them as `_cost` takes them."""
+
+    @abstractmethod
+    def _ask(self, expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
+        """Gives an expert's answers as `_cost` takes them."""
+
+    @abstractmethod
+    def _cost(self, answers: NDArray[Any], targets: NDArray[Any], number: int) -> NDArray[np.floating[Any]]:
+        """Gives what an expert's answers would cost, one number a row."""
+
+    @abstractmethod
+    def _read_outputs(self, outputs: NDArray[Any], method: str) -> NDArray[Any]:
+        """Gives the outputs of all experts as answers, `(n, num_experts, …)`."""
+
+    def _finished(self, answers: NDArray[Any]) -> NDArray[Any]:
+        return answers
+
+    def _costs_of_outputs(self, outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        answers = self._read_outputs(outputs, "predict")
+        return np.stack([self._cost(answers[:, number], targets, number) for number in range(answers.shape[1])], axis=1)
+
+    def _costs_of_experts(self, x: Any, y: Any, targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        if self.experts_ is not None:
+            answers = [self._ask(expert, number, "predict", x) for number, expert in enumerate(self.experts_)]
+            return np.stack([self._cost(answer, targets, number) for number, answer in enumerate(answers)], axis=1)
+        experts, y = list(self.experts or ()), np.asarray(as_array(y)).reshape(np.shape(targets))
+        costs, times = np.zeros((2, len(targets), len(experts)))
+        for number, unseen, expert in fit_out_of_fold(experts, x, y, self._folds(y), verbose=self.verbose):
+            answer = self._ask(expert, number, "predict", rows_of(x, unseen))
+            costs[unseen, number] += self._cost(answer, targets[unseen], number)
+            times[unseen, number] += 1
+        self.experts_ = [fitted_clone(expert, number, x, y) for number, expert in enumerate(experts)]
+        return np.where(times > 0, costs / np.maximum(times, 1), np.nan)
+
+    def _folds(self, y: NDArray[Any]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Gives the rows to fit on and the rows to ask for, fold by fold."""
+        if hasattr(self.cv, "split"):
+            return list(self.cv.split(np.zeros((len(y), 1)), y))
+        if len(y) < self.cv:
+            raise DataError(
+                f"There must be at least as many rows as folds, {self.cv}. Received: {len(y)} sample(s). Lower `cv`."
+            )
+        rarest = np.unique(y, return_counts=True)[1].min() if is_classifier(self) else 0
+        folds = StratifiedKFold if rarest >= self.cv else KFold
+        return list(folds(self.cv, shuffle=True, random_state=int(self.seed)).split(np.zeros((len(y), 1)), y))
+
+    def _answers(self, X: Any, method: str, outputs: Any) -> NDArray[Any]:
+        """Gives the answers of the chosen experts, each asked only for its rows."""
+        rows = self._rows(X)
+        if (outputs is None) != (self.experts_ is not None):
+            came = "none" if outputs is None else "some"
+            raise ParameterError(
+                f"`outputs` must be given as in training, and only then. Received: {came}. This gate was fitted with "
+                f"{'outputs' if outputs is None else 'experts'}; choose(X) needs neither."
+            )
+        chosen = self._chosen(rows)
+        if self.experts_ is None:
+            answers = self._read_outputs(check_outputs(outputs, len(rows), self.output_shape_), method)
+            return answers[np.arange(len(rows)), chosen]
+        x, merged = _as_asked(X, rows), None
+        for number in np.unique(chosen):
+            where = np.flatnonzero(chosen == number)
+            own = x if len(where) == len(rows) else rows_of(x, where)
+            answers = self._ask(self.experts_[number], int(number), method, own)
+            if merged is None:
+                merged = np.empty((len(rows), *answers.shape[1:]), answers.dtype)
+            if answers.shape[1:] != merged.shape[1:]:
+                raise ExpertError(
+                    f"All experts must give answers of one shape. Received: {(len(rows), *merged.shape[1:])} and, from "
+                    f"expert {number}, {(len(rows), *answers.shape[1:])}. Fit all to the same targets."
+                )
+            merged[where] = answers
+        assert merged is not None, "check_rows refuses no rows"
+        return merged
+
+    def _rows(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        rows = _checked_rows(X, (self.n_features_in_,), type(self).__name__)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return rows
+
+    def _entered(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """Gives rows as they enter the network."""
+        with np.errstate(over="ignore"):
+            entered = Real().to_network(rows, self.statistics_)
+        return np.clip(entered, -ROW_LIMIT, ROW_LIMIT)
+
+    def _chosen(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        chosen = np.empty(len(rows), np.int64)
+        entered = self._entered(rows)
+        for part, one_hot in in_fixed_batches(self.model_, entered, description="choose", verbose=self.verbose):
+            chosen[part] = one_hot.argmax(axis=-1)
+        return chosen
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Pickled as parameters and arrays: Keras models only pickle together with their registered classes.
+        fitted = hasattr(self, "model_")
+        state = {name: value for name, value in super().__getstate__().items() if name != "model_"}
+        return {**state, "_weights": self.model_.get_weights() if fitted else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
+            self.model_.set_weights(weights)
+
+
+def _checked_rows(X: Any, row_shape: tuple[int, ...] | None = None, estimator: str = "A gate") -> NDArray[Any]:
+    rows = check_rows(as_array(X), row_shape, "X", estimator=estimator)
+    if rows.ndim != 2:
+        raise DataError(f"`X` must have shape (n, num_features). Received: shape {rows.shape}. Flatten the rows.")
+    return Real().check(rows)
+
+
+def _as_asked(X: Any, rows: NDArray[Any]) -> Any:
+    """Gives rows as experts are asked: as they came, or as an array where they came as lists."""
+    return X if hasattr(X, "shape") else rows

@@ -1,0 +1,1 @@
+"""Networks that answer: fixed batches, one compiled program, rows prepared piece by piece."""

@@ -1,0 +1,160 @@
+"""Which entries of a target are observed, and what each of them weighs."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from codeword.backend import keras
+from codeword.errors import DataError, ParameterError
+from codeword.losses.target_shapes import with_target_shape
+
+ops = keras.ops
+
+AVERAGES = ("row", "entry")
+COUPLED = frozenset(
+    "categorical_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy categorical_hinge "
+    "cosine_similarity kl_divergence dice tversky circle ctc "
+    "categorical_accuracy top_k_categorical_accuracy f_score f1_score fbeta_score one_hot_iou one_hot_mean_iou "
+    "pearson_correlation concordance_correlation".replace("_", "").split()
+)
+
+
+def checked_missing(missing: Any) -> float | None:
+    """Returns the number that stands for a missing entry as a float, NaN or None, or refuses it."""
+    if missing is None:
+        return None
+    if isinstance(missing, bool) or not isinstance(missing, int | float | np.integer | np.floating):
+        raise ParameterError(
+            f"`missing` must be the number that stands for a missing entry, NaN, or None for none. "
+            f'Received: {missing!r}. Pass missing=0, missing=float("nan") or missing=None.'
+        )
+    # One and the same NaN, so that two configurations with it are equal.
+    return math.nan if math.isnan(missing) else float(missing)
+
+
+def checked_average(average: Any) -> str:
+    """Returns "row" or "entry", or refuses it."""
+    if average not in AVERAGES:
+        raise ParameterError(
+            f'`average` must be "row" (each row counts alike) or "entry" (each observed entry does). '
+            f"Received: {average!r}. Pass one of them."
+        )
+    return str(average)
+
+
+def refuse_coupled(argument: str, given: Any, part: Any) -> None:
+    """Refuses a Keras loss or metric that has no value for a single entry of a row, such as cosine similarity."""
+    if _keras_names(part) & COUPLED:
+        raise ParameterError(
+            f"`{argument}` must have a value for each entry by itself, so that missing ones can be left out. "
+            f"Received: {given!r}, which couples the entries of a row. "
+            'Take one such as "mse", "huber", "binary_crossentropy" or "sparse_categorical_crossentropy".'
+        )
+
+
+def has_class_axis(part: Any, y_true: Any, y_pred: Any) -> bool:
+    """Says whether the predictions have one axis more than the targets: a number for each class of each entry.
+
+    Keras' own losses and metrics have it if they are sparse; all others if the shapes say so.
+    """
+    given, predicted = tuple(y_true.shape), tuple(y_pred.shape)
+    one_more = len(predicted) == len(given) + 1 or (len(predicted) == len(given) and given[-1:] == (1,))
+    names = _keras_names(part)
+    return one_more and predicted[-1] != 1 and (not names or any(name.startswith("sparse") for name in names))
+
+
+def observed_entries(
+    part: Any, y_true: Any, y_pred: Any, missing: float | None, sample_weight: Any = None, mask: Any = None
+) -> tuple[Any, Any, Any, Any]:
+    """Gives targets and predictions that hold 1 wherever nothing is observed, and what the entries and rows weigh.
+
+    1 is legal for every loss: it has a logarithm, can be divided by, and is a label among 0 and 1 as among -1 and +1.
+
+    Args:
+        part: The loss or metric that the entries are for.
+        y_true: Tensor of shape `(batch, ...)`; NaN and infinity may stand in missing places.
+        y_pred: Tensor of the same shape, or with an axis more; see `has_class_axis`.
+        missing: The number that stands for a missing entry, NaN or None.
+        sample_weight: None; weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries, of y_true's
+            shape or its first axes. A weight of 0 says "not observed".
+        mask: None, or a tensor of y_true's shape or its first axes, true where observed.
+
+    Returns:
+        y_true, y_pred, weights of y_true's shape, 0 where nothing is observed, and weights of the rows.
+
+    Raises:
+        DataError: If the shapes do not fit.
+    """
+    y_true = with_target_shape(y_true, y_pred.shape[:-1] if has_class_axis(part, y_true, y_pred) else y_pred.shape)
+    # Half precision counts exactly to 256 or 2048 only.
+    dtype = wide_dtype(y_true)
+    observed = _is_observed(ops.cast(y_true, dtype), missing)
+    if mask is not None:
+        observed = ops.logical_and(observed, _over_entries(ops.cast(mask, "bool"), y_true))
+    weights = ops.ones_like(y_true, dtype=dtype)
+    rows = ops.ones(ops.shape(y_true)[:1], dtype=dtype)
+    if sample_weight is not None:
+        sample_weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
+        given = _over_entries(sample_weight, y_true)
+        observed = ops.logical_and(observed, given != 0)
+        if all(size == 1 for size in sample_weight.shape[1:]):
+            rows = rows * ops.reshape(sample_weight, (-1,))
+        else:
+            weights = weights * given
+    over_classes = observed[..., None] if len(y_pred.shape) > len(y_true.shape) else observed
+    return (
+        ops.where(observed, y_true, ops.ones_like(y_true)),
+        ops.where(over_classes, y_pred, ops.ones_like(y_pred)),
+        ops.where(observed, weights, ops.zeros_like(weights)),
+        rows,
+    )
+
+
+def wide_dtype(tensor: Any) -> str:
+    """Names the dtype to count and add up in: float64 for float64, else float32."""
+    return "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
+
+
+def row_sum(entries: Any) -> Any:
+    """Adds up all axes but the first."""
+    return ops.sum(entries, axis=tuple(range(1, len(entries.shape)))) if len(entries.shape) > 1 else entries
+
+
+def divide_or_zero(total: Any, count: Any) -> Any:
+    """Divides, and gives 0 where the divisor is 0; the gradient is finite there too, unlike that of a plain `where`."""
+    nothing = ops.equal(count, 0)
+    return ops.where(nothing, ops.zeros_like(total), total / ops.where(nothing, ops.ones_like(count), count))
+
+
+def _is_observed(y_true: Any, missing: float | None) -> Any:
+    if missing is None:
+        return ops.ones_like(y_true, dtype="bool")
+    if math.isnan(missing):
+        return ops.logical_not(ops.isnan(y_true))
+    return ops.not_equal(y_true, ops.convert_to_tensor(missing, y_true.dtype))
+
+
+def _over_entries(weights: Any, y_true: Any) -> Any:
+    """Appends axes of 1 to weights of the first axes, or drops them, so that they spread over the entries."""
+    given, wanted = tuple(weights.shape), tuple(y_true.shape)
+    kept: Sequence[int | None] = given
+    while len(kept) > 1 and kept[-1] == 1:
+        kept = kept[:-1]
+    pairs = zip(kept, wanted, strict=False)
+    if len(kept) > len(wanted) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise DataError(
+            f"`sample_weight` must weigh the rows, shape {wanted[:1]}, or the entries, shape {wanted} of `y_true`. "
+            f"Received: shape {given}. Give a mask of y_true's shape, 1 where observed."
+        )
+    sizes = ops.shape(weights)
+    return ops.reshape(weights, (*sizes[: len(kept)], *[1] * (len(wanted) - len(kept))))
+
+
+def _keras_names(part: Any) -> set[str]:
+    """Gives what Keras calls the loss or metric, lower case without underscores; nothing if it is not Keras' own."""
+    things = (type(part), part, getattr(part, "fn", None), getattr(part, "_fn", None))
+    own = [thing for thing in things if str(getattr(thing, "__module__", "")).startswith("keras.")]
+    names = {getattr(thing, "__name__", "").lower().replace("_", "") for thing in own}
+    return names - {"", "lossfunctionwrapper", "meanmetricwrapper"}

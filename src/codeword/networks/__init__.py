@@ -1,1 +1,0 @@
-"""Bodies, the path into a code, and the output head that a data kind asks for."""

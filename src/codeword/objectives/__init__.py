@@ -1,0 +1,1 @@
+"""What a code is for, and so how it is trained."""

@@ -1,0 +1,154 @@
+"""What a setting may be: one vocabulary for estimators, layers and kinds.
+
+A table stands beside each constructor, and everything that must know the settings reads it:
+
+    SETTINGS = {**TRAINING, "units": integer(1), "noise": number(0, below=1), "columns": optional(sizes(length=3))}
+    check_settings(self, SETTINGS)
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from codeword.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a setting may be.
+
+    Attributes:
+        words: What it must be, as it follows "must be" in a sentence.
+        holds: Whether a value is allowed. Never raises.
+    """
+
+    words: str
+    holds: Callable[[Any], bool]
+
+    def check(self, name: str, value: Any) -> None:
+        """Refuse a value that is not allowed.
+
+        Raises:
+            ParameterError: With the setting's name, what it must be and what came.
+        """
+        if not self.holds(value):
+            raise ParameterError(f"`{name}` must be {self.words}: got {value!r}.")
+
+
+def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:
+    """Check the attributes of an object that a table names.
+
+    Raises:
+        ParameterError: For the first one that is not allowed.
+    """
+    for name, setting in table.items():
+        setting.check(name, getattr(owner, name))
+
+
+def integer(least: int = 0, most: int | None = None) -> Setting:
+    """Allow Python and NumPy integers within a range; booleans are not integers."""
+    limit = math.inf if most is None else most
+    return Setting(
+        f"an integer of at least {least}" if most is None else f"an integer from {least} to {most}",
+        lambda value: _is_a(Integral, value) and least <= value <= limit,
+    )
+
+
+def number(
+    least: float | None = None, most: float | None = None, *, above: float | None = None, below: float | None = None
+) -> Setting:
+    """Allow finite real numbers within a range.
+
+    Args:
+        least: Smallest value allowed.
+        most: Largest value allowed.
+        above: The value must be larger than this.
+        below: The value must be smaller than this.
+
+    Example:
+        >>> number(0, below=1).words, number(above=0).words
+        ('a number of at least 0 and below 1', 'a number above 0')
+    """
+    bounds = [(least, "of at least"), (most, "of at most"), (above, "above"), (below, "below")]
+    limits = " and ".join(f"{words} {bound:g}" for bound, words in bounds if bound is not None)
+    low, high = -math.inf if least is None else least, math.inf if most is None else most
+    more_than, less_than = -math.inf if above is None else above, math.inf if below is None else below
+    return Setting(
+        f"a number {limits}" if limits else "a finite number",
+        lambda value: _is_a(Real, value) and low <= value <= high and more_than < value < less_than,
+    )
+
+
+def one_of(*choices: str) -> Setting:
+    """Allow a few words."""
+    *some, last = [f'"{choice}"' for choice in choices]
+    words = f"{', '.join(some)} or {last}" if some else last
+    return Setting(words, lambda value: isinstance(value, str) and value in choices)
+
+
+def sizes(least: int = 1, *, length: int | None = None) -> Setting:
+    """Allow a sequence of integers, such as the units of layers."""
+    one = integer(least)
+    count = "a sequence of integers" if length is None else f"{length} integers"
+    return Setting(
+        f"{count} of at least {least}, such as ({', '.join(['16'] * (length or 2))})",
+        lambda value: (
+            isinstance(value, list | tuple | np.ndarray)
+            and length in (None, len(value))
+            and all(one.holds(each) for each in value)
+        ),
+    )
+
+
+def instance_of(kind: type, *, such_as: str) -> Setting:
+    """Allow objects of a class; `such_as` is an example in Python."""
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    return Setting(f"{article} {kind.__name__}, such as {such_as}", lambda value: isinstance(value, kind))
+
+
+def either(*settings: Setting) -> Setting:
+    """Allow what any of these settings allows."""
+    words = ", or ".join(setting.words for setting in settings)
+    return Setting(words, lambda value: any(setting.holds(value) for setting in settings))
+
+
+def optional(setting: Setting) -> Setting:
+    """Allow None, too."""
+    return Setting(f"{setting.words}, or None", lambda value: value is None or setting.holds(value))
+
+
+boolean = Setting("True or False", lambda value: isinstance(value, bool | np.bool_))
+
+TRAINING = {
+    "epochs": optional(integer(1)),
+    "batch_size": optional(integer(1)),
+    "learning_rate": number(0),
+    "weight_decay": number(0),
+    "patience": optional(integer(1)),
+    "validation_fraction": number(0, below=1),
+    "seed": integer(0, 2**32 - 1),
+    "verbose": either(boolean, integer(0)),
+}
+"""What all estimators share. A class whose setting may be less overrides its entry."""
+
+
+def as_plain(value: Any) -> Any:
+    """Return a setting as JSON has it: NumPy numbers as Python's, tuples and arrays as lists."""
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return [as_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:
+    """Refuse a setting that is not an integer (`Integral`) or number (`Real`) within its range."""
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+        noun = "an integer" if kind is Integral else "a number"
+        allowed = f"at least {least}" if most == 2.0**63 else f"from {least} to {most:g}"
+        raise ParameterError(f"`{name}` must be {noun}, {allowed}. Received: {value!r}.")
