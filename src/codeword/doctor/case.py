@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.doctor.finding import Finding
-from codeword.doctor.given_data import Array, Arrays, sample_of
+from codeword.doctor.measuring.given_data import Array, Arrays, sample_of
 from codeword.doctor.measuring.gradients import Gradients, gradient_function
-from codeword.doctor.output_facts import OutputFacts
-from codeword.doctor.recording import Call, operations_of, replaced
+from codeword.doctor.measuring.output_facts import OutputFacts
+from codeword.doctor.measuring.recording import Call, operations_of, replaced
 
 GRADIENT_ROWS = 256
 

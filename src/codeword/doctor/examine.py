@@ -8,17 +8,17 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.code_rules import code_findings
-from codeword.doctor.data_rules import data_findings, not_finite
 from codeword.doctor.finding import SEVERITIES, Finding, found
-from codeword.doctor.given_data import Arrays, read_arrays
-from codeword.doctor.gradient_rules import gradient_findings
-from codeword.doctor.look import look
-from codeword.doctor.missing_rules import missing_findings
-from codeword.doctor.output_rules import output_findings
-from codeword.doctor.recording import unchanged
+from codeword.doctor.measuring.given_data import Arrays, read_arrays
+from codeword.doctor.measuring.look import look
+from codeword.doctor.measuring.recording import unchanged
 from codeword.doctor.report import Report
-from codeword.doctor.validation_rules import validation_findings
+from codeword.doctor.rules.code import code_findings
+from codeword.doctor.rules.data import data_findings, not_finite
+from codeword.doctor.rules.gradients import gradient_findings
+from codeword.doctor.rules.missing import missing_findings
+from codeword.doctor.rules.output import output_findings
+from codeword.doctor.rules.validation import validation_findings
 from codeword.errors import DataTypeError, ParameterError
 
 # What follows from an error, and would only say it again.

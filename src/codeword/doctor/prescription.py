@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from codeword.arrays.value_scan import ValueScan
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.given_data import Array, is_several
-from codeword.doctor.output_facts import OutputFacts
+from codeword.doctor.measuring.given_data import Array, is_several
+from codeword.doctor.measuring.output_facts import OutputFacts
 
 
 @dataclass(frozen=True)

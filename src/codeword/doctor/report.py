@@ -53,7 +53,7 @@ class Report:
         Raises:
             ParameterError: If the model is subclassed, so that only its author can rebuild it, or was not run.
         """
-        from codeword.doctor.rebuild import rebuilt
+        from codeword.doctor.remedies.rebuild import rebuilt
 
         return rebuilt(self._case, (*self.errors, *self.warnings))
 

@@ -1,1 +1,1 @@
-"""What the doctor measures."""
+"""Measurements on a model and its data."""

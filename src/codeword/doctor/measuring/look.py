@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.doctor.case import Case, as_arrays, call_model, fixed_batch
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Arrays, sample_of
-from codeword.doctor.output_facts import losses_of, output_facts
-from codeword.doctor.recording import Call, recorded
+from codeword.doctor.measuring.given_data import Arrays, sample_of
+from codeword.doctor.measuring.output_facts import losses_of, output_facts
+from codeword.doctor.measuring.recording import Call, recorded
 
 MAX_RECORDED_CELLS = 40_000_000
 _FIRST_ROWS = 32

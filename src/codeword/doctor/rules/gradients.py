@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.output_facts import activation_name
+from codeword.doctor.measuring.output_facts import activation_name
+from codeword.doctor.measuring.recording import Call
 from codeword.doctor.prescription import REBUILD, path_of, scaling_lines
-from codeword.doctor.recording import Call
-from codeword.doctor.steps import Step, is_relu, stopping_steps, with_slope
+from codeword.doctor.remedies.slopes import Step, is_relu, stopping_steps, with_slope
 
 SATURATED, DEAD = 0.8, 1 / 3
 VANISHED, EXPLODED = 1e-5, 1e4

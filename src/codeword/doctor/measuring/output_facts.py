@@ -9,7 +9,7 @@ import numpy as np
 from codeword import layers
 from codeword.activations import StaircaseActivation
 from codeword.backend import keras
-from codeword.doctor.recording import Call
+from codeword.doctor.measuring.recording import Call
 from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, Masked, OrdinalCrossentropy
 
 INFINITY = math.inf

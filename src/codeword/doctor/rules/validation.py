@@ -11,7 +11,7 @@ from codeword.arrays.value_scan import row_pieces
 from codeword.backend import keras
 from codeword.doctor.case import Case, as_arrays, call_model
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Array, as_tensor
+from codeword.doctor.measuring.given_data import Array, as_tensor
 
 
 def validation_findings(case: Case) -> Iterator[Finding]:

@@ -9,11 +9,11 @@ import numpy as np
 from codeword import activations, layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.code_rules import named_call
 from codeword.doctor.finding import Finding
-from codeword.doctor.output_facts import losses_of
+from codeword.doctor.measuring.output_facts import losses_of
 from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, label_classes, scaling_of, scaling_of_input
-from codeword.doctor.steps import stopping_steps, with_slope
+from codeword.doctor.remedies.slopes import stopping_steps, with_slope
+from codeword.doctor.rules.code import named_call
 from codeword.errors import ParameterError
 from codeword.losses import Masked
 

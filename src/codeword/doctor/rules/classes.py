@@ -7,8 +7,9 @@ import numpy as np
 
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Array
-from codeword.doctor.output_facts import OutputFacts
+from codeword.doctor.measuring.given_data import Array
+from codeword.doctor.measuring.output_facts import OutputFacts
+from codeword.doctor.measuring.target_figures import count, least_simplex_error
 from codeword.doctor.prescription import (
     head_lines,
     head_of,
@@ -16,7 +17,6 @@ from codeword.doctor.prescription import (
     label_classes,
     same_cells,
 )
-from codeword.doctor.target_figures import count, least_simplex_error
 
 
 def labels_rule(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:

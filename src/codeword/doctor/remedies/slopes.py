@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from codeword import activations, layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.output_facts import activation_name, snake_case
-from codeword.doctor.recording import Call
+from codeword.doctor.measuring.output_facts import activation_name, snake_case
+from codeword.doctor.measuring.recording import Call
 
 # Operations whose derivative is 0 wherever there is one, as Keras, NumPy and the backends call them.
 _NAMES = """

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.value_scan import row_pieces
-from codeword.doctor.given_data import Array
+from codeword.doctor.measuring.given_data import Array
 
 
 def least_simplex_error(target: NDArray[Any]) -> tuple[float, float]:

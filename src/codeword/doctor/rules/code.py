@@ -11,9 +11,9 @@ from codeword import layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.output_facts import activation_of
+from codeword.doctor.measuring.output_facts import activation_of
+from codeword.doctor.measuring.recording import Call
 from codeword.doctor.prescription import REBUILD
-from codeword.doctor.recording import Call
 from codeword.errors import ParameterError
 from codeword.evaluation.code_usage import NEAR_THRESHOLD
 

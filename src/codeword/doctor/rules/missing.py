@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from codeword.data_kinds.naming import scale_if_zero_is_missing
 from codeword.doctor.case import Case, as_arrays, call_model
 from codeword.doctor.finding import Finding, found
+from codeword.doctor.measuring.target_figures import first_unobserved_row
 from codeword.doctor.prescription import Head, activation_line, compile_line, head_lines
-from codeword.doctor.target_figures import first_unobserved_row
 
 
 def missing_findings(case: Case) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from codeword.arrays.value_scan import row_pieces
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Array
+from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.prescription import is_unscaled, scaling_lines
 
 _NAMES = """

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Array
-from codeword.doctor.output_facts import OutputFacts
+from codeword.doctor.measuring.given_data import Array
+from codeword.doctor.measuring.output_facts import OutputFacts
+from codeword.doctor.measuring.target_figures import count, entropy
 from codeword.doctor.prescription import (
     CLASSES,
     REBUILD,
@@ -17,7 +18,6 @@ from codeword.doctor.prescription import (
     path_of,
     same_cells,
 )
-from codeword.doctor.target_figures import count, entropy
 
 CLOSE = 1e-6  # MinMaxScaler gives 1.0000000000000002
 _PLAIN = {

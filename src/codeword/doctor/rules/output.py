@@ -8,11 +8,10 @@ import numpy as np
 
 from codeword.data_kinds.naming import scale_if_zero_is_missing
 from codeword.doctor.case import Case
-from codeword.doctor.class_rules import class_numbers_rule, distributions_rule, labels_rule
-from codeword.doctor.cross_entropy_rules import floor_rule, logits_rule, outside_rule, probabilities_rule
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.given_data import Array
-from codeword.doctor.output_facts import OutputFacts
+from codeword.doctor.measuring.given_data import Array
+from codeword.doctor.measuring.output_facts import OutputFacts
+from codeword.doctor.measuring.target_figures import beyond
 from codeword.doctor.prescription import (
     compile_with,
     head_lines,
@@ -23,7 +22,8 @@ from codeword.doctor.prescription import (
     scaling_lines,
     scaling_of,
 )
-from codeword.doctor.target_figures import beyond
+from codeword.doctor.rules.classes import class_numbers_rule, distributions_rule, labels_rule
+from codeword.doctor.rules.cross_entropies import floor_rule, logits_rule, outside_rule, probabilities_rule
 
 MAX_LEVELS = 16
 

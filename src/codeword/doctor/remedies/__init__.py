@@ -1,0 +1,1 @@
+"""Remedies: lines to paste, hard functions with a slope, and rebuilt models."""

@@ -1,0 +1,1 @@
+"""Rules of the examination, one file per subject: each yields the findings of a case."""
