@@ -3,6 +3,8 @@
 import importlib
 import json
 import random
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from click.testing import CliRunner
 import codeword as cw
 from codeword.backend import keras
 from codeword.cli import main
+from codeword.doctor.finding import TITLES, explanation_of
 from codeword.errors import DataError, DataTypeError, ParameterError
+
+ROOT = Path(__file__).parent.parent
 
 x = np.random.default_rng(0).random((120, 8)).astype("float32")
 
@@ -261,8 +266,11 @@ def test_what_does_not_fit_is_refused():
         cw.examine(autoencoder(), x, x[:7])
     with pytest.raises(DataTypeError, match=r"`validation_data` must be inputs and targets"):
         cw.examine(autoencoder(), x, validation_data=x)
-    with pytest.raises(ParameterError, match=r"Received: 'middle'\. It calls"):
-        cw.examine(autoencoder(), x, code="middle")
+    with pytest.raises(
+        ParameterError,
+        match=r"a layer that the model calls: got 'middle'\. The layers are dense",
+    ):
+        cw.examine(autoencoder(), x, code_layer="middle")
 
 
 # --- what comes along in practice ------------------------------------------------------------------------------------
@@ -411,10 +419,47 @@ def test_a_report_can_be_printed_shown_and_sent():
     assert "<b>softmax over targets" in report._repr_html_()
     sent = json.loads(report.to_json())
     assert (sent["errors"], sent["warnings"], sent["notes"]) == (2, 2, 0)
-    assert set(sent["findings"][0]) == {"code", "severity", "title", "evidence", "remedy", "docs", "numbers"}
+    assert set(sent["findings"][0]) == {"code", "severity", "title", "evidence", "remedy", "numbers", "explain"}
     fine = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)])
     fine.compile("adam", loss="mse")
     assert str(cw.examine(fine, x)).endswith("Nothing found.")
+    assert repr(cw.examine(fine, x)) == "Report(nothing found)"
+    errors = "targets-not-distributions, cross-entropy-targets"
+    assert repr(report) == f"Report(2 errors, 2 warnings: {errors}, not-scaled, saturated)"
+    assert repr(report.errors[1]) == (
+        "Finding('cross-entropy-targets', severity='error', title='cross-entropy on targets outside 0 to 1')"
+    )
+
+
+# --- explanations ----------------------------------------------------------------------------------------------------
+
+
+def test_every_finding_has_an_explanation_that_says_what_to_do():
+    for code in TITLES:
+        text = explanation_of(code)
+        assert text.startswith(("**Error", "**Note", "**Warning")), code
+        assert "**What to do.**" in text, code
+        assert "](" not in text, code  # no link: an installed package has no pages
+    with pytest.raises(ParameterError, match="got 'not-a-code'"):
+        explanation_of("not-a-code")
+
+
+def test_the_page_ends_with_the_explanations_of_the_package():
+    page = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+    packaged = (ROOT / "src/codeword/doctor/findings.md").read_text(encoding="utf-8")
+    assert page.endswith("\n" + packaged)
+
+
+def test_the_programs_of_the_page_run():
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/findings.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(programs) > 8
+    for program in programs:
+        parts = [keras.layers.Dense(2, name="middle"), keras.layers.Dense(8, activation="tanh", name="last")]
+        model = keras.Sequential([keras.Input((8,)), *parts])
+        model.compile("adam", loss="mse")
+        report = cw.examine(model, x, x.copy()) if "report.remedied()" in program else None
+        namespace = {"model": model, "x": x, "y": x, "np": np, "keras": keras, "cw": cw, "report": report}
+        exec(re.sub(r"(model\.fit\(.*)\)", r"\1, verbose=0)", program), namespace)
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
@@ -454,15 +499,25 @@ def test_the_command_loads_layers_of_codeword(tmp_path):
     )
     model.compile("adam", loss=cw.losses.Masked("mse", missing=0))
     model.save(tmp_path / "model.keras")
-    told = run(tmp_path / "model.keras", tmp_path / "x.npy", "--bits", "bits", "--quiet")
+    told = run(tmp_path / "model.keras", tmp_path / "x.npy", "--code-layer", "bits", "--quiet")
     assert "mean_squared_error of the observed entries" in told.output.replace("\n", " ")
 
 
 def test_the_command_refuses_in_words(tmp_path):
     np.save(tmp_path / "x.npy", x)
     (tmp_path / "bad.keras").write_bytes(b"no zip")
-    assert "no such file" in run(tmp_path / "none.keras", tmp_path / "x.npy").output
+    assert "there is no such file" in run(tmp_path / "none.keras", tmp_path / "x.npy").output
     bad = run(tmp_path / "bad.keras", tmp_path / "x.npy")
     assert bad.exit_code == 1
     assert "must be a model that Keras can load" in bad.output
     assert run(tmp_path / "bad.keras").exit_code == 2
+
+
+def test_the_command_explains_a_finding():
+    shown = run("--explain", "logits-twice")
+    assert shown.exit_code == 0
+    assert shown.output == f"logits-twice: {TITLES['logits-twice']}\n\n{explanation_of('logits-twice')}\n"
+    mistyped = run("--explain", "logits-twise")
+    assert mistyped.exit_code == 2
+    assert "Did you mean logits-twice?" in mistyped.output
+    assert "The codes are model-fails, " in run("--explain", "?").output

@@ -844,14 +844,14 @@ VARIANTS: dict[str, dict[str, Pair]] = {
             lambda: coded(np.abs(orthonormal()), x=shades(16, rows=300) - 0.5),
         ),
         "a tanh code, dead": (
-            lambda: coded(bias=100, part=Activation("tanh", name="code"), code="code"),
-            lambda: coded(part=Activation("tanh", name="code"), code="code"),
+            lambda: coded(bias=100, part=Activation("tanh", name="code"), code_layer="code"),
+            lambda: coded(part=Activation("tanh", name="code"), code_layer="code"),
         ),
     },
     "dead-bits": {
         "units of a relu code that are always 0": (
-            lambda: coded(bias=[0] * 6 + [-100] * 2, part=Activation("relu", name="code"), code="code"),
-            lambda: coded(part=Activation("relu", name="code"), code="code"),
+            lambda: coded(bias=[0] * 6 + [-100] * 2, part=Activation("relu", name="code"), code_layer="code"),
+            lambda: coded(part=Activation("relu", name="code"), code_layer="code"),
         ),
     },
     "duplicate-bits": {
@@ -862,8 +862,10 @@ VARIANTS: dict[str, dict[str, Pair]] = {
     },
     "rounded-after-training": {
         "rounded, with the layer named": (
-            lambda: restoring(2 * shades(4, rows=300), Activation("relu", name="code"), code="code"),
-            lambda: restoring(chosen_from([-1, 1], 4, rows=300), Activation("tanh", name="code"), gain=3, code="code"),
+            lambda: restoring(2 * shades(4, rows=300), Activation("relu", name="code"), code_layer="code"),
+            lambda: restoring(
+                chosen_from([-1, 1], 4, rows=300), Activation("tanh", name="code"), gain=3, code_layer="code"
+            ),
         ),
     },
     "model-fails": {

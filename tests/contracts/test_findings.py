@@ -89,7 +89,7 @@ def test_the_ailing_is_told_what_it_ails_from_and_its_remedy_helps(name: str) ->
         assert any(letter.isdigit() for letter in finding.evidence), finding.evidence
         assert finding.title
         assert finding.remedy.strip()
-        assert finding.docs == f"docs/findings.md#{code}"
+        assert finding.explain == f"codeword examine --explain {code}"
         assert all(type(number) in (int, float) for number in finding.numbers.values()), finding.numbers
         compile(finding.remedy, code, "exec")
     assert any(WORDS.get(name, "") in finding.evidence for finding in found), found
@@ -133,7 +133,7 @@ def test_the_gate_is_told_that_it_is_the_argmax(program: Callable[[], Any]) -> N
 @pytest.mark.parametrize(("code", "severity"), [(None, "note"), ("code", "warning")])
 def test_a_code_that_shall_be_rounded_is_a_warning(code: str | None, severity: str) -> None:
     program = hashed_afterwards()
-    options = {} if code is None else {"code": code}
+    options = {} if code is None else {"code_layer": code}
     (finding,) = findings_of(examined(Case(program.model, program.x, program.y, options)), "rounded-after-training")
     assert finding.severity == severity
 

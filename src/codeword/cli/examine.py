@@ -1,5 +1,6 @@
 """`codeword examine`: what is wrong with a Keras model on its data."""
 
+import difflib
 import importlib
 import warnings
 from pathlib import Path
@@ -10,12 +11,27 @@ import click
 from codeword.cli.reporting import errors_in_words, json_option
 
 
+def _print_explanation(context: click.Context, _: click.Parameter, code: str | None) -> None:
+    """Print what a finding means and end the command, before it asks for its files."""
+    if code is None or context.resilient_parsing:
+        return
+    from codeword.doctor.finding import TITLES, explanation_of
+
+    if code not in TITLES:
+        close = difflib.get_close_matches(code, TITLES, 1)
+        hint = f"Did you mean {close[0]}?" if close else f"The codes are {', '.join(TITLES)}."
+        raise click.BadParameter(f"there is no finding {code!r}. {hint}")
+    click.echo(f"{code}: {TITLES[code]}\n\n{explanation_of(code)}")
+    context.exit()
+
+
 @click.command(
     epilog="""\b
 Examples:
   codeword examine model.keras images.npy
   codeword examine classifier.keras rows.parquet labels.npy --json
-  codeword examine autoencoder.keras images.npy --bits code_layer"""
+  codeword examine autoencoder.keras images.npy --code-layer middle
+  codeword examine --explain targets-not-distributions"""
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
@@ -24,11 +40,19 @@ Examples:
     "--validation",
     nargs=2,
     type=click.Path(path_type=Path),
-    help="Inputs and targets held out; of an autoencoder the same file twice.",
+    help="Held-out inputs and targets; for an autoencoder the same file twice.",
 )
-@click.option("--bits", "code", help="Name of the layer whose values are, or will be, rounded to bits.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the sample of rows.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--code-layer", help="Name of the layer whose values are, or will be, rounded to bits.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the row sample.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@click.option(
+    "--explain",
+    metavar="CODE",
+    is_eager=True,
+    expose_value=False,
+    callback=_print_explanation,
+    help="Print what the finding CODE means and what to do, then exit.",
+)
 @json_option
 @errors_in_words
 def examine(
@@ -36,15 +60,15 @@ def examine(
     data: Path,
     targets: Path | None,
     validation: tuple[Path, Path] | None,
-    code: str | None,
+    code_layer: str | None,
     seed: int,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Say why the Keras model in MODEL (.keras) does not learn what is in DATA (.npy, .csv, .parquet).
+    """Report why the Keras model in MODEL (.keras) does not learn the data in DATA (.npy, .csv, .parquet).
 
-    Without TARGETS the data is its own target, as of an autoencoder. Nothing is written or changed.
-    Exit code: 0 nothing wrong (notes may be there), 1 errors or warnings.
+    Without TARGETS the data is its own target, as for an autoencoder. No file is written or changed.
+    Exit code: 0 if there are at most notes, 1 if there are errors or warnings.
     """
     from codeword.files.tables import read_array
 
@@ -56,7 +80,7 @@ def examine(
 
     network = _loaded(model)
     verbose = not (quiet or as_json)
-    report = examine_model(network, x, y, validation_data=held_out, code=code, seed=seed, verbose=verbose)
+    report = examine_model(network, x, y, validation_data=held_out, code_layer=code_layer, seed=seed, verbose=verbose)
     click.echo(report.to_json() if as_json else str(report))
     if report.errors or report.warnings:
         raise click.exceptions.Exit(1)
@@ -70,21 +94,21 @@ def _held_out(inputs: Path, targets: Path) -> tuple[Any, Any]:
 
 
 def _loaded(path: Path) -> Any:
-    """Loads a Keras model; codeword's own layers, losses and activations are known to Keras."""
+    """Load a Keras model, which may hold layers, losses, metrics and activations of codeword."""
     from codeword.backend import keras
     from codeword.errors import ModelFileError
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path} must be a Keras model. Received: no such file. Check the path.")
+        raise FileNotFoundError(f"{path} must be a Keras model: there is no such file.")
     for room in ("activations", "layers", "losses", "metrics"):
-        importlib.import_module(f"codeword.{room}")  # which tells Keras their names
+        importlib.import_module(f"codeword.{room}")  # registers their classes with Keras
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an optimizer which has not trained yet has no state
+            warnings.simplefilter("ignore")  # an optimizer that has not trained yet has no state
             return keras.models.load_model(path)
     except Exception as error:  # whatever a damaged or foreign file makes Keras raise
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise ModelFileError(
-            f"{path} must be a model that Keras can load (.keras). Received: {type(error).__name__}: {said} "
-            "A model with classes or functions of your own is examined in Python: print(codeword.examine(model, x))."
+            f"{path} must be a model that Keras can load (.keras): got {type(error).__name__}: {reason} "
+            "If the model has custom classes or functions, examine it in Python: print(codeword.examine(model, x))."
         ) from error

@@ -31,7 +31,7 @@ class Case:
         same: Whether the targets are the inputs, as of an autoencoder.
         sample_weight: As given, or None.
         validation_data: Inputs and targets, or None.
-        code: Name of the layer whose values shall be bits, or None.
+        code_layer: Name of the layer whose values shall be bits, or None.
         sample: Numbers of the rows that the model ran on.
         calls: Every call of a layer in that run, in inference mode.
         outputs: What each output can be, and what its loss asks.
@@ -46,7 +46,7 @@ class Case:
     same: bool
     sample_weight: Arrays | None
     validation_data: tuple[Arrays, Arrays] | None
-    code: str | None
+    code_layer: str | None
     sample: NDArray[np.intp]
     calls: list[Call] = field(default_factory=list)
     outputs: list[OutputFacts] = field(default_factory=list)

@@ -51,7 +51,7 @@ def examine(
     *,
     sample_weight: Any = None,
     validation_data: tuple[Any, Any] | None = None,
-    code: str | None = None,
+    code_layer: str | None = None,
     seed: int = 0,
     verbose: bool = True,
 ) -> Report:
@@ -67,7 +67,7 @@ def examine(
         y: The targets. None: `x`, if the model's output has its shape.
         sample_weight: As for `fit`: weights of rows, or of cells, 0 where nothing was observed.
         validation_data: Inputs and targets as for `fit`: whether they are held out apart.
-        code: Name of a layer whose values are, or will be, rounded to bits.
+        code_layer: Name of a layer whose values are, or will be, rounded to bits.
         seed: Of the sample of rows.
         verbose: Whether to show progress where reading the data takes long.
 
@@ -77,7 +77,7 @@ def examine(
     Raises:
         DataTypeError: If `model` is no Keras model, or the data no array of numbers.
         DataError: If there are no rows, or their numbers differ.
-        ParameterError: If `code` names no layer.
+        ParameterError: If `code_layer` names no layer.
 
     Example:
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation="sigmoid")])
@@ -102,7 +102,7 @@ def examine(
             targets,
             sample_weight=weights,
             validation_data=held_out,
-            code=code,
+            code_layer=code_layer,
             seed=seed,
         )
         findings = _findings(case, inputs, targets)
@@ -129,7 +129,7 @@ def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding
         except Exception as error:  # on a model of a kind that nobody thought of, the other rules still hold
             findings.append(_stopped(rules, error))
     wrong = any(finding.severity == "error" for finding in findings)  # of a code that cannot be learnt, nothing is said
-    hidden = {"rounded-after-training"} if wrong and case.code is None else set()
+    hidden = {"rounded-after-training"} if wrong and case.code_layer is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
 

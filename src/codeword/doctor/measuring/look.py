@@ -24,7 +24,7 @@ def look(
     *,
     sample_weight: Arrays | None,
     validation_data: tuple[Arrays, Arrays] | None,
-    code: str | None,
+    code_layer: str | None,
     seed: int,
 ) -> Case | Finding:
     """Runs the model on a sample and says what it saw; the finding "model-fails" if it cannot run."""
@@ -49,7 +49,7 @@ def look(
             outputs, calls = _run(model, x.tensors(sample))
         predictions = as_arrays(outputs)
         same = y is None and _is_autoencoder(x, predictions)
-        case = Case(model, x, x if same else y, same, sample_weight, validation_data, code, sample)
+        case = Case(model, x, x if same else y, same, sample_weight, validation_data, code_layer, sample)
         case.calls, case.predictions, case.output_structure = calls, predictions, outputs
         _fill_outputs(case, outputs)
     except Exception as error:  # whatever the user's own layers raise

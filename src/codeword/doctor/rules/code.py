@@ -24,7 +24,7 @@ _NEAR = 5e-4  # of normal values, 4e-5 lie as near
 
 
 def code_findings(case: Case) -> Iterator[Finding]:
-    """Looks at every layer of bits, at the layer that `code` names, and at the narrowest layer of an autoencoder."""
+    """Check every layer of bits, the layer that `code_layer` names, and the bottleneck of an autoencoder."""
     calls = [call for call in case.calls if isinstance(call.layer, layers.SignBits | layers.Step)]
     named = named_call(case)
     for call in [*calls, *([named] if named is not None and named not in calls else [])]:
@@ -43,13 +43,13 @@ def named_call(case: Case) -> Call | None:
     Raises:
         ParameterError: If no layer has that name.
     """
-    if case.code is None:
+    if case.code_layer is None:
         return None
-    found_calls = [call for call in case.calls if call.layer.name == case.code]
+    found_calls = [call for call in case.calls if call.layer.name == case.code_layer]
     if not found_calls:
         names = ", ".join(dict.fromkeys(call.layer.name for call in case.calls))
         raise ParameterError(
-            f"`code` must name a layer that the model calls. Received: {case.code!r}. It calls {names}."
+            f"`code_layer` must name a layer that the model calls: got {case.code_layer!r}. The layers are {names}."
         )
     return found_calls[-1]
 
@@ -148,7 +148,7 @@ def _centered(case: Case, call: Call) -> str:
 def _as_bits(case: Case, call: Call) -> str:
     """Writes what puts signs behind the layer, for a training that has them."""
     return (
-        f'model, scaling = cw.examine(model, x, y, code="{call.layer.name}").remedied()  # cw.layers.SignBits in it\n'
+        f'model, scaling = cw.examine(model, x, y, code_layer="{call.layer.name}").remedied()  # adds SignBits\n'
         f"model.fit(scaling(x), scaling.targets({case.name_of_targets}), epochs=10)"
     )
 

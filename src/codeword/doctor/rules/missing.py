@@ -118,7 +118,9 @@ def _empty_rows(case: Case) -> Iterator[Finding]:
 
 def case_on_rows(case: Case, numbers: NDArray[np.intp]) -> Case:
     """Gives the case with other rows for its sample."""
-    other = Case(case.model, case.x, case.y, case.same, case.sample_weight, case.validation_data, case.code, numbers)
+    other = Case(
+        case.model, case.x, case.y, case.same, case.sample_weight, case.validation_data, case.code_layer, numbers
+    )
     outputs = call_model(case.model, case.x.tensors(numbers))
     other.outputs, other.output_structure, other.predictions = case.outputs, outputs, as_arrays(outputs)
     return other
