@@ -186,11 +186,11 @@ def test_other_shapes_are_refused(model):
 @pytest.mark.parametrize(
     ("codes", "message"),
     [
-        (np.zeros((3, 12), bool), "Received: shape .3, 12., dtype bool. Pack them first: packing.pack_bits"),
-        (np.zeros((3, 3), np.uint8), "Received: shape .3, 3., dtype uint8"),
+        (np.zeros((3, 12), bool), "got shape .3, 12., dtype bool. Pack them with `packing.pack_bits` first"),
+        (np.zeros((3, 3), np.uint8), "got shape .3, 3., dtype uint8"),
         (np.zeros((3, 2)), "dtype float64"),
         (np.full((3, 2), 255, np.uint8), "padding"),
-        (np.zeros(2, np.uint8), r"Received: shape \(2,\)"),
+        (np.zeros(2, np.uint8), r"got shape \(2,\)"),
     ],
 )
 def test_codes_that_cannot_be_this_models_are_refused(model, codes, message):

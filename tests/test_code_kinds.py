@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from codeword.code_kinds import (
     Bits,
@@ -20,6 +21,7 @@ from codeword.code_kinds import (
     scalar_values,
 )
 from codeword.errors import ParameterError
+from codeword.settings import replace_nested
 
 sizes = st.integers(2, 65_536)
 kinds = st.one_of(
@@ -130,7 +132,7 @@ def test_numpy_numbers_are_as_good_as_python_numbers() -> None:
     ],
 )
 def test_impossible_settings_are_refused(make: Any, received: str) -> None:
-    with pytest.raises(ParameterError, match=rf"Received: {re.escape(received)}\."):
+    with pytest.raises(ParameterError, match=rf"got {re.escape(received)}\."):
         make()
 
 
@@ -146,7 +148,7 @@ def test_impossible_settings_are_refused(make: Any, received: str) -> None:
     ],
 )
 def test_a_config_that_describes_no_code_kind_is_refused(config: dict[str, Any], received: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: {received}"):
+    with pytest.raises(ParameterError, match=f"got {received}"):
         code_kind_from_config(config)
 
 
@@ -172,10 +174,48 @@ def test_the_command_line_writes_code_kinds_short(text: str, kind: CodeKind) -> 
 
 @pytest.mark.parametrize("text", ["", "bits", "bits:", "bits:x", "bits:1.5", "trits:3", "bits:8x2", "scalars:8x16x2"])
 def test_text_that_is_no_code_kind_is_refused(text: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: '{text}'"):
+    with pytest.raises(ParameterError, match=f"got '{text}'"):
         parse_code_kind(text)
 
 
 def test_a_code_kind_that_is_well_written_but_impossible_says_why() -> None:
-    with pytest.raises(ParameterError, match=r"`num_bits` of Bits .*Received: 0\."):
+    with pytest.raises(ParameterError, match=r"`num_bits` must be an integer of at least 1: got 0\."):
         parse_code_kind("bits:0")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "width"),
+    [(Bits(10), (10,), 10), (Scalars(3), (3,), 3), (Choices(5, size=7), (5, 7), 35), (Floats(2), (2,), 2)],
+    ids=str,
+)
+def test_the_decoder_takes_values_of_one_shape(kind: CodeKind, shape: tuple[int, ...], width: int) -> None:
+    assert (kind.value_shape, kind.width) == (shape, width)
+    symbols = np.zeros((4, kind.num_symbols), kind.symbol_dtype)
+    assert kind.to_network(symbols).shape == (4, *shape)
+
+
+def test_only_bits_have_a_hamming_distance() -> None:
+    assert [kind.has_hamming_distance for kind in (Bits, Scalars, Choices, Floats)] == [True, False, False, False]
+
+
+def test_settings_are_read_by_name_and_replaced_not_changed() -> None:
+    kind = Scalars(3, steps=(4, 4, 16))
+    assert kind.get_params() == {"num_scalars": 3, "steps": (4, 4, 16)}
+    assert clone(kind, safe=False) is kind
+    changed = replace_nested({"code": kind, "seed": 0}, {"code__num_scalars": 2, "code__steps": (2, 3), "seed": 1})
+    assert changed == {"code": Scalars(2, steps=(2, 3)), "seed": 1}
+    assert kind == Scalars(3, steps=(4, 4, 16))
+    assert replace_nested({"code": None}, {"code": kind, "code__steps": 9}) == {"code": Scalars(3, steps=9)}
+
+
+@pytest.mark.parametrize(
+    ("current", "params", "message"),
+    [
+        ({"code": Bits(8)}, {"code__size": 3}, r"`size` is no setting of Bits\(num_bits=8\): choose from num_bits"),
+        ({"code": None}, {"code__num_bits": 3}, "`code__num_bits` needs a `code` to change: got code=None"),
+        ({"code": Bits(8)}, {"code__num_bits": 0}, "`num_bits` must be an integer of at least 1: got 0"),
+    ],
+)
+def test_nested_settings_that_do_not_exist_are_refused(current: Any, params: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        replace_nested(current, params)

@@ -137,7 +137,7 @@ def test_bad_codes_in_a_late_piece_name_their_row():
     model = tiny(code=cw.Scalars(2, steps=5)).fit(ROWS[:9])
     codes = np.zeros((NUM_ROWS, 1), np.uint8)
     codes[300] = 0b111_000_00
-    with pytest.raises(cw.errors.CodeError, match="Received: 7 in row 300"):
+    with pytest.raises(cw.errors.CodeError, match="got 7 in row 300"):
         model.decode(codes)
 
 

@@ -148,8 +148,8 @@ def test_codes_are_copied_and_may_lie_anyhow_in_memory() -> None:
     [
         (CodeError, r"shape \(2, 1\), dtype int64", [[1], [2]], None, None),
         (CodeError, r"shape \(4,\), dtype uint8", CODES[:, 0], None, None),
-        (CodeError, "8 columns of nothing but 0 and 1.*num_bits=64", np.eye(8, dtype=np.uint8), None, None),
-        (CodeError, "a row where they are not", CODES, None, 5),
+        (CodeError, "8 columns of only 0 and 1.*num_bits=64", np.eye(8, dtype=np.uint8), None, None),
+        (CodeError, "a row with other bits there", CODES, None, 5),
         (CodeError, r"shape \(4, 1\)", CODES, None, 16),
         (ParameterError, "0", CODES, None, 0),
         (CodeError, "none. Encode", CODES[:0], None, None),
@@ -163,7 +163,7 @@ def test_codes_are_copied_and_may_lie_anyhow_in_memory() -> None:
     ids=range(13),
 )
 def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids: Any, num_bits: Any) -> None:
-    with pytest.raises(error, match=f"Received: {received}"):
+    with pytest.raises(error, match=f"(?:Received:|got) {received}"):
         HammingIndex(codes, ids, num_bits=num_bits)
 
 
@@ -171,19 +171,19 @@ def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids
     ("received", "queries", "num_bits"),
     [
         ("2. Encode the queries with the same model", np.full((1, 2), 2, np.uint8), None),
-        (r"shape \(1, 8\), dtype uint8. Pack them first", np.zeros((1, 8), np.uint8), None),
+        (r"shape \(1, 8\), dtype uint8. Pack them with", np.zeros((1, 8), np.uint8), None),
         (r"shape \(1, 1\), dtype int64", [[0]], None),
         (r"shape \(1,\)", ZERO[0], None),
         ("none. Give codes", ZERO[:0], None),
-        ("a row where they are not", np.array([[1]], np.uint8), 4),
+        ("a row with other bits there", np.array([[1]], np.uint8), 4),
     ],
     ids=range(6),
 )
 def test_queries_that_are_refused(received: str, queries: Any, num_bits: int | None) -> None:
     index = HammingIndex(CODES << 4, num_bits=num_bits)
-    with pytest.raises(CodeError, match=f"Received: {received}"):
+    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
         index.search(queries, 1)
-    with pytest.raises(CodeError, match=f"Received: {received}"):
+    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
         index.within(queries, 1)
 
 
@@ -206,7 +206,7 @@ def test_nearest_rows_are_those_of_plain_numpy() -> None:
     apart = ((queries[:, None] - x) ** 2).sum(axis=(2, 3))
     np.testing.assert_array_equal(nearest_rows(x, queries, 50), np.argsort(apart, axis=1))
     for refused, received in ((queries[:0], r"shape \(0, 6\)"), (queries[:, :2], r"shape \(4, 4\)")):
-        with pytest.raises(DataError, match=f"Received: {received}"):
+        with pytest.raises(DataError, match=f"(?:Received:|got) {received}"):
             nearest_rows(x, refused, 1)
     with pytest.raises(DataError, match=r"Received: shape \(3,\)"):
         nearest_rows(x, [1.0, 2.0, 3.0], 1)

@@ -167,14 +167,14 @@ def test_one_query_of_zeros_and_ones_is_a_code_if_it_is_as_wide_as_codes() -> No
 
 
 BAD = [
-    (CodeError, "8 columns of nothing but 0 and 1", {"codes": np.eye(8, dtype=np.uint8)[:6]}),
+    (CodeError, "8 columns of only 0 and 1", {"codes": np.eye(8, dtype=np.uint8)[:6]}),
     (
         CodeError,
-        "`query_codes` must be packed.* 8 columns of nothing but",
+        "`query_codes` must be packed.* 8 columns of only 0 and 1",
         {"query_codes": np.eye(8, dtype=np.uint8)[:1]},
     ),
-    (CodeError, r"Received: shape \(6, 1\), dtype int64", {"codes": CODES.astype(int)}),
-    (CodeError, r"`query_codes` must be packed.* Received: shape \(1,\), dtype uint8", {"query_codes": CODES[0]}),
+    (CodeError, r"got shape \(6, 1\), dtype int64", {"codes": CODES.astype(int)}),
+    (CodeError, r"`query_codes` must be packed.* got shape \(1,\), dtype uint8", {"query_codes": CODES[0]}),
     (CodeError, r"must have 1 columns, as `codes` have. Received: 2", {"query_codes": np.full((1, 2), 9, np.uint8)}),
     (CodeError, "`codes` must have at least one row. Received: none", {"codes": CODES[:0], "labels": []}),
     (CodeError, "`query_codes` must have at least one row", {"query_codes": CODES[:0], "query_labels": []}),

@@ -8,9 +8,9 @@ A table stands beside each constructor, and everything that must know the settin
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -140,6 +140,53 @@ def as_plain(value: Any) -> Any:
     """Return a setting as JSON has it: NumPy numbers as Python's, tuples and arrays as lists."""
     value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
     return [as_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class SettingsObject:
+    """A frozen dataclass that is itself a setting of an estimator, such as a data kind or an objective.
+
+    scikit-learn reads its settings, so that a grid search names them `code__num_bits`. `replace_nested` sets them: the
+    object itself never changes.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings by name, as scikit-learn asks for them."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.init}
+
+    def __sklearn_clone__(self) -> Self:
+        return self  # frozen: a copy could not differ
+
+
+def replace_nested(current: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn parameters such as `code__num_bits=8` into whole settings, for an estimator's `set_params`.
+
+    Args:
+        current: The estimator's parameters by name.
+        params: The parameters to set, nested or not.
+
+    Returns:
+        Parameters to set in which no settings object is nested.
+
+    Raises:
+        ParameterError: If a nested name belongs to no setting of the object, or the object is None.
+    """
+    whole = {path: value for path, value in params.items() if "__" not in path}
+    owners: dict[str, SettingsObject] = {}
+    changes: dict[str, dict[str, Any]] = {}
+    for path in params.keys() - whole.keys():
+        name, _, setting = path.partition("__")
+        owner = whole.get(name, current.get(name))
+        if owner is None and name in current:
+            raise ParameterError(f"`{path}` needs a `{name}` to change: got {name}=None. Set `{name}` first.")
+        if not isinstance(owner, SettingsObject):
+            whole[path] = params[path]
+            continue
+        if setting not in owner.get_params():
+            raise ParameterError(f"`{setting}` is no setting of {owner}: choose from {', '.join(owner.get_params())}.")
+        owners[name] = owner
+        changes.setdefault(name, {})[setting] = params[path]
+    return whole | {name: replace(owner, **changes[name]) for name, owner in owners.items()}
 
 
 def _is_a(kind: type, value: Any) -> bool:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from codeword.autoencoders.autoencoder import Autoencoder
 from codeword.autoencoders.saving import PARAMETERS, fit_by_parts, unfitted_from
 from codeword.autoencoders.settings import check_settings
-from codeword.code_kinds import Choices
 from codeword.data_kinds import Levels
 from codeword.errors import CodewordError, ParameterError
 from codeword.files.model_file import model_fingerprint, refused
@@ -91,7 +90,7 @@ def _check_sizes(model: Any, shape: list[int], arrays: dict[str, NDArray[Any]]) 
     expected = {f"statistics/{name}": tuple(shape) for name in data.statistic_names}
     if statistics != expected:
         raise ParameterError(f"the statistics {statistics} do not fit; {expected} would")
-    width = code.num_choices * code.size if isinstance(code, Choices) else code.num_symbols
+    width = code.width
     outputs = cells * (data.num_outputs if isinstance(data, Levels) else 1)
     sizes = {
         # the code's projection has no bias; its normalization keeps two numbers a value

@@ -7,7 +7,7 @@ from codeword.autoencoders.code_path import before_code, code_layer
 from codeword.autoencoders.dense_body import dense_body
 from codeword.autoencoders.heads import enter_network, head
 from codeword.backend import keras
-from codeword.code_kinds import Choices, CodeKind
+from codeword.code_kinds import CodeKind
 from codeword.data_kinds import DataKind
 from codeword.errors import ParameterError
 from codeword.layers import ForDecoder
@@ -56,8 +56,7 @@ def build_autoencoder(
     layer = code_layer(code)
     encoder_model = keras.Model(rows, layer(scores), name="encoder")
 
-    code_shape = (code.num_choices, code.size) if isinstance(code, Choices) else (code.num_symbols,)
-    codes = keras.Input(code_shape, name="code_values")
+    codes = keras.Input(code.value_shape, name="code_values")
     if decoder is None:
         body = dense_body(codes, tuple(reversed(hidden)), name="decoder")
     else:

@@ -1,8 +1,8 @@
-"""Symbols to bytes and back, the same on every machine (NumPy only).
+"""Pack symbols into bytes and back, the same on every machine (NumPy only).
 
 A row's symbols are written one after the other, each with as many bits as its size needs, most significant bit
-first; the last byte is filled up with zero bits. So `Bits(10)` takes two bytes, `Scalars(8)` eight. `docs/formats.md`
-says every bit.
+first. The last byte is padded with zero bits, so `Bits(10)` takes two bytes and `Scalars(8)` eight. `docs/formats.md`
+specifies every bit.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from codeword.errors import CodeError
 
 
 def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
-    """Packs symbols into bytes.
+    """Pack symbols into bytes.
 
     Args:
         symbols: Integers of shape `(n, kind.num_symbols)`, each from 0 to below its size; float32 for `Floats`.
@@ -26,7 +26,7 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
         C-contiguous uint8 array of shape `(n, kind.num_bytes)`.
 
     Raises:
-        CodeError: If shape, dtype or range do not fit, or a float is not finite in float32.
+        CodeError: If the shape, dtype or range does not fit, or a float is not finite in float32.
 
     Example:
         >>> pack([[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]], Bits(10)).tolist()
@@ -38,7 +38,7 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
             little_endian = np.array(symbols, dtype="<f4", order="C")
         if not np.isfinite(little_endian).all():
             raise CodeError(
-                f"`symbols` of {kind} must be finite in float32. Received: NaN, infinity or more. {_ORIGIN}"
+                f"`symbols` of {kind} must be finite in float32: got NaN, infinity or a larger number. {_ORIGIN}"
             )
         return little_endian.view(np.uint8).reshape(len(symbols), kind.num_bytes)
     widths = kind.symbol_widths
@@ -56,18 +56,18 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
 
 
 def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
-    """Unpacks bytes into symbols: the inverse of `pack`.
+    """Unpack bytes into symbols, the inverse of `pack`.
 
     Args:
         codes: uint8 of shape `(n, kind.num_bytes)`.
         kind: The code kind that packed them.
-        first_row: Where `codes` are a piece, the number of its first row, for messages.
+        first_row: Number of the first row, for messages, where `codes` are a piece of a larger array.
 
     Returns:
         Array of shape `(n, kind.num_symbols)`, dtype `kind.symbol_dtype`.
 
     Raises:
-        CodeError: If shape or dtype do not fit, or the bytes hold a symbol or padding that `kind` never writes.
+        CodeError: If the shape or dtype does not fit, or the bytes hold a symbol or padding that `kind` never writes.
 
     Example:
         >>> unpack(np.array([[160, 64]], np.uint8), Bits(10)).tolist()
@@ -77,7 +77,7 @@ def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
     if isinstance(kind, Floats):
         floats = np.ascontiguousarray(codes).view("<f4").astype(np.float32)
         if not np.isfinite(floats).all():
-            raise CodeError(f"`codes` of {kind} must hold finite numbers. Received: NaN or infinity. {_ORIGIN}")
+            raise CodeError(f"`codes` of {kind} must hold finite numbers: got NaN or infinity. {_ORIGIN}")
         return floats.reshape(len(codes), kind.num_symbols)
     widths = kind.symbol_widths
     if set(widths) == {8}:
@@ -86,8 +86,8 @@ def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
         bits = np.unpackbits(codes, axis=1)
         if bits[:, sum(widths) :].any():
             raise CodeError(
-                f"`codes` of {kind} end in {8 * kind.num_bytes - sum(widths)} padding bits, which must be 0. "
-                f"Received: a row where they are not. {_ORIGIN}"
+                f"`codes` of {kind} must end in {8 * kind.num_bytes - sum(widths)} padding bits of 0: got a row with "
+                f"other bits there. {_ORIGIN}"
             )
         if set(widths) == {1}:
             return np.ascontiguousarray(bits[:, : len(widths)])
@@ -101,69 +101,69 @@ def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
 
 
 def pack_bits(bits: Any) -> NDArray[np.uint8]:
-    """Packs 0 and 1 (or False and True) of shape `(n, num_bits)`; `pack` with `Bits(num_bits)`."""
+    """Pack 0 and 1 (or False and True) of shape `(n, num_bits)`, as `pack` does with `Bits(num_bits)`."""
     bits = np.asarray(bits)
     if bits.ndim != 2 or bits.shape[1] == 0:
-        raise CodeError(f"`bits` must have shape (n, num_bits). Received: shape {bits.shape}. Reshape them.")
+        raise CodeError(f"`bits` must have shape (n, num_bits): got shape {bits.shape}.")
     return pack(bits, Bits(bits.shape[1]))
 
 
 def unpack_bits(codes: Any, num_bits: int) -> NDArray[np.uint8]:
-    """Unpacks codes of `Bits(num_bits)` into 0 and 1, shape `(n, num_bits)`."""
+    """Unpack codes of `Bits(num_bits)` into 0 and 1 of shape `(n, num_bits)`."""
     return unpack(codes, Bits(num_bits))
 
 
 def check_codes(codes: Any, kind: CodeKind) -> NDArray[np.uint8]:
-    """Refuses codes that do not have the shape and dtype of `kind`'s; returns them as an array."""
+    """Return codes as an array, after checking their shape and dtype."""
     codes = np.asarray(codes)
     if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] == kind.num_bytes:
         return codes
-    hint = "Take what `encode` returned."
+    hint = "Pass what `encode` returned."
     if isinstance(kind, Bits) and codes.ndim == 2 and codes.shape[1] == kind.num_symbols:
-        hint = "Pack them first: packing.pack_bits."
+        hint = "Pack them with `packing.pack_bits` first."
     raise CodeError(
-        f"`codes` must be uint8 with {kind.num_bytes} columns, the bytes of {kind}, this model's code. "
-        f"Received: shape {codes.shape}, dtype {codes.dtype}. {hint}"
+        f"`codes` must be uint8 with {kind.num_bytes} columns (the bytes of {kind}): got shape {codes.shape}, dtype "
+        f"{codes.dtype}. {hint}"
     )
 
 
 def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "codes") -> tuple[NDArray[np.uint8], int]:
-    """Refuses what are no packed bits; returns C-contiguous codes and the number of bits.
+    """Return C-contiguous codes and the number of their bits, after checking that they are packed bits.
 
     Args:
         codes: uint8 of shape `(n, num_bytes)`.
-        num_bits: Bits of a code; None: all bits of the bytes.
-        name: Of the argument, for the message.
+        num_bits: Number of bits of a code. None: all bits of the bytes.
+        name: Name of the argument, for the message.
 
     Raises:
-        CodeError: If dtype, shape or padding do not fit, or each bit seems to have a byte of its own.
-        ParameterError: If `num_bits` is no positive integer.
+        CodeError: If dtype, shape or padding do not fit, or each bit seems to take a whole byte.
+        ParameterError: If `num_bits` is not a positive integer.
     """
     codes = np.asarray(codes)
     wanted = (
-        "uint8 of shape (n, num_bytes), eight bits a byte" if num_bits is None else f"the bytes of {Bits(num_bits)}"
+        "uint8 of shape (n, num_bytes), eight bits per byte" if num_bits is None else f"the bytes of {Bits(num_bits)}"
     )
     if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] == 0:
         raise CodeError(
-            f"`{name}` must be packed: {wanted}. Received: shape {codes.shape}, dtype {codes.dtype}. "
-            "Take what `encode` returned, or pack 0 and 1: packing.pack_bits."
+            f"`{name}` must be packed, {wanted}: got shape {codes.shape}, dtype {codes.dtype}. "
+            "Pass what `encode` returned, or pack 0 and 1 with `packing.pack_bits`."
         )
     if num_bits is not None:
         check_codes(codes, Bits(num_bits))
         if num_bits % 8 and (codes[:, -1] & (0xFF >> num_bits % 8)).any():
             raise CodeError(
-                f"`{name}` of {Bits(num_bits)} end in {-num_bits % 8} padding bits, which must be 0. Received: a row "
-                f"where they are not. {_ORIGIN}"
+                f"`{name}` of {Bits(num_bits)} must end in {-num_bits % 8} padding bits of 0: got a row with other "
+                f"bits there. {_ORIGIN}"
             )
     elif codes.shape[1] >= 8 and codes.size and codes.max() <= 1:
         raise CodeError(
-            f"`{name}` must be packed, eight bits a byte. Received: {codes.shape[1]} columns of nothing but 0 and 1. "
-            f"Pack them: packing.pack_bits; if they are packed, pass num_bits={8 * codes.shape[1]}."
+            f"`{name}` must be packed, eight bits per byte: got {codes.shape[1]} columns of only 0 and 1. "
+            f"Pack them with `packing.pack_bits`, or pass num_bits={8 * codes.shape[1]} if they are packed."
         )
     return np.ascontiguousarray(codes), 8 * codes.shape[1] if num_bits is None else int(num_bits)
 
 
-_ORIGIN = "They were damaged or made by another model; encode the data again."
+_ORIGIN = "They are damaged or come from another model: encode the data again."
 
 
 def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:
@@ -171,8 +171,8 @@ def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:
     allowed = symbols.dtype.kind in ("f" if floats else "iub")
     if symbols.ndim != 2 or symbols.shape[1] != kind.num_symbols or not allowed:
         raise CodeError(
-            f"`symbols` must be {'floats' if floats else 'integers'} of shape (n, {kind.num_symbols}), one a column of "
-            f"{kind}. Received: shape {symbols.shape}, dtype {symbols.dtype}. Take what `transform` returned."
+            f"`symbols` of {kind} must be {'floats' if floats else 'integers'} of shape (n, {kind.num_symbols}): got "
+            f"shape {symbols.shape}, dtype {symbols.dtype}. Pass what `transform` returned."
         )
     return symbols if floats else _in_range(symbols, kind, name="symbols")
 
@@ -185,7 +185,7 @@ def _in_range(symbols: NDArray[Any], kind: CodeKind, *, name: str, first_row: in
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise CodeError(
-            f"`{name}` of {kind} must be from 0 to {sizes[column] - 1} in column {column}. "
-            f"Received: {symbols[row, column]} in row {row + first_row}. {_ORIGIN}"
+            f"`{name}` of {kind} must lie between 0 and {sizes[column] - 1} in column {column}: got "
+            f"{symbols[row, column]} in row {row + first_row}. {_ORIGIN}"
         )
     return symbols
