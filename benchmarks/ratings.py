@@ -182,7 +182,7 @@ def new_people(seed: int, smoke: bool) -> dict[str, Any]:
     figures = {}
     for by in ("items", "users"):
         model = cw.RatingAutoencoder(by=by, verbose=0).fit(train)
-        answers = model.predict_rows(given)
+        answers = model.predict_new(given)
         row, column = np.searchsorted(np.unique(given.users), test.users), np.searchsorted(model.items_, test.items)
         known = np.isin(test.users, given.users) & np.isin(test.items, model.items_)
         predicted = answers[row[known], column[known]]

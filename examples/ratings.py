@@ -31,7 +31,7 @@ def main() -> None:
         print(f"generated ratings: whoever knew the truth would be off by {noise:.4f}, for the noise in them")
 
     # 2. Train. Ratings are held out within the rows, to stop by; validating on the inputs would measure copying.
-    rec = cw.RatingAutoencoder(scale=(1, 5), epochs=arguments.epochs, verbose=2).fit(train)
+    rec = cw.RatingAutoencoder(data=cw.Ratings(1, 5), epochs=arguments.epochs, verbose=2).fit(train)
 
     # 3. How good? Beside the biases alone: the mean, and what user and item add to it.
     figures = rec.evaluate(test)
@@ -45,7 +45,7 @@ def main() -> None:
 
     # 5. Somebody new, who rated three items: no training, one small solve.
     newcomer = (["Ada"] * 3, rec.items_[:3], [5.0, 1.0, 4.0])
-    items, scores = rec.recommend_rows(newcomer, k=3)
+    items, scores = rec.recommend_new(newcomer, k=3)
     best = zip(items[0], scores[0], strict=True)
     print("Ada, never seen before: " + ", ".join(f"{item} ({star:.1f})" for item, star in best))
 

@@ -249,9 +249,7 @@ def test_the_line_of_codeword_takes_the_data(
         return
     # Checks what `fit` checks before it trains.
     monkeypatch.setattr(cw.Autoencoder, "fit", lambda ae, rows: ae.data.check(rows))
-    monkeypatch.setattr(
-        cw.RatingAutoencoder, "fit", lambda rec, given: as_rating_table(given, Ratings(*rec.scale, rec.step)).matrix
-    )
+    monkeypatch.setattr(cw.RatingAutoencoder, "fit", lambda rec, given: as_rating_table(given, rec.data).matrix)
     names = {"x": x}
     exec(head.codeword, names)
     rows = names["ae"] if "ae" in names else names["rec"]

@@ -81,7 +81,7 @@ def test_fit_takes_its_options_to_the_estimator(folder):
     run("fit", folder / "ratings.csv", "-o", output, "--data", "ratings:.5-5/.5", *words, "--quiet")
     model = cw.load(output)
     assert (model.by, model.members, model.patience, model.seed, model.epochs) == ("users", 2, 7, 5, 2)
-    assert (model.data_, model.scale, model.step) == (cw.Ratings(0.5, 5, 0.5), (0.5, 5), 0.5)
+    assert model.data == model.data_ == cw.Ratings(0.5, 5, 0.5)
     assert cw.load(folder / "texts.codeword").columns == ("name", "film", "stars")
 
 
@@ -148,7 +148,7 @@ def test_the_printed_table(folder):
 def test_new_people_come_in_ascending_order_of_their_ids(folder):
     third, eighth = recommended(folder, "--new", folder / "new.csv", "-k", 3)
     assert [(who["user"], who["known"]) for who in (third, eighth)] == [(3, True), (8, True)]
-    items, ratings = cw.load(folder / "films.codeword").recommend_rows(folder / "new.csv", 3)
+    items, ratings = cw.load(folder / "films.codeword").recommend_new(folder / "new.csv", 3)
     np.testing.assert_array_equal([third["items"], eighth["items"]], items)
     np.testing.assert_allclose([third["ratings"], eighth["ratings"]], ratings, rtol=1e-6)
     assert 4 not in third["items"]

@@ -462,7 +462,7 @@ def test_a_table_of_mostly_zeros_is_asked_about(x: np.ndarray, kind: DataKind) -
     assert text.startswith(
         f"`x` is 0 in 75% of its cells, else {low:g} to {high:g}: ratings or counts? It was taken for"
     )
-    assert f"RatingAutoencoder(scale=({low:g}, {high:g})).fit(scipy.sparse.csr_array(x))" in text
+    assert f"RatingAutoencoder(data=Ratings({low:g}, {high:g})).fit(scipy.sparse.csr_array(x))" in text
     assert 'losses.Masked("mse", missing=0)' in text
     assert f"data={python_call(kind)}, or data=Real()" in text
     assert caught[0].filename == __file__

@@ -89,7 +89,7 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
 
 def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: dict[str, Any]) -> None:
     ratings, _ = cw.datasets.planted_ratings(30, 25, 250)
-    model = cw.RatingAutoencoder(scale=(0, 6), by="both", units=5, epochs=2, verbose=0).fit(ratings)
+    model = cw.RatingAutoencoder(data=cw.Ratings(0, 6), by="both", units=5, epochs=2, verbose=0).fit(ratings)
     config, arrays = rating_parts_of(model)
     for user, item in ((0, 0), (3, 7), (11, 2), (len(model.users_) - 1, len(model.items_) - 1)):
         expected = model.predict(model.users_[[user]], model.items_[[item]])[0]

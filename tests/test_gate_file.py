@@ -294,7 +294,7 @@ def test_parts_of_other_models_are_refused(
     with pytest.raises(ParameterError, match=r"`experts` is no part of Autoencoder. Received: experts=\[Log"):
         cw.load(tmp_path / "a.codeword", experts=of_classifiers.experts_)
     table = (np.arange(20), np.arange(20) % 4, np.arange(20) % 5 + 1.0)
-    cw.RatingAutoencoder(scale=(1, 5), units=2, epochs=1, verbose=0).fit(table).save(tmp_path / "r.codeword")
+    cw.RatingAutoencoder(units=2, epochs=1, verbose=0).fit(table).save(tmp_path / "r.codeword")
     with pytest.raises(ParameterError, match="`experts` is no part of RatingAutoencoder"):
         cw.load(tmp_path / "r.codeword", experts=of_classifiers.experts_)
 

@@ -15,12 +15,12 @@ from hypothesis.extra import numpy as hnp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from codeword import RatingAutoencoder
+from codeword import Binary, RatingAutoencoder, Ratings
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError, DivergedError, ParameterError
 from codeword.recommenders import row_fitting, top_items
 from codeword.recommenders import scores as rating_scores
-from codeword.recommenders.member import OFFSET, ROW_LENGTH, ridge_regression
+from codeword.recommenders.ensemble_member import INPUT_LENGTH, INPUT_OFFSET, ridge_regression
 
 NUM_USERS, NUM_ITEMS = 60, 40
 COLD_USER, COLD_ITEM = 17, 23  # in the matrix, without a rating
@@ -43,7 +43,7 @@ EVERY_PAIR = tuple(part.ravel() for part in np.meshgrid(np.arange(NUM_USERS), np
 MODELS: dict[str, dict[str, Any]] = {
     "items": {"by": "items", "validation_fraction": 0},
     "users": {"by": "users", "validation_fraction": 0.1},
-    "both": {"by": "both", "members": 2, "validation_fraction": 0.2, "step": 0.5},
+    "both": {"by": "both", "members": 2, "validation_fraction": 0.2, "data": Ratings(1, 5, step=0.5)},
 }
 
 
@@ -77,10 +77,10 @@ def plain_answers(model: RatingAutoencoder, ratings: sp.csr_array = RATINGS) -> 
     both_rated = mask.any(axis=1)[:, None] & mask.any(axis=0)
     scores = biases.copy()
     for weight, member in zip(model.member_weights_, model.members_, strict=True):
-        rows = np.where(mask, residuals + OFFSET, 0)
+        rows = np.where(mask, residuals + INPUT_OFFSET, 0)
         rows = rows.T if member.by == "items" else rows
         lengths = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
-        rows = ROW_LENGTH * rows / np.where(lengths > 0, lengths, 1)
+        rows = INPUT_LENGTH * rows / np.where(lengths > 0, lengths, 1)
         network = member.network
         hidden = 1 / (1 + np.exp(-(rows @ network.kernel_in.astype(np.float64) + network.bias_in)))
         output = hidden @ (network.kernel_out + network.common_out).T.astype(np.float64)
@@ -124,7 +124,7 @@ def test_pairs_in_any_order_and_number_are_the_same(model: RatingAutoencoder, mo
     assert model.predict(3, 5).shape == (1,)
     assert model.predict([], []).shape == (0,)
     np.testing.assert_allclose(model.predict(3, [5, 6, 7]), model.predict([3, 3, 3], [5, 6, 7]), atol=1e-6)
-    with pytest.raises(DataError, match=r"Received: 2 users and 3 items"):
+    with pytest.raises(DataError, match=r"got 2 users and 3 items"):
         model.predict([3, 4], [1, 2, 3])
 
 
@@ -167,9 +167,8 @@ def test_every_user_and_item_keeps_a_rating_to_learn_from(by: str) -> None:
 def test_the_unit_of_the_scale_changes_nothing(
     name: str, factor: float, shift: float, fitted: dict[str, RatingAutoencoder]
 ) -> None:
-    settings = {**MODELS[name], "scale": (factor + shift, 5 * factor + shift)}
-    if "step" in settings:
-        settings["step"] *= factor
+    step = None if MODELS[name].get("data") is None else MODELS[name]["data"].step * factor
+    settings = {**MODELS[name], "data": Ratings(factor + shift, 5 * factor + shift, step)}
     ratings = sp.csr_array((RATINGS.data * factor + shift, (ROW, COLUMN)), shape=RATINGS.shape)
     model = small(**settings).fit(ratings)
     expected = fitted[name].predict(*EVERY_PAIR) * factor + shift
@@ -182,13 +181,13 @@ def test_the_unit_of_the_scale_changes_nothing(
 
 def test_zero_negative_and_fractional_ratings_are_ratings() -> None:
     values = np.resize([-0.75, 0.0, 0.25], len(ROW))
-    rec = small(scale=(-0.75, 0.25), step=0.25).fit(sp.coo_array((values, (ROW, COLUMN)), shape=RATINGS.shape))
+    rec = small(data=Ratings(-0.75, 0.25, step=0.25)).fit(sp.coo_array((values, (ROW, COLUMN)), shape=RATINGS.shape))
     assert rec.ratings_.matrix.nnz == len(ROW)  # also the zeros
     answers = rec.predict(*EVERY_PAIR)
     assert answers.min() >= -0.75
     assert answers.max() <= 0.25
     assert set(np.unique(rec.predict(*EVERY_PAIR, rounded=True))) <= {-0.75, -0.5, -0.25, 0.0, 0.25}
-    zeros = small(scale=(0, 1)).fit(sp.coo_array((np.zeros(len(ROW)), (ROW, COLUMN)), shape=RATINGS.shape))
+    zeros = small(data=Ratings(0, 1)).fit(sp.coo_array((np.zeros(len(ROW)), (ROW, COLUMN)), shape=RATINGS.shape))
     assert zeros.biases_.mean == 0
     assert zeros.evaluate((ROW, COLUMN, np.zeros(len(ROW))))["known"] == 1
 
@@ -198,9 +197,9 @@ def test_rounded_answers_are_the_scales_own_steps(fitted: dict[str, RatingAutoen
     assert rounded.dtype == np.float32
     np.testing.assert_array_equal(rounded * 2, np.round(rounded * 2))
     assert np.abs(rounded - free).max() <= 0.25 + 1e-6
-    rows = fitted["both"].predict_rows(RATINGS[:5], rounded=True)
+    rows = fitted["both"].predict_new(RATINGS[:5], rounded=True)
     np.testing.assert_array_equal(rows * 2, np.round(rows * 2))
-    for call in (fitted["items"].predict, lambda *_, **options: fitted["items"].predict_rows(RATINGS, **options)):
+    for call in (fitted["items"].predict, lambda *_, **options: fitted["items"].predict_new(RATINGS, **options)):
         with pytest.raises(ParameterError, match=r"Received: Ratings\(low=1\.0, high=5\.0, step=None"):
             call([0], [0], rounded=True)
 
@@ -222,7 +221,7 @@ def test_it_learns_a_planted_truth_that_biases_cannot_say(by: str) -> None:
     error = root_mean_square(rec.predict(*unseen) - truth[unseen])
     assert error < 0.75 * root_mean_square(np.clip(biases, 1, 5) - truth[unseen])
     # And what it learned is no taste of the users in the training alone.
-    of_new = rec.predict_rows(sp.csr_array((truth[row, column], (row, column)), shape=truth.shape))
+    of_new = rec.predict_new(sp.csr_array((truth[row, column], (row, column)), shape=truth.shape))
     assert root_mean_square(of_new[unseen] - truth[unseen]) < 0.8 * root_mean_square(biases - truth[unseen])
 
 
@@ -247,7 +246,7 @@ def test_the_users_random_numbers_stay_untouched(part: str, fitted: dict[str, Ra
     if part == "answers":
         rec = small(by="both").fit(RATINGS)
         rec.predict([1], [2])
-        rec.predict_rows(RATINGS[:2])
+        rec.predict_new(RATINGS[:2])
         rec.recommend([1])
     else:
         assert all((fitted["items"].model_, fitted["items"].encoder_, fitted["items"].decoder_))
@@ -377,14 +376,14 @@ def test_recommendations_of_text_ids() -> None:
         with pytest.raises(DataTypeError, match=r"must be texts, as in training. Received: whole numbers"):
             call()
     with pytest.raises(DataTypeError, match=r"must be texts"):
-        rec.predict_rows(([1], [2], [3.0]))
+        rec.predict_new(([1], [2], [3.0]))
 
 
 def test_recommendations_of_no_user_and_of_other_numbers(fitted: dict[str, RatingAutoencoder]) -> None:
     items, answers = fitted["items"].recommend([], k=4)
     assert items.shape == answers.shape == (0, 4)
     for k in (0, -1, 2.0, None, True):
-        with pytest.raises(ParameterError, match=r"`k` must be an integer, at least 1"):
+        with pytest.raises(ParameterError, match=r"`k` must be an integer of at least 1: got "):
             fitted["items"].recommend([1], k=k)
     with pytest.raises(DataTypeError, match=r"`users` must be whole numbers"):
         fitted["items"].recommend(["5"])
@@ -413,31 +412,31 @@ def test_top_items_are_those_of_a_full_sort(scores: np.ndarray, left_out: np.nda
 
 
 def test_rows_of_new_people_do_not_depend_on_each_other_and_are_repeatable(model: RatingAutoencoder) -> None:
-    answers = model.predict_rows(RATINGS)
+    answers = model.predict_new(RATINGS)
     assert (answers.shape, answers.dtype) == (RATINGS.shape, np.float32)
     assert answers.min() >= 1
     assert answers.max() <= 5
-    np.testing.assert_array_equal(model.predict_rows(RATINGS), answers)
+    np.testing.assert_array_equal(model.predict_new(RATINGS), answers)
     order = np.random.default_rng(0).permutation(NUM_USERS)
-    np.testing.assert_allclose(model.predict_rows(RATINGS[order]), answers[order], atol=1e-5)
-    np.testing.assert_allclose(model.predict_rows(RATINGS[7:8]), answers[7:8], atol=1e-5)
+    np.testing.assert_allclose(model.predict_new(RATINGS[order]), answers[order], atol=1e-5)
+    np.testing.assert_allclose(model.predict_new(RATINGS[7:8]), answers[7:8], atol=1e-5)
 
 
 def test_rows_of_who_was_there_in_training_are_answered_about_as_then(fitted: dict[str, RatingAutoencoder]) -> None:
     by_users = small(by="users", validation_fraction=0).fit(RATINGS)
     known = by_users.predict(*EVERY_PAIR).reshape(RATINGS.shape)
-    np.testing.assert_allclose(by_users.predict_rows(RATINGS), known, atol=1e-4)  # the network reads them the same
+    np.testing.assert_allclose(by_users.predict_new(RATINGS), known, atol=1e-4)  # the network reads them the same
     for rec in fitted.values():
         known = rec.predict(*EVERY_PAIR).reshape(RATINGS.shape)
-        assert root_mean_square(rec.predict_rows(RATINGS) - known) < 0.6 * known.std()
+        assert root_mean_square(rec.predict_new(RATINGS) - known) < 0.6 * known.std()
 
 
 def test_new_people_by_items_have_the_weights_of_ridge_regression(fitted: dict[str, RatingAutoencoder]) -> None:
     rec, member = fitted["items"], fitted["items"].members_[0]
     residuals, mask, biases = dense_residuals(rec, RATINGS)  # no rating was held out: users' biases are the same
-    rows = np.where(mask, residuals + OFFSET, 0).T
+    rows = np.where(mask, residuals + INPUT_OFFSET, 0).T
     lengths = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
-    rows = ROW_LENGTH * rows / np.where(lengths > 0, lengths, 1)
+    rows = INPUT_LENGTH * rows / np.where(lengths > 0, lengths, 1)
     codes = 1 / (1 + np.exp(-(rows @ member.network.kernel_in.astype(np.float64) + member.network.bias_in)))
     for user in (3, 40):
         own = codes[mask[user]]
@@ -445,7 +444,7 @@ def test_new_people_by_items_have_the_weights_of_ridge_regression(fitted: dict[s
         shared = member.network.common_out  # what all columns have
         weights = shared + np.linalg.solve(square, own.T @ (residuals[user, mask[user]] - own @ shared))
         expected = np.clip(1 + biases[user] + np.where(mask.any(axis=0), codes @ weights, 0), 1, 5)
-        np.testing.assert_allclose(rec.predict_rows(RATINGS[[user]])[0], expected, atol=1e-3)
+        np.testing.assert_allclose(rec.predict_new(RATINGS[[user]])[0], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(("num_rows", "num_columns"), [(3, 8), (8, 3), (5, 5), (1, 4)])
@@ -457,7 +456,7 @@ def test_ridge_regression_in_both_forms(num_rows: int, num_columns: int) -> None
 
 
 def test_rows_as_a_table_leave_out_unknown_items(model: RatingAutoencoder) -> None:
-    expected = model.predict_rows(RATINGS[[3, 8]])
+    expected = model.predict_new(RATINGS[[3, 8]])
     rows = np.isin(ROW, [3, 8])
     users = np.where(ROW[rows] == 3, "b", "c")
     table = (
@@ -465,16 +464,16 @@ def test_rows_as_a_table_leave_out_unknown_items(model: RatingAutoencoder) -> No
         np.concatenate([COLUMN[rows], [999, 999]]),
         np.concatenate([RATINGS.data[rows], [5, 1]]),
     )
-    answers = model.predict_rows(table)  # a, b, c
+    answers = model.predict_new(table)  # a, b, c
     np.testing.assert_allclose(answers[1:], expected, atol=1e-5)
     biases = np.clip(1 + model.biases_.mean + model.biases_.items, 1, 5)
     np.testing.assert_allclose(answers[0], biases, atol=1e-5)
-    np.testing.assert_allclose(model.predict_rows(sp.csr_array((2, NUM_ITEMS))), [biases, biases], atol=1e-5)
-    assert model.predict_rows(sp.csr_array((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
+    np.testing.assert_allclose(model.predict_new(sp.csr_array((2, NUM_ITEMS))), [biases, biases], atol=1e-5)
+    assert model.predict_new(sp.csr_array((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
 
 
 def test_rows_of_another_width_or_scale_are_refused(fitted: dict[str, RatingAutoencoder]) -> None:
-    for call in (fitted["items"].predict_rows, fitted["items"].recommend_rows):
+    for call in (fitted["items"].predict_new, fitted["items"].recommend_new):
         with pytest.raises(DataError, match=r"the model's 40 items as columns. Received: shape \(60, 39\)"):
             call(RATINGS[:, :39])
         with pytest.raises(DataError, match=r"Received: 1 others; min=6, max=6"):
@@ -486,9 +485,9 @@ def test_rows_of_another_width_or_scale_are_refused(fitted: dict[str, RatingAuto
 def test_recommendations_to_new_people_are_their_best_items_not_rated(
     model: RatingAutoencoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = model.predict_rows(RATINGS)
+    expected = model.predict_new(RATINGS)
     monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 7 * NUM_ITEMS)
-    items, answers = model.recommend_rows(RATINGS, k=NUM_ITEMS)
+    items, answers = model.recommend_new(RATINGS, k=NUM_ITEMS)
     for user in range(NUM_USERS):
         left = NUM_ITEMS - 1 - len(rated_by(user))
         assert set(items[user, :left]) == set(range(NUM_ITEMS)) - rated_by(user) - {COLD_ITEM}
@@ -501,7 +500,7 @@ def test_recommendations_to_new_people_are_their_best_items_not_rated(
 def test_new_people_without_weight_decay_who_rated_what_nobody_had(by: str) -> None:
     rec = small(by=by, weight_decay=0, units=16).fit(RATINGS)
     new = sp.csr_array(([3.0, 4.0, 2.0], ([0, 0, 0], [1, 2, COLD_ITEM])), shape=(1, NUM_ITEMS))
-    answers = rec.predict_rows(new)
+    answers = rec.predict_new(new)
     assert np.isfinite(answers).all()
 
 
@@ -535,9 +534,9 @@ def test_nothing_is_answered_before_fit() -> None:
     rec = small()
     for call in (
         lambda: rec.predict([1], [1]),
-        lambda: rec.predict_rows(RATINGS),
+        lambda: rec.predict_new(RATINGS),
         lambda: rec.recommend([1]),
-        lambda: rec.recommend_rows(RATINGS),
+        lambda: rec.recommend_new(RATINGS),
         lambda: rec.evaluate(RATINGS),
         lambda: rec.score(RATINGS),
         lambda: rec.save("nowhere.codeword"),
@@ -552,7 +551,7 @@ def test_nothing_is_answered_before_fit() -> None:
 def test_copies_answer_the_same(way: Any, model: RatingAutoencoder) -> None:
     copied = way(model)
     np.testing.assert_array_equal(copied.predict(*EVERY_PAIR), model.predict(*EVERY_PAIR))
-    np.testing.assert_array_equal(copied.predict_rows(RATINGS), model.predict_rows(RATINGS))
+    np.testing.assert_array_equal(copied.predict_new(RATINGS), model.predict_new(RATINGS))
     np.testing.assert_array_equal(copied.recommend([1, 2])[0], model.recommend([1, 2])[0])
     assert copied.fingerprint_ == model.fingerprint_
 
@@ -570,21 +569,16 @@ def test_a_second_fit_forgets_the_first() -> None:
 @pytest.mark.parametrize(
     ("settings", "received"),
     [
-        ({"scale": (5, 1)}, r"\(5, 1\)"),
-        ({"scale": (1, 1)}, r"\(1, 1\)"),
-        ({"scale": 5}, "5"),
-        ({"scale": None}, "None"),
-        ({"scale": (1, 2, 3)}, r"\(1, 2, 3\)"),
-        ({"scale": ("1", "5")}, "'1'"),
-        ({"scale": (0, float("inf"))}, "inf"),
-        ({"step": 0.3}, "0.3"),
-        ({"step": 0}, "0"),
+        ({"data": 5}, "5"),
+        ({"data": None}, "None"),
+        ({"data": (1, 5)}, r"\(1, 5\)"),
+        ({"data": Binary()}, r"Binary\("),
         ({"by": "rows"}, "'rows'"),
         ({"by": ["items"]}, r"\['items'\]"),
         ({"members": 0}, "0"),
         ({"units": 2.0}, "2.0"),
         ({"epochs": 0}, "0"),
-        ({"patience": None}, "None"),
+        ({"patience": 0}, "0"),
         ({"batch_size": 0}, "0"),
         ({"noise": 1}, "1"),
         ({"noise": -0.1}, "-0.1"),
@@ -595,6 +589,7 @@ def test_a_second_fit_forgets_the_first() -> None:
         ({"seed": None}, "None"),
         ({"seed": -1}, "-1"),
         ({"verbose": -1}, "-1"),
+        ({"verbose": "yes"}, "'yes'"),
         ({"columns": ("user", "item")}, r"\('user', 'item'\)"),
         ({"columns": "abc"}, "'abc'"),
         ({"columns": None}, "None"),
@@ -604,7 +599,7 @@ def test_a_second_fit_forgets_the_first() -> None:
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], received: str) -> None:
     name = next(iter(settings))
-    with pytest.raises(ParameterError, match=rf"(`{name}`|scale|`low`|`high`).*Received: .*{received}"):
+    with pytest.raises(ParameterError, match=rf"`{name}` must be .*: got {received}"):
         small(**settings).fit(RATINGS)
 
 
@@ -638,7 +633,7 @@ def test_awkward_ratings(name: str, settings: dict[str, Any]) -> None:
     if settings.get("batch_size") == 1 and len(ratings) > 100:
         settings = {**settings, "batch_size": 5, "epochs": 1}
     rec = small(**settings).fit((users, items, ratings))
-    for answers in (rec.predict(users, items), rec.predict_rows((users, items, ratings)), rec.predict([-9], [-9])):
+    for answers in (rec.predict(users, items), rec.predict_new((users, items, ratings)), rec.predict([-9], [-9])):
         assert np.isfinite(answers).all()
         assert ((answers >= 1) & (answers <= 5)).all()
     chosen, answers = rec.recommend(rec.users_[:3], k=2)
@@ -662,7 +657,7 @@ def test_a_training_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     plain = row_fitting.gradient
     monkeypatch.setattr(row_fitting, "gradient", lambda *given: (plain(*given)[0], float("nan")))
     rec = small(learning_rate=0.25)
-    with pytest.raises(DivergedError, match=r"Received: nan in epoch 1, at learning_rate=0\.25"):
+    with pytest.raises(DivergedError, match=r"got nan in epoch 1\. Lower `learning_rate`, now 0\.25"):
         rec.fit(RATINGS)
     assert not hasattr(rec, "members_")
 
@@ -670,8 +665,9 @@ def test_a_training_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> No
 def test_verbose_says_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     small(verbose=2, epochs=2).fit(RATINGS)
     printed = capsys.readouterr()
-    assert len(printed.out.splitlines()) == 2
-    assert "held out rmse" in printed.out
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 2
+    assert "held-out rmse" in printed.err
     small().fit(RATINGS)
     assert capsys.readouterr() == ("", "")
 
@@ -683,7 +679,7 @@ def test_verbose_says_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> Non
 def test_keras_models_give_what_the_network_gives(by: str) -> None:
     rec = small(by=by, validation_fraction=0).fit(RATINGS)
     residuals, mask, biases = dense_residuals(rec, RATINGS)
-    rows = np.where(mask, residuals + OFFSET, 0).astype(np.float32)
+    rows = np.where(mask, residuals + INPUT_OFFSET, 0).astype(np.float32)
     rows = rows.T if by == "items" else rows
     output, code = (keras.ops.convert_to_numpy(part(rows)) for part in (rec.model_, rec.encoder_))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(rec.decoder_(code)), output, atol=1e-5)
@@ -694,13 +690,16 @@ def test_keras_models_give_what_the_network_gives(by: str) -> None:
     np.testing.assert_allclose(rec.predict(*np.nonzero(both_rated)), expected, atol=1e-4)
 
 
-def test_keras_models_are_copies() -> None:
+def test_keras_models_are_copies_built_once_per_fit() -> None:
     rec = small().fit(RATINGS)
     expected = rec.predict(*EVERY_PAIR)
-    model = rec.model_
+    model, encoder, decoder = rec.model_, rec.encoder_, rec.decoder_
+    assert (rec.model_ is model, rec.encoder_ is encoder, rec.decoder_ is decoder) == (True, True, True)
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
     np.testing.assert_array_equal(rec.predict(*EVERY_PAIR), expected)
-    assert all(np.abs(weight).max() > 0 for weight in rec.model_.get_weights() if weight.ndim == 2)
+    for copied in (pickle.loads(pickle.dumps(rec)), copy.deepcopy(rec), rec.fit(RATINGS)):
+        assert copied.model_ is not model
+        assert all(np.abs(weight).max() > 0 for weight in copied.model_.get_weights() if weight.ndim == 2)
 
 
 def test_recommendations_say_who_gets_an_answer_of_their_own(model: RatingAutoencoder) -> None:
@@ -709,7 +708,7 @@ def test_recommendations_say_who_gets_an_answer_of_their_own(model: RatingAutoen
     assert known.tolist() == [True, False]
     np.testing.assert_array_equal(items, model.recommend(users, k=3)[0])
     new = sp.csr_array(([4.0], ([1], [0])), shape=(2, len(model.items_)))
-    assert model.recommend_rows(new, k=3, return_known=True)[2].tolist() == [False, True]
+    assert model.recommend_new(new, k=3, return_known=True)[2].tolist() == [False, True]
 
 
 def test_a_matrix_is_only_compared_where_its_numbers_are_the_ids(model: RatingAutoencoder) -> None:

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import codeword as cw
-from codeword import RatingAutoencoder
+from codeword import RatingAutoencoder, Ratings
 from codeword.errors import ModelFileError
 from codeword.files import model_file
 from codeword.files.model_file import read_model_file, write_model_file
@@ -28,7 +28,7 @@ NAMES = np.array(
 
 
 def small(**settings: Any) -> RatingAutoencoder:
-    return RatingAutoencoder(**{"scale": (0, 5), "step": 0.5, "units": 4, "epochs": 2, "verbose": 0, **settings})
+    return RatingAutoencoder(**{"data": Ratings(0, 5, step=0.5), "units": 4, "epochs": 2, "verbose": 0, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def test_a_loaded_model_reads_new_people(model: RatingAutoencoder, tmp_path: Pat
     table = ([1, 1, 2], model.items_[[3, 0, 5]], [0.0, 5.0, 2.5])
     matrix = sp.coo_array(([0.0, 4.5], ([0, 0], [2, 7])), shape=(2, len(model.items_)))
     for ratings in (table, matrix):
-        np.testing.assert_array_equal(loaded.predict_rows(ratings), model.predict_rows(ratings))
-        for answers, expected in zip(loaded.recommend_rows(ratings), model.recommend_rows(ratings), strict=True):
+        np.testing.assert_array_equal(loaded.predict_new(ratings), model.predict_new(ratings))
+        for answers, expected in zip(loaded.recommend_new(ratings), model.recommend_new(ratings), strict=True):
             np.testing.assert_array_equal(answers, expected)
 
 
@@ -121,22 +121,22 @@ def test_settings_as_numpy_numbers_can_be_saved(tmp_path: Path) -> None:
         "seed": np.uint32(3),
         "columns": ["user", "item", "stars"],
     }
-    rec = small(scale=np.array([0, 5]), **settings).fit((ROW, COLUMN, STARS))
+    rec = small(**settings).fit((ROW, COLUMN, STARS))
     rec.save(tmp_path / "m.codeword")
     np.testing.assert_array_equal(cw.load(tmp_path / "m.codeword").predict(*PAIRS), rec.predict(*PAIRS))
 
 
 @pytest.mark.parametrize(
-    "changed", [{"units": 99}, {"by": "users"}, {"members": 3}, {"weight_decay": 0.5}, {"scale": (0, 9)}], ids=str
+    "changed", [{"units": 99}, {"by": "users"}, {"members": 3}, {"weight_decay": 0.5}, {"data": Ratings(0, 9)}], ids=str
 )
 def test_settings_changed_after_fit_change_no_saved_model(changed: dict[str, Any], tmp_path: Path) -> None:
     rec = small().fit((ROW, COLUMN, STARS))
-    fingerprint, answers, rows = rec.fingerprint_, rec.predict(*PAIRS), rec.predict_rows(rec.ratings_.matrix)
+    fingerprint, answers, rows = rec.fingerprint_, rec.predict(*PAIRS), rec.predict_new(rec.ratings_.matrix)
     rec.set_params(**changed)  # for a next fit; this one is done
     assert rec.save(tmp_path / "m.codeword") == fingerprint
     loaded = cw.load(tmp_path / "m.codeword")
     np.testing.assert_array_equal(loaded.predict(*PAIRS), answers)
-    np.testing.assert_array_equal(loaded.predict_rows(rec.ratings_.matrix), rows)
+    np.testing.assert_array_equal(loaded.predict_new(rec.ratings_.matrix), rows)
 
 
 def test_the_fingerprint_tells_models_apart() -> None:
@@ -146,8 +146,8 @@ def test_the_fingerprint_tells_models_apart() -> None:
     assert len(rec.fingerprint_) == 64
     others = [
         small(seed=1).fit(ratings),
-        small(step=None).fit(ratings),
-        small(scale=(0, 6)).fit(ratings),
+        small(data=Ratings(0, 5)).fit(ratings),
+        small(data=Ratings(0, 6)).fit(ratings),
         small().fit((ROW + 1, COLUMN, STARS)),
         small().fit((ROW.astype(str), COLUMN, STARS)),
     ]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from codeword import losses
 from codeword.backend import keras
 from codeword.recommenders import row_adam, row_fitting
-from codeword.recommenders.biases import Biases
+from codeword.recommenders.biases import SHRINKAGE, Biases
 from codeword.recommenders.row_adam import RowAdam
 from codeword.recommenders.row_fitting import fit_rows
 from codeword.recommenders.row_network import RowNetwork, gradient, sigmoid
@@ -242,9 +242,9 @@ class Recorder:
 
         class RecordedAdam(RowAdam):
             def update(self, rows: Any, gradient: Any, *, rate: float, decay: float = 0.0) -> None:
-                states = (self.ratings_, self._mean, self._square)
+                states = (self._table, self._mean, self._square)
                 others = np.setdiff1d(
-                    np.arange(len(self.ratings_)), np.arange(len(self.ratings_)) if rows is None else rows
+                    np.arange(len(self._table)), np.arange(len(self._table)) if rows is None else rows
                 )
                 before = [state[others].tobytes() for state in states]
                 super().update(rows, gradient, rate=rate, decay=decay)
@@ -427,15 +427,13 @@ def some_ratings() -> sp.csr_array:
 
 
 def test_biases_are_those_of_ridge_regression() -> None:
-    from codeword.recommenders.biases import SHRINK
-
     ratings = some_ratings()
     row, column = ratings.tocoo().coords
     design = np.zeros((ratings.nnz, 50))
     design[np.arange(ratings.nnz), row] = 1
     design[np.arange(ratings.nnz), 30 + column] = 1
     mean = ratings.data.astype(np.float64).mean()
-    expected = np.linalg.solve(design.T @ design + SHRINK * np.eye(50), design.T @ (ratings.data - mean))
+    expected = np.linalg.solve(design.T @ design + SHRINKAGE * np.eye(50), design.T @ (ratings.data - mean))
     biases = Biases.of(ratings)
     assert biases.mean == pytest.approx(mean)
     np.testing.assert_allclose(biases.users, expected[:30], atol=5e-3)

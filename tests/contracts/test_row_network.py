@@ -9,7 +9,7 @@ import scipy.sparse
 import codeword as cw
 from codeword import losses
 from codeword.backend import keras
-from codeword.recommenders.member import entering
+from codeword.recommenders.ensemble_member import network_input
 from codeword.recommenders.row_network import RowNetwork
 from codeword.recommenders.row_network import gradient as gradient_by_hand
 
@@ -57,7 +57,7 @@ def test_a_fitted_network_comes_out_as_keras_models(by: str) -> None:
     ratings, _ = cw.datasets.planted_ratings(40, 30, 500)
     rec = cw.RatingAutoencoder(by=by, units=6, epochs=1, verbose=0).fit(ratings)
     network = rec.members_[0].network
-    hidden = network.hidden(entering(rec._scores.rows(by)))
+    hidden = network.hidden(network_input(rec._scores.rows(by)))
     dense = to_tensor(rec.rows_.toarray())
     code, output = to_array(rec.encoder_(dense)), to_array(rec.model_(dense))
     np.testing.assert_allclose(code, hidden, rtol=1e-4, atol=1e-5)

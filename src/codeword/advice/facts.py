@@ -193,7 +193,7 @@ def _of_ratings_by_name(names: Sequence[str]) -> list[str]:
         return []
     return [
         "A column is named like ratings. If each row is one rating, this is a table for "
-        "RatingAutoencoder(scale=..., columns=(user, item, rating)), on the command line: --columns user,item,rating."
+        "RatingAutoencoder(data=..., columns=(user, item, rating)), on the command line: --columns user,item,rating."
     ]
 
 

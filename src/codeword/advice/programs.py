@@ -131,14 +131,14 @@ def autoencoder_line(kind: DataKind, prepare: tuple[str, ...] = ()) -> str:
 
 def ratings_line(kind: Ratings, *, came: str, columns: Sequence[str] = COLUMNS) -> str:
     """Writes codeword's own recommender; `came` as for `ratings_program`."""
-    scale = f"scale=({python_literal(kind.low)}, {python_literal(kind.high)})"
+    settings = f"data=cw.Ratings({python_literal(kind.low)}, {python_literal(kind.high)})"
     if came == "nan":
         lines = ["users, items = np.nonzero(~np.isnan(x))"]
-        return _program([*lines, f"rec = cw.RatingAutoencoder({scale}).fit((users, items, x[users, items]))"])
+        return _program([*lines, f"rec = cw.RatingAutoencoder({settings}).fit((users, items, x[users, items]))"])
     if tuple(columns) != COLUMNS:
-        scale += f", columns={python_literal(tuple(columns))}"
+        settings += f", columns={python_literal(tuple(columns))}"
     given = "scipy.sparse.csr_array(x)" if came == "zeros" else "x"
-    return _program([f"rec = cw.RatingAutoencoder({scale}).fit({given})"])
+    return _program([f"rec = cw.RatingAutoencoder({settings}).fit({given})"])
 
 
 def _entering(kind: DataKind, filled: float | None) -> tuple[list[str], str, str]:

@@ -27,7 +27,7 @@ def check_settings(model: Any) -> None:
     if isinstance(model.data, Ratings):
         raise ParameterError(
             f"An Autoencoder needs every cell; most ratings are missing. Received: data={model.data!r}. Take "
-            f"RatingAutoencoder(scale=({model.data.low:g}, {model.data.high:g}))."
+            f"RatingAutoencoder(data=Ratings({model.data.low:g}, {model.data.high:g}))."
         )
     _check_similar(model)
     for name in ("epochs", "batch_size", "patience"):

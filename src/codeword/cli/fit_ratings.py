@@ -24,7 +24,7 @@ def fit_ratings(
     """
     from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 
-    model = RatingAutoencoder(scale=(data.low, data.high), step=data.step, **settings)
+    model = RatingAutoencoder(data=data, **settings)
     model.fit(input, validation_data=validation)
     fingerprint = model.save(output)
     return {

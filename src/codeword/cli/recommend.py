@@ -88,7 +88,7 @@ def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
 
     table = as_rating_table(path, model.data_, columns=columns, empty=True, like=model.ratings_)
     # Not the path again: one reading, and the same people in the same order.
-    items, ratings, known = model.recommend_rows(table.pairs(), k, return_known=True)
+    items, ratings, known = model.recommend_new(table.pairs(), k, return_known=True)
     return Recommendations(table.users.values, known, items, ratings)
 
 

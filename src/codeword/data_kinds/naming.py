@@ -58,7 +58,7 @@ def infer_data_kind(x: Any) -> DataKind:
         warnings.warn(
             f"`x` is 0 in {scan.share_zero:.0%} of its cells, else {scale.low:g} to {scale.high:g}: ratings or counts? "
             f"It was taken for {taken}, in which 0 is a value like the others. If 0 means not rated, it must not be "
-            f"learnt: RatingAutoencoder(scale={ends}).fit(scipy.sparse.csr_array(x)), or in a model of your own "
+            f"learnt: RatingAutoencoder(data=Ratings{ends}).fit(scipy.sparse.csr_array(x)), or in a model of your own "
             f'losses.Masked("mse", missing=0). If 0 is a count or another value, say so: data={taken}, or data=Real() '
             "where counts may grow.",
             UserWarning,

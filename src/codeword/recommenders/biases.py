@@ -1,4 +1,4 @@
-"""What a rating owes to its user and its item alone."""
+"""What a rating owes to its user and its item alone, on the scale that the networks see."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,21 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-SHRINK = 5.0  # ratings of an average user or item that everybody has beside their own
+from codeword.data_kinds import Ratings
+
+SCALE_WIDTH = 4.0  # of the scale that the networks see, so that no setting depends on the unit of the ratings
+SHRINKAGE = 5.0  # every user and item gets this many average ratings in addition to their own
 ROUNDS = 10
 
 
 @dataclass(frozen=True)
 class Biases:
-    """The mean rating, and how far each user's and item's ratings lie above it; 0 for who has none.
+    """The mean rating, and how far the ratings of each user and item lie above it; 0 without ratings.
 
     Attributes:
         mean: The mean of all ratings.
-        users, items: float32 of shapes `(users,)` and `(items,)`, in units of the ratings.
+        users: float32 of shape `(users,)`, in units of the ratings.
+        items: float32 of shape `(items,)`, in units of the ratings.
     """
 
     mean: float
@@ -25,9 +29,9 @@ class Biases:
 
     @classmethod
     def of(cls, ratings: scipy.sparse.csr_array) -> "Biases":
-        """Fits them by ridge regression, users and items in turn.
+        """Fit the biases by ridge regression, users and items in turn.
 
-        Source:
+        References:
             Koren, "Factor in the Neighbors", 2010, section 2.1. Differs: one constant for both, and several rounds.
         """
         by_item = ratings.tocsc()
@@ -39,18 +43,29 @@ class Biases:
         return cls(mean, users.astype(np.float32), items.astype(np.float32))
 
     def users_of(self, ratings: scipy.sparse.csr_array) -> NDArray[np.float32]:
-        """Gives the biases of other users from their ratings of the same items."""
+        """Return the biases of other users from their ratings of the same items."""
         return _means(ratings.indptr, ratings.data - self.mean - self.items[ratings.indices]).astype(np.float32)
 
     def residuals(self, ratings: scipy.sparse.csr_array, users: NDArray[np.float32]) -> scipy.sparse.csr_array:
-        """Gives what of each rating the biases do not explain, as a matrix of the same entries."""
+        """Return what the biases do not explain of each rating, as a matrix of the same entries."""
         rest = ratings.data - np.float32(self.mean) - np.repeat(users, np.diff(ratings.indptr))
         rest -= self.items[ratings.indices]
         return scipy.sparse.csr_array((rest, ratings.indices, ratings.indptr), shape=ratings.shape)
 
 
+def to_network_scale(ratings: scipy.sparse.csr_array, kind: Ratings) -> scipy.sparse.csr_array:
+    """Return ratings on a scale from 0 to 4."""
+    data = (ratings.data - np.float32(kind.low)) * np.float32(SCALE_WIDTH / (kind.high - kind.low))
+    return scipy.sparse.csr_array((data, ratings.indices, ratings.indptr), shape=ratings.shape)
+
+
+def network_unit(kind: Ratings) -> float:
+    """Return what 1 on the networks' scale is in units of the ratings."""
+    return (kind.high - kind.low) / SCALE_WIDTH
+
+
 def _means(indptr: NDArray[np.integer], values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Gives the mean of each row's entries and of `SHRINK` zeros."""
+    """Return the mean of each row's entries and of `SHRINKAGE` zeros."""
     lengths = np.diff(indptr)
     sums = np.bincount(np.repeat(np.arange(len(lengths)), lengths), values, len(lengths))
-    return np.asarray(sums / (lengths + SHRINK))
+    return np.asarray(sums / (lengths + SHRINKAGE))

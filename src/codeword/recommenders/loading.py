@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, ParameterError
 from codeword.files.model_file import model_fingerprint, refused
 from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 from codeword.recommenders.saving import PARAMETERS, expected_shapes, fit_by_parts, unfitted_from
-from codeword.recommenders.settings import check_settings
-from codeword.settings import check_number
+from codeword.recommenders.settings import SETTINGS
+from codeword.settings import check_number, check_settings
 
 _TYPES = {"estimator": str, "parameters": dict, "data": dict, "members": list}
 _DTYPES = {"biases/mean": "float64", "validation_rmse": "float64"}
@@ -34,8 +33,8 @@ def rating_autoencoder_from(
         raise refused(path, f"the configuration has other parameters than a RatingAutoencoder: {config['parameters']}")
     try:
         model: RatingAutoencoder = unfitted_from(config, RatingAutoencoder)
-        kind = check_settings(model)
-        _check_arrays(model, kind, config, arrays)
+        check_settings(model, SETTINGS)
+        _check_arrays(config, arrays)
         fit_by_parts(model, config, arrays)
     except (CodewordError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise refused(path, f"the model cannot be made ({error!r})") from error
@@ -44,10 +43,10 @@ def rating_autoencoder_from(
     return model
 
 
-def _check_arrays(model: Any, kind: Any, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+def _check_arrays(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     """Refuses arrays that are not exactly what the configuration needs, before anything is computed."""
     members = config["members"]
-    if not isinstance(kind, Ratings) or not 0 < len(members) <= len(arrays):
+    if not 0 < len(members) <= len(arrays):
         raise ParameterError(f"there are {len(members)} networks")
     for member in members:
         if set(member) != {"by", "ridge"} or member["by"] not in ("items", "users"):

@@ -56,7 +56,7 @@ class RatingTable:
             raise DataError(
                 f"`{name}` must name users and items by their ids, as in training, or be a matrix of the same shape. "
                 f"Received: a matrix of shape {self.matrix.shape}; training had {wanted}. Pass a table of user, item, "
-                "rating; for people never seen take predict_rows."
+                "rating; for people never seen take predict_new."
             )
 
     def held_out_of(self, training: Self, name: str) -> scipy.sparse.csr_array:

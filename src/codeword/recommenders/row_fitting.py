@@ -1,4 +1,4 @@
-"""Trains a network over sparse rows by mini-batches, at a cost that follows the entries."""
+"""Train a network over sparse rows in mini-batches, at a cost proportional to the entries."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from codeword.recommenders.row_adam import RowAdam
-from codeword.recommenders.row_network import Floats, RowNetwork, gradient
+from codeword.recommenders.row_network import Float32Array, RowNetwork, gradient
 
 WARMUP_SHARE = 0.1  # of all steps
 
@@ -17,7 +17,7 @@ WARMUP_SHARE = 0.1  # of all steps
 def fit_rows(
     network: RowNetwork,
     inputs: scipy.sparse.csr_array,
-    targets: Floats,
+    targets: Float32Array,
     *,
     epochs: int,
     steps_per_epoch: int,
@@ -27,22 +27,24 @@ def fit_rows(
     generator: np.random.Generator,
     after_epoch: Callable[[int, float], bool],
 ) -> None:
-    """Trains in place, by Adam with a rate that rises for a moment and then falls to 0 along a half cosine.
+    """Train in place, by Adam with a short warm-up and a learning rate that then falls to 0 along a half cosine.
 
-    A step touches the weights of the columns that have an entry in its rows, and no others. It runs on one core: its
-    products are small, so that more threads gained nothing on an idle machine, and where others worked on it as well,
-    threads that waited for each other made it 8 to 12 times slower.
+    A step touches only the weights of the columns that have an entry in its rows. It runs on one core: its products are
+    small, so more threads gained nothing on an idle machine, and on a busy machine threads that waited for each other
+    made it 8 to 12 times slower.
 
     Args:
-        network: What is trained.
+        network: Network to train.
         inputs: CSR of shape (rows, columns).
-        targets: float32, what the outputs at the stored entries should be, in their order.
-        epochs: Passes over the rows.
-        steps_per_epoch: Batches an epoch; each has about the same number of entries.
+        targets: float32, the targets of the outputs at the stored entries, in their order.
+        epochs: Maximum number of passes over the rows.
+        steps_per_epoch: Batches per epoch; each has about the same number of entries.
         learning_rate: The highest rate.
-        weight_decay: Cost of ½ weight_decay times the kernels' squares, an epoch, beside the sum of squared errors.
-        noise: Share of the entries that do not enter, drawn anew for every step; the others grow by 1 / (1 - noise).
-        after_epoch: Called with the epoch's number, from 1, and its mean squared error; true ends the training.
+        weight_decay: Each epoch, ½ weight_decay times the kernels' squares is added to the sum of squared errors.
+        noise: Share of the entries dropped from the input at random in every step; the others grow by 1 / (1 - noise).
+        generator: Source of random numbers.
+        after_epoch: Called with the epoch's number, from 1, and its mean squared error; training ends if it returns
+            true.
     """
     optimizers = {
         name: RowAdam(getattr(network, name)) for name in ("kernel_in", "bias_in", "kernel_out", "common_out")
@@ -77,14 +79,14 @@ def _rate_share(progress: float) -> float:
 
 
 def _batches(order: NDArray[np.intp], num_entries: NDArray[np.integer], count: int) -> list[NDArray[np.intp]]:
-    """Cuts rows into batches of about equally many entries; a row of many may make them fewer."""
+    """Cut rows into batches of about equally many entries; long rows may leave fewer batches."""
     entries = np.cumsum(num_entries[order])
     cuts = np.searchsorted(entries, entries[-1] * np.arange(1, count) / count) + 1
     return [batch for batch in np.split(order, cuts) if len(batch)]
 
 
 def _rows_of(matrix: scipy.sparse.csr_array, rows: NDArray[np.intp]) -> tuple[scipy.sparse.csr_array, NDArray[np.intp]]:
-    """Gives some rows, and where their entries stand in the whole matrix; a copy."""
+    """Return a copy of some rows, and the positions of their entries in the whole matrix."""
     lengths = np.diff(matrix.indptr)[rows]
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     entries = np.arange(indptr[-1]) + np.repeat(matrix.indptr[rows] - indptr[:-1], lengths)
@@ -93,8 +95,8 @@ def _rows_of(matrix: scipy.sparse.csr_array, rows: NDArray[np.intp]) -> tuple[sc
 
 
 def _touched(batch: scipy.sparse.csr_array) -> tuple[NDArray[np.intp] | None, scipy.sparse.csr_array]:
-    """Gives the columns with an entry, and the batch with these columns alone; None where that is all of them."""
-    touched = np.zeros(batch.shape[1], bool)  # not `unique`, which sorts: it took a tenth of a step
+    """Return the columns with an entry, None if all have one, and the batch reduced to these columns."""
+    touched = np.zeros(batch.shape[1], bool)  # `unique` sorts, which took a tenth of a step
     touched[batch.indices] = True
     columns = np.flatnonzero(touched)
     if len(columns) == batch.shape[1]:

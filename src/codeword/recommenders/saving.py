@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
 from codeword.recommenders.biases import Biases
-from codeword.recommenders.member import Member
+from codeword.recommenders.ensemble_member import EnsembleMember
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
 
@@ -64,7 +64,7 @@ def unfitted_from(config: dict[str, Any], estimator: type) -> Any:
     """Makes the estimator that a configuration describes, before it has learned anything."""
     kind: Any = data_kind_from_config(config["data"])
     parameters = {**config["parameters"], "columns": tuple(config["parameters"]["columns"])}
-    return estimator(scale=(kind.low, kind.high), step=kind.step, **parameters)
+    return estimator(data=kind, **parameters)
 
 
 def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -88,7 +88,7 @@ def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[A
     model.members_ = []
     for number, member in enumerate(config["members"]):
         parts = (arrays[f"members/{number:03d}/{name}"] for name in WEIGHTS)
-        model.members_.append(Member(member["by"], RowNetwork(*parts), float(member["ridge"])))
+        model.members_.append(EnsembleMember(member["by"], RowNetwork(*parts), float(member["ridge"])))
     model.member_weights_ = arrays["members/weights"]
     model.validation_rmse_ = float(arrays["validation_rmse"][0])
     model._prepare()

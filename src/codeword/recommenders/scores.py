@@ -1,4 +1,4 @@
-"""What a rating autoencoder's biases and networks say together, of known users and of new ones."""
+"""What the biases and networks of a rating autoencoder predict together, for known users and for new ones."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,49 +6,64 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from codeword.recommenders.biases import Biases
-from codeword.recommenders.member import Member
-from codeword.recommenders.row_network import Floats
+from codeword.data_kinds import Ratings
+from codeword.recommenders.biases import Biases, network_unit, to_network_scale
+from codeword.recommenders.ensemble_member import EnsembleMember
+from codeword.recommenders.row_network import Float32Array
 
 SCORES_AT_A_TIME = 2**22  # users x items, or pairs x factors: 16 MiB, and twice that while they are ranked
 
 
 class RatingScores:
-    """Gives scores on a scale from 0 to 4, for users and items by position; -1 stands for an unknown one.
+    """Compute scores on a scale from 0 to 4 for users and items by position; -1 stands for an unknown one.
 
     Args:
-        ratings: CSR of shape (users, items), on a scale from 0 to 4.
-        biases, members, weights: What was learned from them.
+        ratings: CSR of shape (users, items).
+        kind: Their scale.
+        biases: Learned from them.
+        members: Networks learned from them.
+        weights: The weight of each network.
 
     Attributes:
-        rated_users, rated_items: Who has a rating; one more entry than users and items, false, for the unknown.
+        rated_users: Whether each user has a rating; one more entry than users, false, for the unknown.
+        rated_items: Whether each item has a rating; one more entry than items, false, for the unknown.
     """
 
     def __init__(
-        self, ratings: scipy.sparse.csr_array, biases: Biases, members: Sequence[Member], weights: Floats
+        self,
+        ratings: scipy.sparse.csr_array,
+        kind: Ratings,
+        biases: Biases,
+        members: Sequence[EnsembleMember],
+        weights: Float32Array,
     ) -> None:
-        residuals = biases.residuals(ratings, biases.users)
-        self._biases, self._members = biases, members
+        residuals = biases.residuals(to_network_scale(ratings, kind), biases.users)
+        self._kind, self._biases, self._members = kind, biases, members
         self._factors = [member.item_factors(residuals) for member in members]
         weighted = [weight * factors for weight, factors in zip(weights, self._factors, strict=True)]
-        # Of everything the last row, position -1, stands for the unknown.
+        # The last row of everything, position -1, stands for the unknown.
         self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
         self._user_biases, self._item_biases = np.pad(biases.users, (0, 1)), np.pad(biases.items, (0, 1))
         indptr = np.append(residuals.indptr, residuals.indptr[-1])
         shape = (residuals.shape[0] + 1, residuals.shape[1])
         self._residuals = scipy.sparse.csr_array((residuals.data, residuals.indices, indptr), shape=shape)
         self.rated_users = np.diff(indptr) > 0
-        self.rated_items = np.bincount(ratings.indices, minlength=shape[1] + 1) > 0
+        self.rated_items = np.bincount(residuals.indices, minlength=shape[1] + 1) > 0
+
+    def as_ratings(self, scores: Float32Array, *, rounded: bool = False) -> NDArray[np.float32]:
+        """Return scores as ratings within the scale or, if `rounded`, on its steps."""
+        ratings = self._kind.from_network(self._kind.low + scores * network_unit(self._kind), {})
+        return self._kind.quantize(ratings).astype(np.float32) if rounded else ratings
 
     def rows(self, by: str) -> scipy.sparse.csr_array:
-        """Gives the residuals with items, or users, as rows."""
+        """Return the residuals with items, or users, as rows."""
         known = self._residuals[:-1]
         return known.T.tocsr() if by == "items" else known
 
-    def of_pairs(self, users: NDArray[np.intp], items: NDArray[np.intp]) -> Floats:
-        """Gives each pair's score, (n,)."""
+    def of_pairs(self, users: NDArray[np.intp], items: NDArray[np.intp]) -> Float32Array:
+        """Return each pair's score, (n,)."""
         scores = self.of_biases(users, items)
-        order = np.argsort(users, kind="stable")  # so that a user is worked out once or twice, not once a pair
+        order = np.argsort(users, kind="stable")  # so that a user's factors are computed once or twice, not per pair
         for part in _parts(len(order), self._item_factors.shape[1]):
             pairs = order[part]
             present, which = np.unique(users[pairs], return_inverse=True)
@@ -56,18 +71,21 @@ class RatingScores:
             scores[pairs] += np.einsum("ij,ij->i", factors, self._item_factors[items[pairs]])
         return scores
 
-    def of_biases(self, users: NDArray[np.intp], items: NDArray[np.intp]) -> Floats:
-        """Gives what the biases alone say of each pair, (n,)."""
+    def of_biases(self, users: NDArray[np.intp], items: NDArray[np.intp]) -> Float32Array:
+        """Return the score of each pair by the biases alone, (n,)."""
         return self._user_biases[users] + self._item_biases[items] + np.float32(self._biases.mean)
 
-    def of_users(self, users: NDArray[np.intp]) -> Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]:
-        """Gives by batches: which of the users, their scores of all items, and what they have rated."""
+    def of_users(self, users: NDArray[np.intp]) -> Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]:
+        """Yield batches: which of the users, their scores of all items, and what they have rated."""
         for part in _parts(len(users), self._residuals.shape[1]):
             scores = self._of_all_items(self._user_factors(users[part]), self._user_biases[users[part]])
             yield part, scores, self._residuals[users[part]]
 
-    def of_new_users(self, ratings: scipy.sparse.csr_array) -> Iterator[tuple[slice, Floats, scipy.sparse.csr_array]]:
-        """Gives the same for users never seen, from their ratings on a scale from 0 to 4."""
+    def of_new_users(
+        self, ratings: scipy.sparse.csr_array
+    ) -> Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]:
+        """Yield the same for users that the model has never seen, from their ratings of its items."""
+        ratings = to_network_scale(ratings, self._kind)
         for part in _parts(ratings.shape[0], ratings.shape[1]):
             rows = ratings[part]
             biases = self._biases.users_of(rows)
@@ -76,10 +94,10 @@ class RatingScores:
             factors = np.hstack([member.new_user_factors(residuals, codes) for member, codes in pairs])
             yield part, self._of_all_items(factors, biases), rows
 
-    def _user_factors(self, users: NDArray[np.intp]) -> Floats:
+    def _user_factors(self, users: NDArray[np.intp]) -> Float32Array:
         return np.hstack([member.user_factors(self._residuals, users) for member in self._members])
 
-    def _of_all_items(self, factors: Floats, biases: Floats) -> Floats:
+    def _of_all_items(self, factors: Float32Array, biases: Float32Array) -> Float32Array:
         scores = factors @ self._item_factors[:-1].T
         scores += biases[:, None] + np.float32(self._biases.mean)
         scores += self._biases.items
@@ -87,6 +105,6 @@ class RatingScores:
 
 
 def _parts(number: int, width: int) -> Iterator[slice]:
-    """Cuts `number` rows into parts of at most `SCORES_AT_A_TIME` numbers, `width` a row."""
+    """Cut `number` rows of `width` numbers into parts of at most `SCORES_AT_A_TIME` numbers."""
     length = max(1, SCORES_AT_A_TIME // max(1, width))
     return (slice(start, min(start + length, number)) for start in range(0, number, length))

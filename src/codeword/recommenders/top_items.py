@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 def top_items(
     scores: NDArray[np.float32], left_out: scipy.sparse.csr_array, k: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Gives the `k` best columns of each row.
+    """Return the `k` best columns of each row.
 
     Args:
         scores: float32 of shape (rows, columns), overwritten; -inf is never chosen.
-        left_out: CSR of the same shape: stored entries are not chosen.
-        k: How many; at most the number of columns.
+        left_out: CSR of the same shape; its stored entries are not chosen.
+        k: Number of columns to choose; at most all of them.
 
     Returns:
         Columns, -1 where a row has too few, and their scores, NaN there; both (rows, k), best first. Of columns with
-        equal scores the lower one comes first; which of them come in at the k-th place is open.
+        equal scores the lower one comes first. Which of several equal scores makes the k-th place is not defined.
     """
     rows = np.repeat(np.arange(len(scores)), np.diff(left_out.indptr))
     scores[rows, left_out.indices] = -np.inf

@@ -1,95 +1,146 @@
-"""Trains the networks of a rating autoencoder, and weighs them."""
+"""Train the networks of a rating autoencoder, and weigh them."""
 
-from typing import Any
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
+from codeword.data_kinds import Ratings
 from codeword.errors import DivergedError
-from codeword.recommenders.biases import Biases
-from codeword.recommenders.member import WIDTH, Member, entering
+from codeword.recommenders.biases import SCALE_WIDTH, Biases, network_unit, to_network_scale
+from codeword.recommenders.ensemble_member import EnsembleMember, network_input
 from codeword.recommenders.row_fitting import fit_rows
-from codeword.recommenders.row_network import Floats, RowNetwork
-from codeword.recommenders.settings import KINDS_BY
+from codeword.recommenders.row_network import Float32Array, RowNetwork
 
 STEPS_PER_EPOCH = 30
 MAX_BATCH_SIZE = 100_000
-PAIRS = 2**15  # held-out ratings answered at a time
-ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, where no held-out ratings tell it
+PAIRS_AT_A_TIME = 2**15  # held-out ratings predicted at a time
+ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, without held-out ratings to choose it
 
 
-def train_members(
-    model: Any, ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array | None
-) -> tuple[Biases, list[Member], NDArray[np.float32], float]:
-    """Trains what the settings of a `RatingAutoencoder` ask for.
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: settings of a `RatingAutoencoder`, which documents them."""
+
+    by: str
+    members: int
+    units: int
+    noise: float
+    weight_decay: float
+    epochs: int
+    batch_size: int | None
+    learning_rate: float
+    validation_fraction: float
+    patience: int | None
+    seed: int
+    verbose: bool | int
+
+
+class Ensemble(NamedTuple):
+    """Biases, networks, their weights, which sum to 1, and the RMSE on the held-out ratings, NaN without any."""
+
+    biases: Biases
+    members: list[EnsembleMember]
+    weights: NDArray[np.float32]
+    validation_rmse: float
+
+
+def train_ensemble(
+    ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array | None, kind: Ratings, recipe: Recipe
+) -> Ensemble:
+    """Train networks on the residuals of biases.
 
     Args:
-        model: Its settings.
-        ratings: CSR of shape (users, items), on a scale from 0 to 4.
-        held_out: The same, to measure by; None: a random part of `ratings`.
-
-    Returns:
-        Biases, networks, the networks' weights, which sum to 1, and the root mean squared error on the held-out
-        ratings, NaN without any.
+        ratings: CSR of shape (users, items).
+        held_out: Other ratings of the same shape, to measure the error. None: a random part of `ratings`.
+        kind: The scale of the ratings.
+        recipe: How to train.
 
     Raises:
         DivergedError: If the error becomes NaN or infinite.
     """
-    generator = np.random.default_rng(model.seed)
+    generator = np.random.default_rng(recipe.seed)
+    ratings = to_network_scale(ratings, kind)
     if held_out is None:
-        ratings, held_out = _split(ratings, model.validation_fraction, generator)
+        ratings, held_out = _split(ratings, recipe.validation_fraction, generator)
+    else:
+        held_out = to_network_scale(held_out, kind)
     biases = Biases.of(ratings)
     residuals = biases.residuals(ratings, biases.users)
-    aims = biases.residuals(held_out, biases.users)
-    kinds = [by for by in KINDS_BY[model.by] for _ in range(model.members)]
-    members, answers = [], []
-    with tqdm(total=len(kinds) * model.epochs, disable=model.verbose != 1, desc="fit", unit="epoch") as bar:
+    targets = biases.residuals(held_out, biases.users)
+    kinds = [by for by in ("items", "users") if recipe.by in (by, "both") for _ in range(recipe.members)]
+    members, predictions = [], []
+    with tqdm(total=len(kinds) * recipe.epochs, disable=recipe.verbose != 1, desc="fit", unit="epoch") as bar:
         for number, by in enumerate(kinds):
-            tracker = _Tracker(model, by, residuals, aims, bar, f"{by} {number % model.members + 1}")
-            members.append(tracker.train(generator.spawn(1)[0]))
-            answers.append(tracker.best_answers)
-    weights = _weights(kinds, np.array(answers), aims.data)
-    combined = np.clip(weights @ np.array(answers) + held_out.data - aims.data, 0, WIDTH) if aims.nnz else np.zeros(0)
-    return biases, members, weights, _root_mean_square(combined - held_out.data)
+
+            def report(text: str, epochs: int, name: str = f"{by} {number % recipe.members + 1}") -> None:
+                bar.set_postfix_str(f"{name}: {text}")
+                bar.update(epochs)
+                if recipe.verbose > 1:
+                    print(f"{name} {text}", file=sys.stderr)
+
+            training = _MemberTraining(by, residuals, targets, recipe, network_unit(kind), report)
+            members.append(training.run(generator.spawn(1)[0]))
+            predictions.append(training.best_predictions)
+    weights = _weights(kinds, np.array(predictions), targets.data)
+    combined = np.zeros(0)
+    if targets.nnz:
+        combined = np.clip(weights @ np.array(predictions) + held_out.data - targets.data, 0, SCALE_WIDTH)
+    return Ensemble(biases, members, weights, _root_mean_square(combined - held_out.data) * network_unit(kind))
 
 
-class _Tracker:
-    """Trains one network, and keeps its best weights."""
+class _MemberTraining:
+    """Train one network, and keep its best weights.
+
+    Args:
+        by: "items" or "users": what a row of the network is.
+        residuals: CSR of shape (users, items) to learn from.
+        targets: The held-out residuals, of the same shape.
+        recipe: How to train.
+        unit: What 1 on the networks' scale is in units of the ratings.
+        report: Called after each epoch with its errors and the number of epochs that are now done.
+    """
 
     def __init__(
-        self, model: Any, by: str, residuals: scipy.sparse.csr_array, aims: scipy.sparse.csr_array, bar: Any, name: str
+        self,
+        by: str,
+        residuals: scipy.sparse.csr_array,
+        targets: scipy.sparse.csr_array,
+        recipe: Recipe,
+        unit: float,
+        report: Callable[[str, int], None],
     ) -> None:
-        self._model, self._bar, self._name = model, bar, name
-        self._residuals, self._aims = residuals, aims
-        self._unit = (model.scale[1] - model.scale[0]) / WIDTH
+        self._by, self._targets, self._recipe, self._unit, self._report = by, targets, recipe, unit, report
+        self._rows = residuals.T.tocsr() if by == "items" else residuals
+        # A column without a rating to learn from has only what all columns share, and enters nothing.
+        self._unseen = np.bincount(self._rows.indices, minlength=self._rows.shape[1]) == 0
+        self._inputs = network_input(self._rows)
         self._best: RowNetwork | None = None
         self._best_error, self._bad_epochs = np.inf, 0
-        self.best_answers: Floats = np.zeros(aims.nnz, np.float32)
-        self.by = by
+        self.best_predictions: Float32Array = np.zeros(targets.nnz, np.float32)
 
-    def train(self, generator: np.random.Generator) -> Member:
-        """Trains and gives the network of the least error on the held-out ratings; without any, the last."""
-        model = self._model
-        rows = self._residuals.T.tocsr() if self.by == "items" else self._residuals
-        network = RowNetwork.random(rows.shape[1], model.units, generator)
-        # A column without a rating to learn from says what all columns share, and enters nothing.
-        self._unseen = np.bincount(rows.indices, minlength=rows.shape[1]) == 0
+    def run(self, generator: np.random.Generator) -> EnsembleMember:
+        """Return the network of the epoch with the least error on the held-out ratings; without any, the last."""
+        rows, recipe = self._rows, self._recipe
+        network = RowNetwork.random(rows.shape[1], recipe.units, generator)
         network.kernel_in[self._unseen] = network.kernel_out[self._unseen] = 0
-        self._inputs = entering(rows)
-        self._member = Member(self.by, network, float(model.weight_decay))
-        self._member.history = {"mse": []} if self._aims.nnz == 0 else {"mse": [], "val_rmse": []}
-        batch_size = model.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))
+        history: dict[str, list[float]] = {"mse": [], "val_rmse": []} if self._targets.nnz else {"mse": []}
+        self._member = EnsembleMember(self._by, network, float(recipe.weight_decay), history)
+        batch_size = recipe.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))
         fit_rows(
             network,
             self._inputs,
             rows.data,
-            epochs=model.epochs,
+            epochs=recipe.epochs,
             steps_per_epoch=-(-rows.nnz // batch_size),
-            learning_rate=model.learning_rate,
-            weight_decay=model.weight_decay,
-            noise=model.noise,
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            noise=recipe.noise,
             generator=generator,
             after_epoch=self._after_epoch,
         )
@@ -98,52 +149,47 @@ class _Tracker:
         return self._member
 
     def _after_epoch(self, epoch: int, mse: float) -> bool:
-        history = self._member.history
+        recipe, history = self._recipe, self._member.history
         history["mse"].append(mse * self._unit**2)
-        shown = f"mse {history['mse'][-1]:.4f}"
+        shown = f"epoch {epoch}/{recipe.epochs}: mse {history['mse'][-1]:.4f}"
         if not np.isfinite(mse):
             raise DivergedError(
-                f"The error must stay finite. Received: {mse} in epoch {epoch}, at learning_rate="
-                f"{self._model.learning_rate}. Lower it."
+                f"The error must stay finite: got {mse} in epoch {epoch}. Lower `learning_rate`, "
+                f"now {recipe.learning_rate}."
             )
-        if self._aims.nnz:
-            answers = self._answers()
-            error = _root_mean_square(answers - self._aims.data)
+        if self._targets.nnz:
+            predictions = self._predictions()
+            error = _root_mean_square(predictions - self._targets.data)
             history["val_rmse"].append(error * self._unit)
-            shown += f", held out rmse {history['val_rmse'][-1]:.4f}"
+            shown += f", held-out rmse {history['val_rmse'][-1]:.4f}"
             if error < self._best_error:
-                self._best_error, self._bad_epochs, self.best_answers = error, 0, answers
+                self._best_error, self._bad_epochs, self.best_predictions = error, 0, predictions
                 self._best = self._member.network.copy()
             else:
                 self._bad_epochs += 1
-        self._bar.set_postfix_str(f"{self._name}: {shown}")
-        self._bar.update()
-        if self._model.verbose == 2:
-            print(f"{self._name} epoch {epoch}/{self._model.epochs}: {shown}")
-        stop = self._bad_epochs >= self._model.patience
-        if stop:
-            self._bar.update(self._model.epochs - epoch)
+        stop = recipe.patience is not None and self._bad_epochs >= recipe.patience
+        self._report(shown, recipe.epochs - epoch + 1 if stop else 1)
         return stop
 
-    def _answers(self) -> Floats:
-        """Gives the network's answers at the held-out ratings."""
-        network, pairs = self._member.network, self._aims.tocoo()
+    def _predictions(self) -> Float32Array:
+        """Return the network's outputs at the held-out ratings."""
+        network, pairs = self._member.network, self._targets.tocoo()
         codes = network.hidden(self._inputs)
         own = network.kernel_out + network.common_out
         codes[np.diff(self._inputs.indptr) == 0] = 0
         own[self._unseen] = 0
-        row, column = (pairs.col, pairs.row) if self.by == "items" else (pairs.row, pairs.col)
-        answers = np.empty(len(row), np.float32)
-        for start in range(0, len(row), PAIRS):
-            part = slice(start, start + PAIRS)
-            np.einsum("ij,ij->i", codes[row[part]], own[column[part]], out=answers[part])
-        return answers
+        row, column = (pairs.col, pairs.row) if self._by == "items" else (pairs.row, pairs.col)
+        predictions = np.empty(len(row), np.float32)
+        for start in range(0, len(row), PAIRS_AT_A_TIME):
+            part = slice(start, start + PAIRS_AT_A_TIME)
+            np.einsum("ij,ij->i", codes[row[part]], own[column[part]], out=predictions[part])
+        return predictions
 
 
 def _split(
     ratings: scipy.sparse.csr_array, fraction: float, generator: np.random.Generator
 ) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Holds a share of the ratings out, within the rows: every user and item keeps one, or nothing would know them."""
+    """Hold out a share of the ratings, but leave every user and item one rating to learn from."""
     order = generator.permutation(ratings.nnz)
     users = np.repeat(np.arange(ratings.shape[0]), np.diff(ratings.indptr))
     spare = np.ones(ratings.nnz, bool)
@@ -159,17 +205,17 @@ def _entries_of(matrix: scipy.sparse.csr_array, chosen: NDArray[np.bool_]) -> sc
     return scipy.sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
 
 
-def _weights(kinds: list[str], answers: NDArray[np.float32], aims: Floats) -> NDArray[np.float32]:
-    """Weighs networks of one kind alike, and the two kinds by least squares on the held-out ratings."""
+def _weights(kinds: list[str], predictions: NDArray[np.float32], targets: Float32Array) -> NDArray[np.float32]:
+    """Weigh networks of one kind equally, and the two kinds by least squares on the held-out ratings."""
     by_items = np.array([by == "items" for by in kinds])
     if by_items.all() or not by_items.any():
         return np.full(len(kinds), 1 / len(kinds), np.float32)
     share = ITEMS_WEIGHT
-    if len(aims):
-        one, other = answers[by_items].mean(axis=0), answers[~by_items].mean(axis=0)
+    if len(targets):
+        one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
         difference = (one - other).astype(np.float64)
         square = float(difference @ difference)
-        share = float(np.clip(difference @ (aims - other) / square, 0, 1)) if square > 0 else share
+        share = float(np.clip(difference @ (targets - other) / square, 0, 1)) if square > 0 else share
     return np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum()).astype(np.float32)
 
 
