@@ -77,7 +77,7 @@ def test_code_values_are_exact_and_every_weight_learns(bits):
     values = bits.encoder_.predict(FOUR_LEVELS.astype(np.float32), verbose=0)
     assert set(np.unique(values)) == {-1.0, 1.0}
     np.testing.assert_array_equal((values > 0).astype(np.uint8), bits.transform(FOUR_LEVELS))
-    with cw.training.fitting.seeded(bits.seed):
+    with cw.training.recipe.seeded(bits.seed):
         fresh = cw.networks.assembly.build_autoencoder(bits.data_, bits.code_, (4, 5), hidden=(12,), noise=0.2)
     for before, after in zip(fresh.model.trainable_variables, bits.model_.trainable_variables, strict=True):
         assert (np.asarray(before) != np.asarray(after)).any(), after.path
