@@ -11,12 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codeword as cw
-from codeword.autoencoders.saving import parts_of
 from codeword.code_kinds import Bits, Floats, Scalars
 from codeword.code_kinds.packing import pack
 from codeword.files.tables import read_codes
-from codeword.gates.saving import gate_parts_of
-from codeword.recommenders.saving import rating_parts_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -68,7 +65,7 @@ def test_the_bytes_in_the_table_are_the_packed_ones() -> None:
 
 def test_the_model_is_read_without_codeword(names: dict[str, Any]) -> None:
     model = cw.load(GOLDEN / "model.codeword")
-    config, arrays = parts_of(model)
+    config, arrays = model._parts()
     written = names["config"]
     # Parameters that came later have their defaults.
     assert {**config, "parameters": {**config["parameters"], **written["parameters"]}} == config
@@ -78,7 +75,7 @@ def test_the_model_is_read_without_codeword(names: dict[str, Any]) -> None:
 
 
 def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -> None:
-    config = parts_of(cw.load(GOLDEN / "model.codeword"))[0]
+    config = cw.load(GOLDEN / "model.codeword")._parts()[0]
     for entry in (*config, *config["parameters"], *config["data"], *config["code"], *names["manifest"]):
         assert f"`{entry}`" in DOCUMENT
     table = DOCUMENT[DOCUMENT.index("**`config.json`**") : DOCUMENT.index("`parameters` has exactly")]
@@ -90,7 +87,7 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
 def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: dict[str, Any]) -> None:
     ratings, _ = cw.datasets.planted_ratings(30, 25, 250)
     model = cw.RatingAutoencoder(data=cw.Ratings(0, 6), by="both", units=5, epochs=2, verbose=0).fit(ratings)
-    config, arrays = rating_parts_of(model)
+    config, arrays = model._parts()
     for user, item in ((0, 0), (3, 7), (11, 2), (len(model.users_) - 1, len(model.items_) - 1)):
         expected = model.predict(model.users_[[user]], model.items_[[item]])[0]
         assert names["answer"](config, arrays, user, item) == pytest.approx(expected, abs=1e-4)
@@ -104,7 +101,7 @@ def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: d
 
 def test_a_choice_of_a_gate_is_worked_out_without_codeword(names: dict[str, Any]) -> None:
     gate = cw.load(GOLDEN / "gate.codeword")
-    config, arrays = gate_parts_of(gate)
+    config, arrays = gate._parts()
     rows = np.random.default_rng(0).normal(size=(50, gate.n_features_in_)) * 3
     assert [names["choice"](config, arrays, row) for row in rows] == gate.choose(rows).tolist()
     section = DOCUMENT[DOCUMENT.index("## 5.") : DOCUMENT.index("## 6.")]

@@ -153,7 +153,7 @@ def test_labels_that_a_file_cannot_hold_are_refused(of_labels: HardGateClassifie
     for labels in (np.array(["2020", "2021"], "M8[Y]"), np.array([b"a", b"b"]), np.array([(1,), (2,)], object)):
         gate = copy.copy(of_labels)
         gate.classes_ = labels
-        with pytest.raises(ParameterError, match=r"must be text, numbers or booleans to be saved\. Received: "):
+        with pytest.raises(ParameterError, match=r"must be text, numbers or booleans to be saved: got "):
             gate.save(tmp_path / "g.codeword")
     assert not list(tmp_path.iterdir())
 
@@ -169,7 +169,7 @@ def test_column_names_come_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict_proba(frame), gate.predict_proba(frame))
     with pytest.raises(ValueError, match="feature names"):
         loaded.choose(frame[["b", "länge"]])
-    with pytest.raises(ParameterError, match="Received: other answers from expert 0, GaussianNB"):  # asked for arrays
+    with pytest.raises(ParameterError, match="got other answers from expert 0, GaussianNB"):  # asked for arrays
         cw.load(tmp_path / "g.codeword", experts=experts[::-1])
 
 
@@ -223,16 +223,16 @@ def test_experts_that_are_missing_too_many_or_others_are_refused(
     of_classifiers.save(path)
     y = np.array(["nö", "yes"])[Y]
     for experts, message in (
-        (None, r"is a gate of 2 experts. Received: experts=None. Call load\(path, experts="),
-        ([*own, own[0]], "is a gate of 2 fitted experts. Received: 3, fitted"),
+        (None, r"is a gate of 2 experts. got experts=None. Call load\(path, experts="),
+        ([*own, own[0]], "is a gate of 2 fitted experts: got 3, fitted"),
         ([], "at least 2.* Received: 0"),
         ("ab", "`experts` must be a list.* Received: 'ab'"),
-        ([LogisticRegression(), GaussianNB()], "Received: 2, not fitted. Give `experts_`"),
+        ([LogisticRegression(), GaussianNB()], "got 2, not fitted. Pass the `experts_`"),
         ([own[0], GaussianNB()], "all, or none of them. Received: 1 of 2 fitted"),
-        (own[::-1], "in the same order. Received: other answers from expert 0, DecisionTree.*, expert 1, Logistic"),
-        ([own[0], GaussianNB().fit(X, y)], r"Received: other answers from expert 1, GaussianNB\(\)"),
+        (own[::-1], "in the same order: got other answers from expert 0, DecisionTree.*, expert 1, Logistic"),
+        ([own[0], GaussianNB().fit(X, y)], r"got other answers from expert 1, GaussianNB\(\)"),
         (classifiers(), r"those that the gate was fitted with. .*Received: dtype int64.* from expert 0"),
-        (classifiers(np.where(X[:, 1] > 1, "else", y)), "fitted with. .*|Received: other answers from expert"),
+        (classifiers(np.where(X[:, 1] > 1, "else", y)), "fitted with. .*|got other answers from expert"),
         ([own[0], LinearSVC().fit(X[:, :1], y)], "fitted with. .*Received: AttributeError from expert 1, LinearSVC"),
         (regressors(X[:, 0]), "must be classifiers. Received: LinearRegression"),
     ):
@@ -244,10 +244,10 @@ def test_regressors_that_are_others_are_refused(of_regressors: HardGateRegressor
     path, own = tmp_path / "g.codeword", of_regressors.experts_
     of_regressors.save(path)
     for experts, message in (
-        (own[::-1], "in the same order. Received: other answers from expert 0, DecisionTree.*, expert 1, LinearReg"),
-        (regressors(TWO_TARGETS * 1.01), "Received: other answers from expert 0"),
-        (regressors(X[:, 0]), "Received: other answers from expert 0"),
-        ([own[0], regressors(X[:, 0])[1]], "Received: shapes"),
+        (own[::-1], "in the same order: got other answers from expert 0, DecisionTree.*, expert 1, LinearReg"),
+        (regressors(TWO_TARGETS * 1.01), "got other answers from expert 0"),
+        (regressors(X[:, 0]), "got other answers from expert 0"),
+        ([own[0], regressors(X[:, 0])[1]], "got shapes"),
         (classifiers(), "must be regressors. Received: LogisticRegression"),
     ):
         with pytest.raises(ParameterError, match=message):
@@ -261,7 +261,7 @@ def test_experts_without_probabilities_are_known_by_their_labels(of_classifiers:
     own = of_classifiers.experts_
     assert_same_answers(cw.load(tmp_path / "g.codeword", experts=own), of_classifiers)
     opposite = LinearSVC().fit(-X, np.array(["nö", "yes"])[Y])
-    with pytest.raises(ParameterError, match="Received: other answers from expert 1, LinearSVC"):
+    with pytest.raises(ParameterError, match="got other answers from expert 1, LinearSVC"):
         cw.load(tmp_path / "g.codeword", experts=[own[0], opposite])
 
 
@@ -284,18 +284,18 @@ def test_parts_of_other_models_are_refused(
 ) -> None:
     path = tmp_path / "g.codeword"
     of_labels.save(path)
-    with pytest.raises(ParameterError, match=r"is a gate of 2 columns of outputs. Received: experts=\[Log"):
+    with pytest.raises(ParameterError, match=r"is a gate of 2 columns of outputs: got experts=\[Log"):
         cw.load(path, experts=of_classifiers.experts_)
-    with pytest.raises(ParameterError, match=r"`encoder` is no part of HardGateClassifier. Received: encoder=3"):
+    with pytest.raises(ParameterError, match=r"A HardGateClassifier has no `encoder`: got encoder=3"):
         cw.load(path, encoder=3)
-    with pytest.raises(ParameterError, match=r"`decoder` is no part of HardGateClassifier. Received: decoder=3"):
+    with pytest.raises(ParameterError, match=r"A HardGateClassifier has no `decoder`: got decoder=3"):
         cw.load(path, decoder=3)
     cw.Autoencoder(code=cw.Bits(4), hidden=(4,), epochs=1, verbose=0).fit(X).save(tmp_path / "a.codeword")
-    with pytest.raises(ParameterError, match=r"`experts` is no part of Autoencoder. Received: experts=\[Log"):
+    with pytest.raises(ParameterError, match=r"An? Autoencoder has no `experts`: got experts=\[Log"):
         cw.load(tmp_path / "a.codeword", experts=of_classifiers.experts_)
     table = (np.arange(20), np.arange(20) % 4, np.arange(20) % 5 + 1.0)
     cw.RatingAutoencoder(units=2, epochs=1, verbose=0).fit(table).save(tmp_path / "r.codeword")
-    with pytest.raises(ParameterError, match="`experts` is no part of RatingAutoencoder"):
+    with pytest.raises(ParameterError, match="A RatingAutoencoder has no `experts`"):
         cw.load(tmp_path / "r.codeword", experts=of_classifiers.experts_)
 
 

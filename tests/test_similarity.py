@@ -9,7 +9,6 @@ from sklearn.datasets import load_digits
 
 import codeword as cw
 from codeword.autoencoders.networks import build_autoencoder, similarity_model
-from codeword.autoencoders.saving import parts_of
 from codeword.autoencoders.training import SIMILARITY_STEPS, WALKS, Settings, settings_of
 from codeword.backend import keras
 from codeword.evaluation import code_usage
@@ -246,7 +245,7 @@ def test_models_and_layers_of_the_user_are_copied_and_not_changed():
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(new), old)
     np.testing.assert_allclose(model.decode(model.encode(IMAGES)), model.reconstruct(IMAGES), atol=1e-5)
     assert model.augment is augment
-    assert parts_of(model)[0]["parameters"]["augment"] is None  # a file goes without: only training needs it
+    assert model._parts()[0]["parameters"]["augment"] is None  # a file goes without: only training needs it
 
 
 # Settings that cannot work

@@ -51,7 +51,7 @@ def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:
 
 def integer(least: int = 0, most: int | None = None) -> Setting:
     """Allow Python and NumPy integers within a range; booleans are not integers."""
-    limit = math.inf if most is None else most
+    limit = 2**63 - 1 if most is None else most
     return Setting(
         f"an integer of at least {least}" if most is None else f"an integer from {least} to {most}",
         lambda value: _is_a(Integral, value) and least <= value <= limit,
@@ -190,7 +190,12 @@ def replace_nested(current: Mapping[str, Any], params: Mapping[str, Any]) -> dic
 
 
 def _is_a(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool | np.bool_) and math.isfinite(value)  # type: ignore[arg-type]
+    if not isinstance(value, kind) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:

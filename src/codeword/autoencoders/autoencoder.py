@@ -1,25 +1,23 @@
 """The autoencoder: values -> encoder -> code -> symbols -> bytes, and back."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from codeword.arrays.finite_numbers import as_numbers
 from codeword.arrays.rows import check_rows, check_shape
 from codeword.autoencoders.networks import build_autoencoder
-from codeword.autoencoders.saving import parts_of
+from codeword.autoencoders.saving import SavedAutoencoder
 from codeword.autoencoders.settings import check_settings
 from codeword.autoencoders.training import TrainingRows, noise_of, train
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind, packing
 from codeword.data_kinds import DataKind, infer_data_kind
 from codeword.errors import ParameterError
-from codeword.files.model_file import model_fingerprint, write_model_file
 from codeword.files.table_pieces import TableRows
 from codeword.files.tables import as_array
 from codeword.inference.compiled_inference import in_both_modes
@@ -29,10 +27,9 @@ from codeword.training import recipe as fitting
 
 GAP_ROWS = 2_048
 Finish = Callable[[NDArray[Any]], NDArray[Any]]
-NETWORKS = ("model_", "encoder_", "decoder_", "_symbolizer")
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoencoder):
     """Learns a code for every row, and to give the row back from its code.
 
     The code is discrete in the training itself, so `decode(encode(x))` after storage is what was trained: it equals
@@ -279,25 +276,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         decoded = self.decode(self.encode(x))
         return self.data_.metrics(self._values(x), decoded, self.statistics_)
 
-    def save(self, path: str | Path) -> str:
-        """Writes the model to one `.codeword` file, whole or not at all.
-
-        Own `encoder` and `decoder` models are saved by their weights; pass the models to `codeword.load` again.
-
-        Returns:
-            The model's fingerprint.
-        """
-        check_is_fitted(self)
-        config, arrays = parts_of(self)
-        write_model_file(path, config, arrays)
-        return model_fingerprint(config, arrays)
-
-    @property
-    def fingerprint_(self) -> str:
-        """64 hexadecimal digits that tell this model from any other."""
-        check_is_fitted(self)
-        return model_fingerprint(*parts_of(self))
-
     def _build_networks(self) -> None:
         """Makes the networks with fresh weights, which follow from the seed alone."""
         settings = {"hidden": self.hidden, "encoder": self.encoder, "decoder": self.decoder, "noise": noise_of(self)}
@@ -370,20 +348,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # symbols are integers, whatever the rows are
         return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Pickled as parameters and arrays: Keras models only pickle together with their registered classes.
-        fitted = hasattr(self, "model_")
-        state = {name: value for name, value in super().__getstate__().items() if name not in NETWORKS}
-        return {**state, "_weights": [n.get_weights() for n in (self.encoder_, self.decoder_)] if fitted else None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state.pop("_weights", None)
-        super().__setstate__(state)
-        if weights is not None:
-            self._build_networks()
-            self.encoder_.set_weights(weights[0])
-            self.decoder_.set_weights(weights[1])
 
 
 def _collected(parts: Iterable[tuple[slice, NDArray[Any]]], num_rows: int) -> NDArray[Any]:

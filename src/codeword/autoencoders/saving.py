@@ -1,81 +1,135 @@
-"""A fitted model as plain values and arrays, what its file and its fingerprint are made of; and back."""
+"""What the file of an autoencoder holds."""
 
-from typing import Any
+import re
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from codeword.autoencoders.settings import SETTINGS, check_settings
 from codeword.backend import keras
 from codeword.code_kinds import code_kind_from_config
 from codeword.data_kinds import data_kind_from_config
+from codeword.errors import ParameterError
+from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, an_object, in_order, texts
+from codeword.settings import Setting, boolean, sizes
 
-PARAMETERS = (
-    "similar",
-    "walk",
-    "augment",
-    "noise",
-    "swap",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "weight_decay",
-    "patience",
-    "seed",
-)
+Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in the network's order
 
 
-def parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Gives all that is needed to make a fitted model again: plain values, and arrays by name."""
-    values = {name: getattr(model, name) for name in PARAMETERS}
-    if not isinstance(model.augment, str):
-        values["augment"] = None  # a layer that only training needs
-    values["walk"] = None if model.walk is None else [int(number) for number in model.walk]
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-    config = {
-        "estimator": type(model).__name__,
-        "parameters": {**plain, "hidden": [int(units) for units in model.hidden]},
-        "own_encoder": model.encoder is not None,
-        "own_decoder": model.decoder is not None,
-        "data": model.data_.to_config(),
-        "code": model.code_.to_config(),
-        "input_shape": list(model.input_shape_),
-        "feature_names": [str(name) for name in getattr(model, "feature_names_in_", [])],
+class SavedAutoencoder(SavedModel):
+    """The half of `Autoencoder` that its file is made from, and that is made from its file."""
+
+    SETTINGS = SETTINGS
+    UNSAVED = frozenset({"data", "code", "encoder", "decoder", "verbose"})
+    REQUIRED = ("hidden",)
+    CONFIG: ClassVar = {
+        "own_encoder": boolean,
+        "own_decoder": boolean,
+        "data": an_object,
+        "code": an_object,
+        "input_shape": Setting("a list of positive integers", lambda value: sizes().holds(value) and len(value) > 0),
+        "feature_names": texts,
     }
-    arrays = {f"statistics/{name}": array for name, array in model.statistics_.items()}
-    for part, network in (("encoder", model.encoder_), ("decoder", model.decoder_)):
-        for number, variable in enumerate(network.weights):
-            arrays[f"{part}/{number:03d}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)
-    return config, arrays
+    PARTS = ("encoder", "decoder")
+    NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
+    DERIVED = ("model_", "_symbolizer")
+
+    def _check_settings(self) -> None:
+        check_settings(self)
+
+    def _parameters(self) -> dict[str, Any]:
+        parameters = super()._parameters()
+        if not isinstance(self.augment, str):
+            parameters["augment"] = None  # a layer that only training needs
+        return parameters
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
+        kinds = {"data": data_kind_from_config(config["data"]), "code": code_kind_from_config(config["code"])}
+        return {**super()._arguments(config), **kinds}
+
+    def _learned_config(self) -> dict[str, Any]:
+        return {
+            "own_encoder": self.encoder is not None,
+            "own_decoder": self.decoder is not None,
+            "data": self.data_.to_config(),
+            "code": self.code_.to_config(),
+            "input_shape": list(self.input_shape_),
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
+        }
+
+    def _learned_arrays(self) -> Arrays:
+        return {f"statistics/{name}": array for name, array in self.statistics_.items()}
+
+    def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
+        shape, data = tuple(config["input_shape"]), self.data
+        width = self.code.width
+        entering = [prod(shape) * data.num_channels, *self.hidden]
+        into_code: Weights = [
+            ("kernel", "float32", (entering[-1], width)),
+            ("moving_mean", "float32", (width,)),
+            ("moving_variance", "float32", (width,)),
+        ]
+        *inner, head = pairwise([width, *reversed(self.hidden), prod(shape) * data.num_outputs])
+        declared = {
+            f"statistics/{name}": Array("float64", shape, POSITIVE if name == "scale" else FINITE)
+            for name in data.statistic_names
+        }
+        if config["own_encoder"]:
+            declared |= _declared_own("encoder", arrays, into_code)
+        else:
+            declared |= _declared("encoder", [*_dense(pairwise(entering)), *into_code])
+        if config["own_decoder"]:
+            return declared | _declared_own("decoder", arrays, [])
+        return declared | _declared("decoder", [*_dense(inner), *_dense([head], "float32")])
+
+    def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
+        self.data_, self.code_, self.input_shape_ = self.data, self.code, tuple(config["input_shape"])
+        if len(self.input_shape_) == 1:
+            self.n_features_in_ = self.input_shape_[0]
+        if config["feature_names"]:
+            self.feature_names_in_ = np.array(config["feature_names"], object)
+        self.statistics_ = {name: arrays[f"statistics/{name}"] for name in self.data_.statistic_names}
+
+    def _take_parts(self, path: str | Path, config: dict[str, Any], given: dict[str, Any]) -> None:
+        for name, own in given.items():
+            if config[f"own_{name}"] != (own is not None):
+                has, call = ("an", f", {name}=your_{name}_model") if own is None else ("no", "")
+                raise ParameterError(
+                    f"{path} was saved with {has} own {name}: got {name}={own!r}. Call load(path{call})."
+                )
+            setattr(self, name, own)
 
 
-def unfitted_from(config: dict[str, Any], estimator: type, *, encoder: Any = None, decoder: Any = None) -> Any:
-    """Makes the estimator that a configuration describes, before it has weights."""
-    parameters = {**config["parameters"], "hidden": tuple(config["parameters"]["hidden"])}
-    if parameters.get("walk") is not None:
-        parameters["walk"] = tuple(parameters["walk"])
-    data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
-    return estimator(data=data, code=code, encoder=encoder, decoder=decoder, **parameters)
+def _dense(sizes: Any, dtype: str | None = None) -> Weights:
+    """Return the weights of dense layers, which have the dtype of the policy in force unless they say otherwise."""
+    dtype = dtype or keras.config.dtype_policy().variable_dtype
+    return [
+        weight for before, after in sizes for weight in (("kernel", dtype, (before, after)), ("bias", dtype, (after,)))
+    ]
 
 
-def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Gives an unfitted estimator all that `fit` would have learned.
-
-    Raises:
-        ValueError, KeyError: If the arrays do not fit the network.
-    """
-    model.data_, model.code_ = model.data, model.code
-    model.input_shape_ = tuple(config["input_shape"])
-    if len(model.input_shape_) == 1:
-        model.n_features_in_ = model.input_shape_[0]
-    if config["feature_names"]:
-        model.feature_names_in_ = np.array(config["feature_names"], object)
-    model.statistics_ = {name: arrays[f"statistics/{name}"] for name in model.data_.statistic_names}
-    model._build_networks()
-    model.encoder_.set_weights(_in_order(arrays, "encoder"))
-    model.decoder_.set_weights(_in_order(arrays, "decoder"))
+def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:
+    numbered = enumerate(weights, start)
+    return {f"{part}/{number:03d}/{name}": Array(dtype, shape) for number, (name, dtype, shape) in numbered}
 
 
-def _in_order(arrays: dict[str, NDArray[Any]], part: str) -> list[NDArray[Any]]:
-    """Gives a part's weights in the order of the numbers in their names."""
-    names = [name for name in arrays if name.startswith(f"{part}/")]
-    return [arrays[name] for name in sorted(names, key=lambda name: int(name.split("/")[1]))]
+def _declared_own(part: str, arrays: Arrays, last: Weights) -> dict[str, Array]:
+    """Declare weights of the user's own model, with any names and shapes, and of the library's layers behind it."""
+    own = [name for name in arrays if re.fullmatch(rf"{part}/\d{{3,}}/.+", name)]
+    start = len(own) - len(last)
+    if sorted(int(name.split("/")[1]) for name in own) != list(range(len(own))) or start < 0:
+        raise ParameterError(f"the weights of the {part} are not numbered from 0")
+    behind = in_order(arrays, part)[start:]
+    # Only the first of them knows how wide the user's model is.
+    fitted = [
+        (name, dtype, (*behind[0].shape[:-1], *shape[1:]) if name == "kernel" else shape) for name, dtype, shape in last
+    ]
+    free = [name for name in own if int(name.split("/")[1]) < start]
+    if any(arrays[name].dtype.kind != "f" for name in free):
+        raise ParameterError(f"the weights of the {part} must be floats")
+    declared = {name: Array(arrays[name].dtype.name, arrays[name].shape) for name in free}
+    return declared | _declared(part, fitted, start)

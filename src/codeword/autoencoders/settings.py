@@ -6,9 +6,17 @@ from typing import Any
 from codeword.code_kinds import Bits, CodeKind
 from codeword.data_kinds import DataKind, Ratings
 from codeword.errors import ParameterError
-from codeword.settings import check_number
+from codeword.settings import Setting, check_number
 
 SIMILAR = ("groups", "neighbors", "nothing")
+_checked_below = Setting("allowed", lambda value: True)
+SETTINGS = dict.fromkeys(
+    (
+        *("data", "code", "hidden", "encoder", "decoder", "similar", "walk", "augment", "noise", "swap", "epochs"),
+        *("batch_size", "learning_rate", "weight_decay", "patience", "seed", "verbose"),
+    ),
+    _checked_below,
+)
 
 
 def check_settings(model: Any) -> None:

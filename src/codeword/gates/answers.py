@@ -1,7 +1,7 @@
 """Checks at the public border of gates: settings, right answers, and what experts put out."""
 
 from collections.abc import Sequence
-from numbers import Integral, Number, Real
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -10,48 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from codeword.arrays.finite_numbers import as_finite_numbers
-from codeword.errors import DataError, DataTypeError, ParameterError
+from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import as_array
-from codeword.gates.experts import check_experts
-from codeword.settings import check_number
-
-
-def check_gate_settings(gate: Any, outputs: Any) -> None:
-    """Refuses settings that cannot work.
-
-    Raises:
-        ParameterError: With the setting's name and what came.
-    """
-    if (gate.experts is None) == (outputs is None):
-        came = "neither" if outputs is None else "both"
-        raise ParameterError(
-            f"A gate chooses among `experts`, or among columns of `outputs`. Received: {came}. "
-            "Write experts=[…] when it is made, or fit(X, y, outputs=…)."
-        )
-    if gate.experts is not None:
-        check_experts(gate.experts)
-    if isinstance(gate.cv, str | type) or not hasattr(gate.cv, "split"):
-        check_number("cv", gate.cv, Integral, 2)
-    if isinstance(gate.hidden, str | int) or not hasattr(gate.hidden, "__len__"):
-        raise ParameterError(
-            f"`hidden` must be a sequence of layer sizes. Received: {gate.hidden!r}. Write ({gate.hidden!r},)."
-        )
-    for units in gate.hidden:
-        check_number("hidden", units, Integral, 1)
-    check_number("balance", gate.balance, Real, 0)
-    for name in ("epochs", "batch_size"):
-        if getattr(gate, name) is not None:
-            check_number(name, getattr(gate, name), Integral, 1)
-    penalties = gate.penalty if hasattr(gate.penalty, "__len__") else [gate.penalty]
-    if isinstance(penalties, str) or len(penalties) == 0:
-        raise ParameterError(
-            f"`penalty` must be a number, or several to try. Received: {gate.penalty!r}. Write (5e-4, 5e-3)."
-        )
-    for penalty in penalties:
-        check_number("penalty", penalty, Real, 0)
-    check_number("learning_rate", gate.learning_rate, Real, 0)
-    check_number("seed", gate.seed, Integral, 0, most=2**32 - 1)
-    check_number("verbose", gate.verbose, Integral, 0)
 
 
 def check_labels(y: Any, num_rows: int) -> NDArray[Any]:

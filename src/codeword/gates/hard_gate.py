@@ -1,37 +1,57 @@
 """What all gates share: they learn what answers cost, choose an expert for every row, and ask only that one."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from codeword.arrays.rows import check_rows
 from codeword.data_kinds import Real
 from codeword.errors import DataError, ExpertError, ParameterError
-from codeword.files.model_file import model_fingerprint, write_model_file
 from codeword.files.tables import as_array
-from codeword.gates.answers import (
-    check_gate_settings,
-    check_outputs,
-)
-from codeword.gates.experts import are_fitted, fit_out_of_fold, fitted_clone, rows_of
+from codeword.gates.answers import check_outputs
+from codeword.gates.experts import are_fitted, check_experts, check_kinds, fit_out_of_fold, fitted_clone, rows_of
 from codeword.gates.network import build_gate
-from codeword.gates.saving import gate_parts_of, probe_of
+from codeword.gates.saving import NUM_PROBES, SavedGate
 from codeword.gates.training import train_gate
 from codeword.inference.fixed_batches import in_fixed_batches
+from codeword.settings import TRAINING, Setting, check_settings, either, integer, number, optional, sizes
 from codeword.training import recipe as fitting
 
+SETTINGS = {
+    "experts": optional(Setting("a list of estimators", lambda value: isinstance(value, Sequence))),
+    "cv": either(
+        integer(2), Setting("a splitter", lambda value: hasattr(value, "split") and not isinstance(value, str | type))
+    ),
+    "hidden": sizes(),
+    "balance": number(0),
+    "penalty": either(
+        number(0),
+        Setting(
+            "several numbers to try, such as (5e-4, 5e-3)",
+            lambda value: (
+                isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(number(0).holds, value))
+            ),
+        ),
+    ),
+    **{name: TRAINING[name] for name in ("epochs", "batch_size", "learning_rate", "seed", "verbose")},
+}
 ROW_LIMIT = 5.0  # standard deviations; beyond it one odd value would outvote all others
 
 
-class HardGate(BaseEstimator):
+class HardGate(SavedGate):
     """What `HardGateClassifier` and `HardGateRegressor` share: to learn costs, to choose, and to ask the chosen."""
+
+    SETTINGS = SETTINGS
+    _kind: ClassVar[str]  # of its experts
 
     def __init__(
         self,
@@ -83,7 +103,13 @@ class HardGate(BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, outputs: Any) -> None:
-        check_gate_settings(self, outputs)
+        self._check_settings()
+        if (self.experts is None) == (outputs is None):
+            came = "neither" if outputs is None else "both"
+            raise ParameterError(
+                f"A gate chooses among `experts`, or among columns of `outputs`: got {came}. "
+                "Write experts=[...] in the constructor, or fit(X, y, outputs=...)."
+            )
         rows = _checked_rows(X)
         validate_data(self, X, skip_check_array=True)
         fitted = outputs is None and are_fitted(self.experts or ())
@@ -103,7 +129,7 @@ class HardGate(BaseEstimator):
         with fitting.seeded(int(self.seed)):
             trained = train_gate(self, self._entered(rows[learnt]), costs[learnt])
         self.model_, self.hidden_, self.history_, self.held_out_ = trained
-        self.probe_ = probe_of(self)
+        self.probe_ = self._probe()
         self.usage_ = np.bincount(self._chosen(rows), minlength=self.num_experts_) / len(rows)
 
     def choose(self, X: Any) -> NDArray[np.int64]:
@@ -124,25 +150,6 @@ class HardGate(BaseEstimator):
             ExpertError: If a chosen expert raises, or gives NaN, or not one answer a row.
         """
         return self._finished(self._answers(X, "predict", outputs))
-
-    def save(self, path: str | Path) -> str:
-        """Writes the gate to one `.codeword` file, whole or not at all; without the experts, which are yours to keep.
-
-        `codeword.load(path, experts=[…])` makes it again.
-
-        Returns:
-            The gate's fingerprint.
-        """
-        check_is_fitted(self)
-        config, arrays = gate_parts_of(self)
-        write_model_file(path, config, arrays)
-        return model_fingerprint(config, arrays)
-
-    @property
-    def fingerprint_(self) -> str:
-        """64 hexadecimal digits that tell this gate from any other, whatever its experts are."""
-        check_is_fitted(self)
-        return model_fingerprint(*gate_parts_of(self))
 
     @abstractmethod
     def _learn_targets(self, y: Any, num_rows: int) -> NDArray[Any]:
@@ -173,10 +180,10 @@ class HardGate(BaseEstimator):
             return np.stack([self._cost(answer, targets, number) for number, answer in enumerate(answers)], axis=1)
         experts, y = list(self.experts or ()), np.asarray(as_array(y)).reshape(np.shape(targets))
         costs, times = np.zeros((2, len(targets), len(experts)))
-        for number, unseen, expert in fit_out_of_fold(experts, x, y, self._folds(y), verbose=self.verbose):
-            answer = self._ask(expert, number, "predict", rows_of(x, unseen))
-            costs[unseen, number] += self._cost(answer, targets[unseen], number)
-            times[unseen, number] += 1
+        for index, unseen, expert in fit_out_of_fold(experts, x, y, self._folds(y), verbose=self.verbose):
+            answer = self._ask(expert, index, "predict", rows_of(x, unseen))
+            costs[unseen, index] += self._cost(answer, targets[unseen], index)
+            times[unseen, index] += 1
         self.experts_ = [fitted_clone(expert, number, x, y) for number, expert in enumerate(experts)]
         return np.where(times > 0, costs / np.maximum(times, 1), np.nan)
 
@@ -206,16 +213,16 @@ class HardGate(BaseEstimator):
             answers = self._read_outputs(check_outputs(outputs, len(rows), self.output_shape_), method)
             return answers[np.arange(len(rows)), chosen]
         x, merged = _as_asked(X, rows), None
-        for number in np.unique(chosen):
-            where = np.flatnonzero(chosen == number)
+        for index in np.unique(chosen):
+            where = np.flatnonzero(chosen == index)
             own = x if len(where) == len(rows) else rows_of(x, where)
-            answers = self._ask(self.experts_[number], int(number), method, own)
+            answers = self._ask(self.experts_[index], int(index), method, own)
             if merged is None:
                 merged = np.empty((len(rows), *answers.shape[1:]), answers.dtype)
             if answers.shape[1:] != merged.shape[1:]:
                 raise ExpertError(
                     f"All experts must give answers of one shape. Received: {(len(rows), *merged.shape[1:])} and, from "
-                    f"expert {number}, {(len(rows), *answers.shape[1:])}. Fit all to the same targets."
+                    f"expert {index}, {(len(rows), *answers.shape[1:])}. Fit all to the same targets."
                 )
             merged[where] = answers
         assert merged is not None, "check_rows refuses no rows"
@@ -243,18 +250,83 @@ class HardGate(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Pickled as parameters and arrays: Keras models only pickle together with their registered classes.
-        fitted = hasattr(self, "model_")
-        state = {name: value for name, value in super().__getstate__().items() if name != "model_"}
-        return {**state, "_weights": self.model_.get_weights() if fitted else None}
+    def _check_settings(self) -> None:
+        check_settings(self, SETTINGS)
+        if self.experts is not None:
+            check_experts(self.experts)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state.pop("_weights", None)
-        super().__setstate__(state)
-        if weights is not None:
-            self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
-            self.model_.set_weights(weights)
+    def _build_networks(self) -> None:
+        self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
+
+    def _probe(self) -> dict[str, NDArray[Any]]:
+        """Ask all experts for a few made-up rows, by which `load` recognizes them.
+
+        Returns:
+            "rows" and "answers", `(NUM_PROBES, num_experts, ...)`: probabilities if all experts have them, which tell
+            experts apart that mostly agree. Empty if the experts refuse rows without column names, or made-up rows.
+        """
+        if self.experts_ is None:
+            return {}
+        spread = np.random.default_rng(0).normal(size=(NUM_PROBES, self.n_features_in_))
+        rows = self.statistics_["mean"] + self.statistics_["scale"] * spread
+        for method in ("predict_proba", "predict") if hasattr(self, "predict_proba") else ("predict",):
+            with suppress(ExpertError):
+                return {"rows": rows, "answers": self._all_answers(self.experts_, rows, method)}
+        return {}
+
+    def _all_answers(self, experts: Sequence[Any], rows: NDArray[np.float64], method: str) -> NDArray[Any]:
+        """Return what all experts answer to rows, `(n, num_experts, ...)`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that these rows have no column names
+            answers = [self._ask(expert, number, method, rows) for number, expert in enumerate(experts)]
+        if len({answer.shape for answer in answers}) > 1:
+            raise ExpertError(
+                f"All experts must answer in the same shape: got shapes {[answer.shape for answer in answers]}."
+            )
+        return np.stack(answers, axis=1)
+
+    def _take_parts(self, path: str | Path, config: dict[str, Any], given: dict[str, Any]) -> None:
+        experts = given["experts"]
+        if (experts is None) != (self.experts_ is None):
+            wanted = "columns of outputs" if self.experts_ is None else "experts"
+            raise ParameterError(
+                f"{path} is a gate of {self.num_experts_} {wanted}: got experts={experts!r}. "
+                f"Call load(path{')' if self.experts_ is None else ', experts=[...])'}."
+            )
+        if experts is None:
+            return
+        check_experts(experts)
+        check_kinds(experts, self._kind)
+        if len(experts) != self.num_experts_ or not are_fitted(experts):
+            raise ParameterError(
+                f"{path} is a gate of {self.num_experts_} fitted experts: got {len(experts)}, "
+                f"{'fitted' if are_fitted(experts) else 'not fitted'}. Pass the `experts_` of the gate that was saved."
+            )
+        try:
+            self._check_same(experts)
+        except ExpertError as error:
+            raise ParameterError(f"`experts` must be those that the gate was fitted with. {error}") from error
+        self.experts, self.experts_ = experts, list(experts)
+
+    def _check_same(self, experts: Sequence[Any]) -> None:
+        """Refuse experts that answer the probe otherwise than those with which the gate was fitted."""
+        if not self.probe_:
+            return
+        expected = self.probe_["answers"]
+        method = "predict_proba" if is_classifier(self) and expected.ndim == 3 else "predict"
+        answers = self._all_answers(experts, self.probe_["rows"], method)
+        same = np.zeros(len(experts), bool)
+        if answers.shape == expected.shape:
+            # Machines round differently, the more so in half precision.
+            tolerance = 1e-3 if is_classifier(self) else 1e-5 * float(np.max(self.target_scale_))
+            near = np.isclose(answers, expected, rtol=1e-5, atol=tolerance)
+            same = near.reshape(len(near), len(experts), -1).all(axis=(0, 2))
+        if not same.all():
+            others = ", ".join(f"expert {index}, {experts[int(index)]!r}" for index in np.flatnonzero(~same))
+            raise ParameterError(
+                "`experts` must be those that the gate was fitted with, in the same order: got other answers from "
+                f"{others}."
+            )
 
 
 def _checked_rows(X: Any, row_shape: tuple[int, ...] | None = None, estimator: str = "A gate") -> NDArray[Any]:

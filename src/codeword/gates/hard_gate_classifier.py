@@ -60,6 +60,8 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         ((3,), True)
     """
 
+    _kind = "classifier"
+
     @available_if(_all_give_probabilities)
     def predict_proba(self, X: Any, *, outputs: Any = None) -> NDArray[np.float64]:
         """Gives the chosen expert's probabilities of the classes, `(n, num_classes)`; 0 for those it does not know."""
@@ -67,7 +69,7 @@ class HardGateClassifier(ClassifierMixin, HardGate):
 
     def _learn_targets(self, y: Any, num_rows: int) -> NDArray[np.intp]:
         labels = check_labels(y, num_rows)
-        check_kinds(self.experts or (), "classifier")
+        check_kinds(self.experts or (), self._kind)
         known = [np.asarray(expert.classes_) for expert in self.experts_ or () if hasattr(expert, "classes_")]
         self.classes_ = all_classes(labels, known)
         if known and len(known) == len(self.experts_ or ()):

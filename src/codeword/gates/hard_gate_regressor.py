@@ -36,9 +36,11 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
         (3,)
     """
 
+    _kind = "regressor"
+
     def _learn_targets(self, y: Any, num_rows: int) -> NDArray[np.float64]:
         numbers = check_numbers(y, num_rows)
-        check_kinds(self.experts or (), "regressor")
+        check_kinds(self.experts or (), self._kind)
         self.target_scale_ = Real().learn(numbers)["scale"]
         return numbers
 

@@ -1,16 +1,15 @@
-"""A fitted gate as plain values and arrays, what its file and its fingerprint are made of; and back."""
+"""What the file of a gate holds: everything but its experts."""
 
-import warnings
-from contextlib import suppress
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.backend import keras
-from codeword.errors import ExpertError, ParameterError
+from codeword.errors import ParameterError
+from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, texts
+from codeword.settings import Setting, integer, optional, sizes
 
-PARAMETERS = ("cv", "hidden", "balance", "epochs", "batch_size", "learning_rate", "penalty", "seed")
 NUM_PROBES = 16
 LABELS = {  # the dtypes that labels may have, and what they are in JSON
     "U": str,
@@ -19,88 +18,124 @@ LABELS = {  # the dtypes that labels may have, and what they are in JSON
     **dict.fromkeys((f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), int),
     **dict.fromkeys(("float16", "float32", "float64"), float),
 }
+FIGURES = {"gate", "best_expert", "best_possible"}
+SHARES = Setting("shares that sum to 1", lambda array: array.min() >= 0 and bool(np.isclose(array.sum(), 1)))
+PROBABILITIES = Setting("probabilities", lambda array: array.min() >= 0 and array.max() <= 1.001)
 
 
-def gate_parts_of(gate: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Gives all that is needed to make a fitted gate again, but for its experts: plain values, and arrays by name."""
-    plain = {name: _plain(getattr(gate, name)) for name in PARAMETERS}
-    if hasattr(gate.cv, "split"):
-        plain["cv"] = None  # a splitter that only training needs
-    config = {
-        "estimator": type(gate).__name__,
-        "parameters": plain,
-        "hidden": [int(units) for units in gate.hidden_],
-        "input_shape": [gate.n_features_in_],
-        "feature_names": [str(name) for name in getattr(gate, "feature_names_in_", [])],
-        "num_experts": int(gate.num_experts_),
-        "output_shape": None if gate.experts_ is not None else list(gate.output_shape_),
-        "held_out": gate.held_out_,
-        "classes": _classes_to_config(gate.classes_) if hasattr(gate, "classes_") else None,
+def positions_below(number: int) -> Setting:
+    """Allow arrays of integers from 0 to below `number`."""
+    return Setting(f"integers from 0 to {number - 1}", lambda array: array.min() >= 0 and array.max() < number)
+
+
+class SavedGate(SavedModel):
+    """The half of a gate that its file is made from, and that is made from its file."""
+
+    UNSAVED = frozenset({"experts", "verbose"})
+    CONFIG: ClassVar = {
+        "hidden": sizes(),
+        "input_shape": sizes(length=1),
+        "feature_names": texts,
+        "num_experts": integer(2),
+        "output_shape": optional(sizes()),
+        "held_out": Setting(
+            f"an object of three costs, {sorted(FIGURES)}",
+            lambda value: (
+                type(value) is dict
+                and set(value) == FIGURES
+                and all(type(cost) is float and cost >= 0 for cost in value.values())
+            ),
+        ),
+        "classes": Setting(
+            "null, or an object of `dtype` and `values`",
+            lambda value: value is None or (type(value) is dict and set(value) == {"dtype", "values"}),
+        ),
     }
-    arrays = {f"statistics/{name}": array for name, array in gate.statistics_.items()}
-    arrays["usage"] = gate.usage_
-    if hasattr(gate, "target_scale_"):
-        arrays["target_scale"] = np.atleast_1d(gate.target_scale_)
-    arrays |= {f"probe/{name}": array for name, array in gate.probe_.items()}
-    for number, variable in enumerate(gate.model_.weights):
-        arrays[f"gate/{number:03d}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)
-    return config, arrays
+    PARTS = ("experts",)
+    NETWORKS: ClassVar = {"gate": "model_"}
+
+    def _parameters(self) -> dict[str, Any]:
+        parameters = super()._parameters()
+        if hasattr(self.cv, "split"):
+            parameters["cv"] = None  # a splitter that only training needs
+        return parameters
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
+        arguments = super()._arguments(config)
+        return {name: value for name, value in arguments.items() if name != "cv" or value is not None}
+
+    def _learned_config(self) -> dict[str, Any]:
+        return {
+            "hidden": [int(units) for units in self.hidden_],
+            "input_shape": [self.n_features_in_],
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
+            "num_experts": int(self.num_experts_),
+            "output_shape": None if self.experts_ is not None else list(self.output_shape_),
+            "held_out": self.held_out_,
+            "classes": _classes_to_config(self.classes_) if hasattr(self, "classes_") else None,
+        }
+
+    def _learned_arrays(self) -> Arrays:
+        arrays = {f"statistics/{name}": array for name, array in self.statistics_.items()}
+        arrays["usage"] = self.usage_
+        if hasattr(self, "target_scale_"):
+            arrays["target_scale"] = np.atleast_1d(self.target_scale_)
+        return arrays | {f"probe/{name}": array for name, array in self.probe_.items()}
+
+    def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
+        (num_features,), num_experts, outputs = config["input_shape"], config["num_experts"], config["output_shape"]
+        classifies = type(self).__name__ == "HardGateClassifier"
+        if classifies != (config["classes"] is not None) or classifies == ("target_scale" in arrays):
+            raise ParameterError("a classifier has classes, a regressor a scale of its targets")
+        answer: tuple[int, ...]  # the shape of an expert's answer to one row
+        if classifies:
+            num_classes = len(_classes_from_config(config["classes"]))
+            answer, wide = (), (num_classes,)
+        else:
+            wide = (max(len(np.atleast_1d(arrays["target_scale"])), 1),)
+            answer = wide if wide != (1,) else ()
+        if outputs is not None and (outputs[:1] != [num_experts] or tuple(outputs[1:]) not in (answer, wide)):
+            raise ParameterError(f"outputs of shape {outputs} do not fit {num_experts} experts and the targets")
+        declared = {
+            "statistics/mean": Array("float64", (num_features,)),
+            "statistics/scale": Array("float64", (num_features,), POSITIVE),
+            "usage": Array("float64", (num_experts,), SHARES),
+        }
+        for before, after in pairwise([num_features, *config["hidden"], num_experts]):
+            number = len(declared) - 3
+            declared[f"gate/{number:03d}/kernel"] = Array("float32", (before, after))
+            declared[f"gate/{number + 1:03d}/bias"] = Array("float32", (after,))
+        if not classifies:
+            declared["target_scale"] = Array("float64", wide, POSITIVE)
+        if outputs is None and any(name.startswith("probe/") for name in arrays):
+            declared["probe/rows"] = Array("float64", (NUM_PROBES, num_features))
+            dtype, values = ("int64", positions_below(wide[0])) if classifies else ("float64", FINITE)
+            if classifies and "probe/answers" in arrays and arrays["probe/answers"].ndim == 3:
+                dtype, answer, values = "float64", wide, PROBABILITIES
+            declared["probe/answers"] = Array(dtype, (NUM_PROBES, num_experts, *answer), values)
+        return declared
+
+    def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
+        (self.n_features_in_,), self.num_experts_ = config["input_shape"], config["num_experts"]
+        self.hidden_, self.held_out_ = tuple(config["hidden"]), config["held_out"]
+        if config["feature_names"]:
+            self.feature_names_in_ = np.array(config["feature_names"], object)
+        if config["classes"] is not None:
+            self.classes_ = _classes_from_config(config["classes"])
+        if "target_scale" in arrays:
+            scale = arrays["target_scale"]
+            self.target_scale_ = scale if len(scale) > 1 else scale[0]
+        self.statistics_ = {name: arrays[f"statistics/{name}"] for name in ("mean", "scale")}
+        self.usage_ = arrays["usage"]
+        self.probe_ = {name: arrays[f"probe/{name}"] for name in ("rows", "answers") if f"probe/{name}" in arrays}
+        self.experts_: Any = None if config["output_shape"] is not None else []  # `load` gives them
+        if config["output_shape"] is not None:
+            self.output_shape_ = tuple(config["output_shape"])
 
 
-def probe_of(gate: Any) -> dict[str, NDArray[Any]]:
-    """Asks all experts for a few made-up rows, by which their files' readers know them again.
-
-    Returns:
-        "rows" and "answers", `(NUM_PROBES, num_experts, …)`: probabilities where all experts have them, which tell
-        experts apart that mostly agree. Empty where the experts take no rows without column names, or do not answer to
-        rows that never were.
-    """
-    if gate.experts_ is None:
-        return {}
-    spread = np.random.default_rng(0).normal(size=(NUM_PROBES, gate.n_features_in_))
-    rows = gate.statistics_["mean"] + gate.statistics_["scale"] * spread
-    for method in ("predict_proba", "predict") if hasattr(gate, "predict_proba") else ("predict",):
-        with suppress(ExpertError):
-            return {"rows": rows, "answers": answers_to(gate, rows, method)}
-    return {}
-
-
-def answers_to(gate: Any, rows: NDArray[np.float64], method: str) -> NDArray[Any]:
-    """Gives what all experts answer to rows, `(n, num_experts, …)`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that these rows have no column names
-        answers = [gate._ask(expert, number, method, rows) for number, expert in enumerate(gate.experts_)]
-    if len({answer.shape for answer in answers}) > 1:
-        raise ExpertError(f"All experts must answer alike. Received: shapes {[answer.shape for answer in answers]}.")
-    return np.stack(answers, axis=1)
-
-
-def check_same_experts(gate: Any) -> None:
-    """Refuses experts that answer otherwise than those with which the gate was fitted.
-
-    Raises:
-        ParameterError: With the numbers of those that do.
-    """
-    if not gate.probe_:
-        return
-    expected = gate.probe_["answers"]
-    classifies = hasattr(gate, "classes_")
-    given = answers_to(gate, gate.probe_["rows"], "predict_proba" if classifies and expected.ndim == 3 else "predict")
-    same = np.zeros(gate.num_experts_, bool)
-    if given.shape == expected.shape:
-        # Machines round differently, the more so in half precision.
-        scale = 1e-3 if classifies else 1e-5 * np.max(gate.target_scale_)
-        near = np.isclose(given, expected, rtol=1e-5, atol=float(scale))
-        same = near.reshape(len(near), gate.num_experts_, -1).all(axis=(0, 2))
-    if not same.all():
-        raise ParameterError(
-            "`experts` must be those that the gate was fitted with, in the same order. Received: other answers from "
-            f"{', '.join(f'expert {number}, {gate.experts_[number]!r}' for number in np.flatnonzero(~same))}."
-        )
-
-
-def classes_from_config(config: dict[str, Any]) -> NDArray[Any]:
-    """Gives class labels as they were.
+def _classes_from_config(config: dict[str, Any]) -> NDArray[Any]:
+    """Return class labels as they were.
 
     Raises:
         ParameterError: If the configuration describes none.
@@ -118,13 +153,7 @@ def _classes_to_config(classes: NDArray[Any]) -> dict[str, Any]:
     dtype = classes.dtype.kind if classes.dtype.kind in "UO" else classes.dtype.name
     if not all(isinstance(label, LABELS.get(dtype, type(None))) for label in classes.tolist()):
         raise ParameterError(
-            f"Class labels must be text, numbers or booleans to be saved. Received: {classes[:5].tolist()}, {dtype}. "
+            f"Class labels must be text, numbers or booleans to be saved: got {classes[:5].tolist()}, dtype {dtype}. "
             "Fit the experts and the gate to such labels."
         )
     return {"dtype": dtype, "values": classes.tolist()}
-
-
-def _plain(value: Any) -> Any:
-    """Gives a setting as JSON has it."""
-    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value

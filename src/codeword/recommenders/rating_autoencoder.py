@@ -3,23 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError
-from codeword.files.model_file import model_fingerprint, write_model_file
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
 from codeword.recommenders.rating_table import COLUMNS, as_rating_table
 from codeword.recommenders.row_network import Float32Array
-from codeword.recommenders.saving import rating_parts_of
+from codeword.recommenders.saving import SavedRatings
 from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
 from codeword.recommenders.top_items import top_items
@@ -27,7 +24,7 @@ from codeword.recommenders.training import Recipe, train_ensemble
 from codeword.settings import check_settings, integer
 
 
-class RatingAutoencoder(BaseEstimator):
+class RatingAutoencoder(SavedRatings):
     """Predict ratings and recommend items, from sparse ratings in which everything else is missing.
 
     A prediction is a mean, plus what the user and the item add to it (biases), plus what an autoencoder with one hidden
@@ -271,23 +268,6 @@ class RatingAutoencoder(BaseEstimator):
         """
         return -self.evaluate(ratings)["rmse"]
 
-    def save(self, path: str | Path) -> str:
-        """Write the model and its training ratings to one `.codeword` file, completely or not at all.
-
-        Returns:
-            The fingerprint of the model.
-        """
-        check_is_fitted(self)
-        config, arrays = rating_parts_of(self)
-        write_model_file(path, config, arrays)
-        return model_fingerprint(config, arrays)
-
-    @property
-    def fingerprint_(self) -> str:
-        """64 hexadecimal digits that identify the model."""
-        check_is_fitted(self)
-        return model_fingerprint(*rating_parts_of(self))
-
     @property
     def users_(self) -> NDArray[Any]:
         check_is_fitted(self)
@@ -371,9 +351,6 @@ class RatingAutoencoder(BaseEstimator):
         check_is_fitted(self)
         table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self.ratings_)
         return table.rows_for(self.ratings_, "ratings")
-
-    def __getstate__(self) -> Any:
-        return {name: value for name, value in super().__getstate__().items() if name != "_keras_models"}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")

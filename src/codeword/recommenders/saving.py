@@ -1,136 +1,141 @@
-"""A fitted rating autoencoder as plain values and arrays, what its file and its fingerprint are made of; and back."""
+"""What the file of a rating autoencoder holds."""
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
+from codeword.errors import ParameterError
+from codeword.files.saved_model import ASCENDING, Array, Arrays, SavedModel, an_object, length_of
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
+from codeword.recommenders.settings import SETTINGS
+from codeword.settings import Setting, number
 
 WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
-PARAMETERS = (
-    "by",
-    "members",
-    "units",
-    "noise",
-    "weight_decay",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "validation_fraction",
-    "patience",
-    "seed",
+NOT_NEGATIVE_OR_NAN = Setting("at least 0, or NaN", lambda array: not (np.isinf(array) | (array < 0)).any())
+a_network = Setting(
+    "an object of `by` and `ridge`",
+    lambda value: (
+        type(value) is dict
+        and set(value) == {"by", "ridge"}
+        and value["by"] in ("items", "users")
+        and number(0).holds(value["ridge"])
+    ),
 )
 
 
-def rating_parts_of(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Gives all that is needed to make a fitted model again: plain values, and arrays by name."""
-    values = {name: getattr(model, name) for name in PARAMETERS}
-    config = {
-        "estimator": type(model).__name__,
-        "parameters": {
-            **{name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()},
-            "columns": list(model.columns),
-        },
-        "data": model.data_.to_config(),
-        "members": [{"by": member.by, "ridge": member.ridge} for member in model.members_],
+class SavedRatings(SavedModel):
+    """The half of `RatingAutoencoder` that its file is made from, and that is made from its file."""
+
+    SETTINGS = SETTINGS
+    UNSAVED = frozenset({"data", "verbose"})
+    DERIVED = ("_keras_models",)
+    REQUIRED = ("columns", "by", "members", "units")
+    CONFIG: ClassVar = {
+        "data": an_object,
+        "members": Setting(
+            "a list of networks",
+            lambda value: type(value) is list and len(value) > 0 and all(map(a_network.holds, value)),
+        ),
     }
-    matrix = model.ratings_.matrix
-    arrays: dict[str, NDArray[Any]] = {
-        "biases/mean": np.array([model.biases_.mean]),
-        "biases/users": model.biases_.users,
-        "biases/items": model.biases_.items,
-        "ratings/values": matrix.data,
-        "ratings/items": matrix.indices.astype(np.int64),
-        "ratings/starts": matrix.indptr.astype(np.int64),
-        "members/weights": model.member_weights_,
-        "validation_rmse": np.array([model.validation_rmse_]),
-        **_ids_to_arrays("users", model.ratings_.users),
-        **_ids_to_arrays("items", model.ratings_.items),
-    }
-    for number, member in enumerate(model.members_):
-        for name in WEIGHTS:
-            arrays[f"members/{number:03d}/{name}"] = getattr(member.network, name)
-    return config, arrays
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return {**super()._arguments(config), "data": data_kind_from_config(config["data"])}
+
+    def _learned_config(self) -> dict[str, Any]:
+        members = [{"by": member.by, "ridge": member.ridge} for member in self.members_]
+        return {"data": self.data_.to_config(), "members": members}
+
+    def _learned_arrays(self) -> Arrays:
+        matrix = self.ratings_.matrix
+        arrays: Arrays = {
+            "biases/mean": np.array([self.biases_.mean]),
+            "biases/users": self.biases_.users,
+            "biases/items": self.biases_.items,
+            "ratings/values": matrix.data,
+            "ratings/items": matrix.indices.astype(np.int64),
+            "ratings/starts": matrix.indptr.astype(np.int64),
+            "members/weights": self.member_weights_,
+            "validation_rmse": np.array([self.validation_rmse_]),
+            **_ids_to_arrays("users", self.ratings_.users),
+            **_ids_to_arrays("items", self.ratings_.items),
+        }
+        for position, member in enumerate(self.members_):
+            arrays |= {f"members/{position:03d}/{name}": getattr(member.network, name) for name in WEIGHTS}
+        return arrays
+
+    def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
+        if len(config["members"]) > len(arrays):
+            raise ParameterError(f"it lacks arrays of {len(config['members'])} networks")
+        counts = {side: length_of(arrays, f"biases/{side}") for side in ("users", "items")}
+        num_ratings = length_of(arrays, "ratings/values")
+        declared = {
+            "biases/mean": Array("float64", (1,)),
+            "biases/users": Array("float32", (counts["users"],)),
+            "biases/items": Array("float32", (counts["items"],)),
+            "ratings/values": Array("float32", (num_ratings,)),
+            "ratings/items": Array("int64", (num_ratings,)),
+            "ratings/starts": Array("int64", (counts["users"] + 1,)),
+            "members/weights": Array("float32", (len(config["members"]),)),
+            "validation_rmse": Array("float64", (1,), NOT_NEGATIVE_OR_NAN),
+        }
+        for side, count in counts.items():
+            if f"ids/{side}" in arrays:
+                declared[f"ids/{side}"] = Array("int64", (count,), ASCENDING)
+            else:
+                declared[f"ids/{side}/text"] = Array("uint8", (length_of(arrays, f"ids/{side}/text"),))
+                declared[f"ids/{side}/ends"] = Array("int64", (count,))
+        for position, member in enumerate(config["members"]):
+            units = length_of(arrays, f"members/{position:03d}/bias_in")
+            columns = counts["users" if member["by"] == "items" else "items"]
+            for name in WEIGHTS:
+                shape = (columns, units) if name.startswith("kernel") else (units,)
+                declared[f"members/{position:03d}/{name}"] = Array("float32", shape)
+        return declared
+
+    def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
+        users, items = _ids_from_arrays("users", arrays), _ids_from_arrays("items", arrays)
+        entries = (arrays[f"ratings/{name}"] for name in ("values", "items", "starts"))
+        matrix = scipy.sparse.csr_array(tuple(entries), shape=(len(users), len(items)))
+        matrix.check_format(full_check=True)
+        if not matrix.has_canonical_format:
+            raise ParameterError("the ratings are not sorted, or repeated")
+        self.data.check(matrix.data)
+        self.data_, self.ratings_ = self.data, RatingTable(matrix, users, items)
+        self.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
+        self.members_ = []
+        for position, member in enumerate(config["members"]):
+            network = RowNetwork(*(arrays[f"members/{position:03d}/{name}"] for name in WEIGHTS))
+            self.members_.append(EnsembleMember(member["by"], network, float(member["ridge"])))
+        self.member_weights_ = arrays["members/weights"]
+        self.validation_rmse_ = float(arrays["validation_rmse"][0])
+        self._prepare()
 
 
-def unfitted_from(config: dict[str, Any], estimator: type) -> Any:
-    """Makes the estimator that a configuration describes, before it has learned anything."""
-    kind: Any = data_kind_from_config(config["data"])
-    parameters = {**config["parameters"], "columns": tuple(config["parameters"]["columns"])}
-    return estimator(data=kind, **parameters)
-
-
-def fit_by_parts(model: Any, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Gives an unfitted estimator all that `fit` would have learned.
-
-    Raises:
-        ValueError, KeyError, IndexError: If the arrays do not fit each other.
-    """
-    model.data_ = data_kind_from_config(config["data"])
-    users, items = _ids_from_arrays("users", arrays), _ids_from_arrays("items", arrays)
-    indices = arrays["ratings/items"]
-    matrix = scipy.sparse.csr_array(
-        (arrays["ratings/values"], indices, arrays["ratings/starts"]), shape=(len(users), len(items))
-    )
-    matrix.check_format(full_check=True)
-    if not matrix.has_canonical_format:
-        raise ValueError("the ratings are not sorted, or twice there")
-    model.data_.check(matrix.data)
-    model.ratings_ = RatingTable(matrix, users, items)
-    model.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
-    model.members_ = []
-    for number, member in enumerate(config["members"]):
-        parts = (arrays[f"members/{number:03d}/{name}"] for name in WEIGHTS)
-        model.members_.append(EnsembleMember(member["by"], RowNetwork(*parts), float(member["ridge"])))
-    model.member_weights_ = arrays["members/weights"]
-    model.validation_rmse_ = float(arrays["validation_rmse"][0])
-    model._prepare()
-
-
-def expected_shapes(
-    config: dict[str, Any], arrays: dict[str, NDArray[Any]], num_users: int, num_items: int
-) -> dict[str, tuple[int, ...]]:
-    """Gives the shape that every array must have, the ratings' and ids' own excepted."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "biases/mean": (1,),
-        "biases/users": (num_users,),
-        "biases/items": (num_items,),
-        "members/weights": (len(config["members"]),),
-        "validation_rmse": (1,),
-        "ratings/starts": (num_users + 1,),
-    }
-    for number, member in enumerate(config["members"]):
-        units = arrays[f"members/{number:03d}/bias_in"].shape
-        columns = num_users if member["by"] == "items" else num_items
-        for name in WEIGHTS:
-            shapes[f"members/{number:03d}/{name}"] = (columns, *units) if name.startswith("kernel") else units
-    return shapes
-
-
-def _ids_to_arrays(name: str, ids: Ids) -> dict[str, NDArray[Any]]:
-    """Writes ids as numbers, or as the bytes of their text and where each ends."""
+def _ids_to_arrays(side: str, ids: Ids) -> Arrays:
+    """Return ids as numbers, or as the bytes of their text and where each ends."""
     if ids.values.dtype.kind == "i":
-        return {f"ids/{name}": ids.values}
+        return {f"ids/{side}": ids.values}
     encoded = [text.encode() for text in ids.values.tolist()]
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    return {f"ids/{name}/text": np.frombuffer(b"".join(encoded), np.uint8), f"ids/{name}/ends": ends}
+    return {f"ids/{side}/text": np.frombuffer(b"".join(encoded), np.uint8), f"ids/{side}/ends": ends}
 
 
-def _ids_from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> Ids:
-    if f"ids/{name}" in arrays:
-        values = arrays[f"ids/{name}"]
-    else:
-        text, ends = arrays[f"ids/{name}/text"].tobytes(), arrays[f"ids/{name}/ends"].tolist()
-        if ends != sorted(ends) or (ends[-1] if ends else 0) != len(text):
-            raise ValueError(f"the ids of {name} do not fit their text")
-        values = np.array([text[a:b].decode() for a, b in zip([0, *ends[:-1]], ends, strict=True)], str)
+def _ids_from_arrays(side: str, arrays: Arrays) -> Ids:
+    if f"ids/{side}" in arrays:
+        return Ids(arrays[f"ids/{side}"])
+    text, ends = arrays[f"ids/{side}/text"].tobytes(), arrays[f"ids/{side}/ends"].tolist()
+    bounds = [0, *ends]
+    if bounds != sorted(bounds) or bounds[-1] != len(text):
+        raise ParameterError(f"the ids of {side} do not fit their text")
+    values = np.array([text[start:end].decode() for start, end in pairwise(bounds)], str)
     if len(values) == 0 or (values[1:] <= values[:-1]).any():
-        raise ValueError(f"the ids of {name} are not in ascending order")
+        raise ParameterError(f"the ids of {side} are not in ascending order")
     return Ids(values)
