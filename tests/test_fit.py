@@ -1,15 +1,14 @@
 """`codeword.fit` beside `keras.Model.fit`: the same results, callback by callback."""
 
-import re
-
 import numpy as np
 import pytest
 import scipy.sparse
 
 import codeword as cw
 from codeword.backend import keras
-from codeword.training.user_batches import RowBatches
-from codeword.training.user_data import is_array
+from codeword.files.tables import as_array
+from codeword.training import user_data
+from codeword.training.user_data import RowBatches, is_array
 
 layers, ops = keras.layers, keras.ops
 RANDOM = np.random.default_rng(0)
@@ -20,7 +19,7 @@ WEIGHTS = RANDOM.random(103)
 
 
 def classifier(*, optimizer=None, metrics=("accuracy",), **settings):
-    """Gives a network with everything that has a state: dropout, batch statistics, moments, metrics."""
+    """Return a network with everything that has a state: dropout, batch statistics, moments, metrics."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
         [
@@ -202,13 +201,18 @@ def test_text_is_left_to_keras():
     assert is_array(ops.ones((2, 2)))
 
 
-def test_frames_are_rows():
+def test_frames_are_rows_and_converted_once(monkeypatch):
     import pandas as pd
 
+    converted = []
+    monkeypatch.setattr(user_data, "as_array", lambda value: converted.append(type(value)) or as_array(value))
     frame = pd.DataFrame(X)
-    one, other = linear(), linear()
-    losses = [cw.fit(model, x, x, shuffle=False, verbose=0).history["loss"] for model, x in ((one, frame), (other, X))]
-    assert losses[0] == losses[1]
+    histories = []
+    for x in (frame, X):
+        given = {"validation_data": (x, x), "shuffle": False, "verbose": 0}
+        histories.append(cw.fit(linear(), x, x, **given).history)
+    assert histories[0] == histories[1]
+    assert converted.count(pd.DataFrame) == 1  # input, target and held-out rows are one frame
 
 
 class Counted(layers.Layer):
@@ -219,6 +223,25 @@ class Counted(layers.Layer):
     def call(self, inputs):
         Counted.traced += 1
         return inputs
+
+
+def test_training_and_validation_keep_what_each_has_compiled():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(6), Counted()])
+    model.compile("sgd", "mse")
+    weighted = {"sample_weight": WEIGHTS, "validation_data": (X, X), "verbose": 0}  # two structures of batches
+    cw.fit(model, X, X, **weighted)
+    traced = Counted.traced
+    cw.fit(model, X, X, **weighted)
+    assert Counted.traced == traced
+
+
+def test_averaged_weights_train_on():
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True)  # whose averages overwrite the weights after each training
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(6)])
+    model.compile(optimizer, "mse")
+    losses = [cw.fit(model, X, X, epochs=5, verbose=0).history["loss"][-1] for _ in range(3)]
+    assert losses[2] < losses[1] < losses[0]
 
 
 def test_what_is_compiled_is_kept_until_the_next_compile():
@@ -235,7 +258,7 @@ def test_what_is_compiled_is_kept_until_the_next_compile():
 
 
 class Watcher(keras.callbacks.Callback):
-    """Writes down what it is told, and a weight that it sees."""
+    """Record what it hears, and a weight that it sees."""
 
     def __init__(self, stop_after=None):
         super().__init__()
@@ -268,8 +291,8 @@ def test_a_callback_that_looks_at_batches_hears_of_each(steps, stop_after):
     assert told[0] == told[1]
 
 
-def test_who_does_not_look_at_the_model_is_told_of_every_epoch_in_order():
-    class Told(keras.callbacks.Callback):
+def test_a_callback_that_only_reads_logs_hears_of_every_epoch_in_order():
+    class Listener(keras.callbacks.Callback):
         looks_at_model = False
         heard = ()
 
@@ -279,7 +302,7 @@ def test_who_does_not_look_at_the_model_is_told_of_every_epoch_in_order():
         def on_epoch_end(self, epoch, logs=None):
             self.heard = (*self.heard, logs["loss"])
 
-    told, expected, model = Told(), linear(), linear()
+    told, expected, model = Listener(), linear(), linear()
     losses = expected.fit(X, X, epochs=9, shuffle=False, verbose=0).history["loss"]
     history = cw.fit(model, X, X, epochs=9, shuffle=False, verbose=0, callbacks=[told]).history
     assert history["loss"] == pytest.approx(losses, rel=1e-5)
@@ -307,12 +330,21 @@ def test_a_loss_of_nan_ends_the_training():
     assert len(history.epoch) == 1
 
 
-def test_the_progress_bar_counts_steps_and_ends(capsys):
-    cw.fit(linear(), X, X, batch_size=10, epochs=2, validation_data=(X, X), callbacks=[])
-    shown = re.sub(r"\x1b\[\d*m|\x08", "", capsys.readouterr().out)
-    assert "Epoch 2/2" in shown
-    assert shown.count("11/11") >= 2
-    assert "val_loss: " in shown
+@pytest.mark.parametrize("verbose", ["auto", 1, True])
+def test_one_bar_shows_all_epochs_on_stderr(verbose, capsys):
+    history = cw.fit(linear(), X, X, batch_size=10, epochs=2, verbose=verbose, validation_data=(X, X)).history
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "| 2/2 [" in shown.err
+    assert f"val_loss={history['val_loss'][-1]:.4f}" in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_verbose_2_is_a_line_per_epoch_on_stderr(capsys):
+    history = cw.fit(linear(), X, X, epochs=3, initial_epoch=1, verbose=2).history
+    lines = [f"epoch {epoch}/3: loss={loss:.4f}" for epoch, loss in zip((2, 3), history["loss"], strict=True)]
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.splitlines()) == ("", lines)
 
 
 class Numbered(keras.utils.PyDataset):
@@ -342,18 +374,20 @@ class OwnFit(keras.Sequential):
 def test_keras_trains_what_cannot_be_compiled_and_says_why(given, why, capsys):
     history = cw.fit(linear(), **given, verbose=2)
     assert len(history.history["loss"]) == 1
-    assert f"codeword.fit: {why}" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert f"codeword: {why}" in shown.err
+    assert shown.out == ""
     cw.fit(linear(), **given, verbose=0)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 def test_models_that_train_themselves_are_left_to_it(capsys):
     own = OwnFit([keras.Input((6,)), layers.Dense(6)])
     own.compile("sgd", "mse")
     cw.fit(own, X, X, verbose=2)
-    assert "a method `fit` of its own" in capsys.readouterr().out
+    assert "the model has its own method `fit`" in capsys.readouterr().err
     cw.fit(linear(run_eagerly=True), X[:8], X[:8], verbose=2)
-    assert "not to be compiled" in capsys.readouterr().out
+    assert "set not to be compiled" in capsys.readouterr().err
 
 
 def test_bad_input_is_refused_before_anything_is_trained():
@@ -366,13 +400,15 @@ def test_bad_input_is_refused_before_anything_is_trained():
         ({"x": X, "y": X, "validation_split": 0.999}, "0.999 of 103 rows"),
         ({"x": X, "y": X, "validation_data": (X, X[:4])}, "103, 4 rows"),
     ):
-        with pytest.raises(cw.errors.DataError, match=f"Received: {received}"):
+        with pytest.raises(cw.errors.DataError, match=f"got {received}"):
             cw.fit(model, **given, verbose=0)
-    with pytest.raises(cw.errors.ParameterError, match=r"`batch_size` must be at least 1. Received: -3"):
+    with pytest.raises(cw.errors.ParameterError, match="an integer of at least 1, or None: got -3"):
         cw.fit(model, X, X, batch_size=-3, verbose=0)
-    with pytest.raises(cw.errors.ParameterError, match="Received: both"):
+    with pytest.raises(cw.errors.ParameterError, match="got both"):
         cw.fit(model, X, CLASSES, class_weight={0: 2.0}, sample_weight=WEIGHTS, verbose=0)
-    with pytest.raises(cw.errors.ParameterError, match="must be compiled"):
+    with pytest.raises(cw.errors.ParameterError, match="one array of classes as `y`: got dict"):
+        cw.fit(many_ends(), MANY["x"], MANY["y"], class_weight={0: 2.0}, verbose=0)
+    with pytest.raises(cw.errors.ParameterError, match="must be compiled: got"):
         cw.fit(keras.Sequential([keras.Input((6,)), layers.Dense(6)]), X, X)
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 

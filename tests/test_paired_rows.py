@@ -5,7 +5,7 @@ import pytest
 
 from codeword.backend import keras
 from codeword.objectives.paired_rows import PairedRows
-from codeword.training.batches import KerasBatches
+from codeword.training.keras_loop import KerasBatches
 
 
 class ArrayBatches(KerasBatches):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from codeword.backend import keras
-from codeword.training.batches import KerasBatches
-from codeword.training.shuffled_batches import ShuffledBatches
+from codeword.training.batches import ShuffledBatches
+from codeword.training.keras_loop import KerasBatches
 
 
 def batches(num_rows: int = 10, *, batch_size: int = 4, seed: int = 0) -> KerasBatches:

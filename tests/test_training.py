@@ -10,7 +10,7 @@ from codeword.backend import keras
 from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
 from codeword.objectives.swapped_rows import SwappedRows
 from codeword.training import recipe as fitting
-from codeword.training.batches import KerasBatches
+from codeword.training.keras_loop import KerasBatches
 
 
 def batches_of(batches):

@@ -119,7 +119,7 @@ def test_temperature_is_not_rounded_in_half_precision(half: str) -> None:
 
 def test_model_without_an_annealed_layer_is_refused() -> None:
     model = compiled(layers.Hardmax(name="plain"))
-    with pytest.raises(ParameterError, match=r"may change\. Received: a model of dense\w*, plain\. Make it by"):
+    with pytest.raises(ParameterError, match=r"`Hardmax\(annealed=True\)`: got the layers dense\w*, plain\."):
         model.fit(X, Y, epochs=1, callbacks=[callbacks.AnnealTemperature()], verbose=0)
 
 

@@ -1,5 +1,6 @@
 """The autoencoder: values -> encoder -> code -> symbols -> bytes, and back."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
 
@@ -293,7 +294,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             shown = [
                 f"{name} {value:.4f} against {gap['inference'][name]:.4f}" for name, value in gap["training"].items()
             ]
-            print(f"Training against inference on {len(rows)} rows: {', '.join(shown)}")
+            print(f"Training against inference on {len(rows)} rows: {', '.join(shown)}", file=sys.stderr)
         return gap
 
     def _given(self, x: Any) -> Any:

@@ -1,6 +1,7 @@
 """How an autoencoder is trained: by reconstruction alone, or with codes that are alike where rows are."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -81,7 +82,8 @@ def train(model: Any, rows: TrainingRows, held_out: TrainingRows | None, callbac
     settings = settings_of(model, len(rows.values))
     _refuse_idle_settings(model, settings)
     if model.verbose and settings.similar != "nothing":
-        print(f'similar="{settings.similar}": codes are learnt for search; similar="nothing" gives rows back better.')
+        trained_for = f'similar="{settings.similar}": codes are learned for search; "nothing" reconstructs rows better.'
+        print(trained_for, file=sys.stderr)
     common = {
         "epochs": settings.epochs,
         "learning_rate": model.learning_rate,

@@ -1,21 +1,22 @@
-"""What happens between the epochs of a training."""
+"""Temperatures that fall from epoch to epoch."""
 
 from typing import Any
 
 from codeword.activations import check_temperature
 from codeword.backend import keras
 from codeword.errors import ParameterError
+from codeword.keras_internals import flat_layers
 from codeword.layers import Hardmax
 
 
 class AnnealTemperature(keras.callbacks.Callback):
-    """Lowers the temperature of every annealed `Hardmax`, from its own in the first epoch to `last` in the last.
+    """Lower the temperature of every annealed `Hardmax` from its initial value to `last`.
 
-    A high temperature lets all choices learn, a low one comes near to what the hard choice does. Between the two it
-    falls by the same factor in every epoch. What the layer gives does not depend on it, only what it learns.
+    A high temperature lets all choices learn. A low one comes close to the hard choice. The temperature falls by the
+    same factor in every epoch. It does not change the layer's output, only its gradient.
 
     Args:
-        last: Positive float, in units of the scores.
+        last: Positive float, the temperature of the last epoch, in units of the scores.
 
     Raises:
         ParameterError: If `last` is not positive, or the model has no `Hardmax(annealed=True)`.
@@ -38,8 +39,8 @@ class AnnealTemperature(keras.callbacks.Callback):
         if not self._layers():
             names = [layer.name for layer in self.model.layers]
             raise ParameterError(
-                "AnnealTemperature needs a layer whose temperature may change. Received: a model of "
-                f"{', '.join(names[:9])}. Make it by Hardmax(annealed=True)."
+                "`AnnealTemperature` needs a model with a `Hardmax(annealed=True)`: got the layers "
+                f"{', '.join(names[:9])}."
             )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -48,4 +49,4 @@ class AnnealTemperature(keras.callbacks.Callback):
             layer.current_temperature.assign(layer.temperature * (self.last / layer.temperature) ** share)
 
     def _layers(self) -> list[Hardmax]:
-        return [layer for layer in self.model._flatten_layers() if isinstance(layer, Hardmax) and layer.annealed]
+        return [layer for layer in flat_layers(self.model) if isinstance(layer, Hardmax) and layer.annealed]

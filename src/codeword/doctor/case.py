@@ -16,6 +16,7 @@ from codeword.doctor.measuring.given_data import Array, Arrays, sample_of
 from codeword.doctor.measuring.gradients import Gradients, gradient_function
 from codeword.doctor.measuring.output_facts import OutputFacts
 from codeword.doctor.measuring.recording import Call, operations_of, replaced
+from codeword.keras_internals import added_losses, mask_of, set_mask, takes_training
 
 GRADIENT_ROWS = 256
 
@@ -66,7 +67,7 @@ class Case:
         return (
             self.model.loss is not None
             or own
-            or any(getattr(one, "_losses", ()) for one in [self.model, *operations_of(self.model)])
+            or any(added_losses(one) for one in [self.model, *operations_of(self.model)])
         )
 
     @property
@@ -114,9 +115,9 @@ class Case:
             self.output_structure, [keras.ops.convert_to_tensor(one[chosen]) for one in predictions]
         )
         for made, given in zip(keras.tree.flatten(y_pred), keras.tree.flatten(self.output_structure), strict=True):
-            mask = getattr(given, "_keras_mask", None)
+            mask = mask_of(given)
             if mask is not None:  # of Masking and Embedding(mask_zero=True): Keras' losses ask for it
-                made._keras_mask = keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(mask)[chosen])
+                set_mask(made, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(mask)[chosen]))
         weight = None if self.sample_weight is None else self.sample_weight.tensors(numbers)
         value = self.model.compute_loss(
             x=self.x.tensors(numbers), y=self.y.tensors(numbers), y_pred=y_pred, sample_weight=weight
@@ -234,7 +235,7 @@ def fixed_batch(model: Any) -> int | None:
 def call_model(model: Any, x: Any) -> Any:
     """Runs a model in inference mode."""
     with _without_gradient():
-        return model(x, training=False) if model._call_has_training_arg else model(x)
+        return model(x, training=False) if takes_training(model) else model(x)
 
 
 def as_arrays(outputs: Any) -> list[NDArray[Any]]:

@@ -7,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
-from codeword.callbacks.epoch_bar import EpochBar
 from codeword.gates.network import build_gate, build_gates, weights_of
 from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.losses import ChosenCost
 from codeword.training import recipe as fitting
-from codeword.training.batches import take_rows
-from codeword.training.shuffled_batches import ShuffledBatches
+from codeword.training.batches import ShuffledBatches, take_rows
 
 ops = keras.ops
 
@@ -71,8 +69,7 @@ def train_gate(gate: Any, rows: NDArray[np.float32], costs: NDArray[np.floating[
         loss=ChosenCost(SHARPNESS * num_gates, gate.balance / num_gates),
         epochs=gate.epochs or max(10, math.ceil(NUM_STEPS / len(batches))),
         learning_rate=gate.learning_rate,
-        callbacks=[EpochBar("gate")] if gate.verbose == 1 else [],
-        verbose=0 if gate.verbose == 1 else gate.verbose,
+        verbose=gate.verbose,
     )
     candidates = _candidates(gates, rows, folds, len(banks))
     best, held_out = _best(candidates, costs, gate.balance)

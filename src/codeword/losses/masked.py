@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
+from codeword.keras_internals import mask_of
 from codeword.losses.observed_entries import (
     checked_average,
     checked_missing,
@@ -96,11 +97,11 @@ class Masked(keras.losses.Loss):
         self._part = wrapped
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        mask = keras.src.backend.get_keras_mask(y_pred)  # no public name; as Keras' own losses read it
+        mask = mask_of(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred, dtype=self.dtype)
         y_true, y_pred, weights, rows = observed_entries(self._part, y_true, y_pred, self.missing, sample_weight, mask)
         costs = self.call(ops.cast(y_true, self.dtype), y_pred)
-        mask = keras.src.backend.get_keras_mask(costs)  # of SparseCategoricalCrossentropy(ignore_class=...)
+        mask = mask_of(costs)  # of SparseCategoricalCrossentropy(ignore_class=...)
         if mask is not None:
             weights = ops.where(mask, weights, ops.zeros_like(weights))
         costs = ops.cast(costs, weights.dtype)

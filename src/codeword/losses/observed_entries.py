@@ -8,6 +8,7 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
+from codeword.keras_internals import function_of
 from codeword.losses.target_shapes import with_target_shape
 
 ops = keras.ops
@@ -154,7 +155,7 @@ def _over_entries(weights: Any, y_true: Any) -> Any:
 
 def _keras_names(part: Any) -> set[str]:
     """Gives what Keras calls the loss or metric, lower case without underscores; nothing if it is not Keras' own."""
-    things = (type(part), part, getattr(part, "fn", None), getattr(part, "_fn", None))
+    things = (type(part), part, function_of(part))
     own = [thing for thing in things if str(getattr(thing, "__module__", "")).startswith("keras.")]
     names = {getattr(thing, "__name__", "").lower().replace("_", "") for thing in own}
     return names - {"", "lossfunctionwrapper", "meanmetricwrapper"}

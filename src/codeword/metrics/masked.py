@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import ParameterError
+from codeword.keras_internals import mask_of, take_direction
 from codeword.losses.observed_entries import (
     checked_average,
     checked_missing,
@@ -72,11 +73,10 @@ class Masked(keras.metrics.Metric):
         self.missing = checked_missing(missing)
         self.average = checked_average(average)
         self._by_name = metric if isinstance(metric, str) else None
-        if hasattr(wrapped, "_direction"):  # which way callbacks such as EarlyStopping call better
-            self._direction = wrapped._direction
+        take_direction(self, wrapped)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        mask = keras.src.backend.get_keras_mask(y_pred)  # no public name; as Keras' own metrics read it
+        mask = mask_of(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         y_true, y_pred, weights, rows = observed_entries(self.metric, y_true, y_pred, self.missing, sample_weight, mask)
         if self.average == "row":

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
-from codeword.training.batches import take_rows
-from codeword.training.shuffled_batches import ShuffledBatches
+from codeword.training.batches import ShuffledBatches, take_rows
 
 ops = keras.ops
 

@@ -1,1 +1,1 @@
-"""How networks are trained and run."""
+"""Training of Keras models: the user's `fit`, the estimators' recipe, and the loops behind both."""

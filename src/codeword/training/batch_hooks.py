@@ -1,21 +1,21 @@
-"""Which callbacks look at the model, and which do something after batches and so must hear of every one."""
+"""What callbacks need: some read the model, some act after batches and must hear of every one."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from codeword.backend import keras
 
-UNCONCERNED = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)
+READ_LOGS_ONLY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)
 HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
 def looks_at_model(callback: Any) -> bool:
-    """Whether a callback may look at more than the numbers that it is told; its own `looks_at_model` may say no."""
-    return type(callback) not in UNCONCERNED and getattr(callback, "looks_at_model", True)
+    """Return whether a callback may read more than its logs; its attribute `looks_at_model` may deny it."""
+    return type(callback) not in READ_LOGS_ONLY and getattr(callback, "looks_at_model", True)
 
 
 def looks_at_batches(callback: Any) -> bool:
-    """Whether a callback does something after batches, and not only after epochs."""
+    """Return whether a callback acts after batches, and not only after epochs."""
     if not looks_at_model(callback) or getattr(callback, "save_freq", None) == "epoch":
         return False
     if getattr(callback, "update_freq", None) == "epoch" and not getattr(callback, "profile_batch", 0):
@@ -24,5 +24,8 @@ def looks_at_batches(callback: Any) -> bool:
 
 
 def is_hooked(callback: Any, hooks: Sequence[str] = HOOKS) -> bool:
-    """Whether a callback has a method of its own for one of the hooks."""
-    return any(not getattr(getattr(callback, hook), "_is_default", False) for hook in hooks)
+    """Return whether a callback has its own method for one of the hooks."""
+    return any(
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(keras.callbacks.Callback, hook)
+        for hook in hooks
+    )

@@ -1,5 +1,6 @@
-"""What a training takes step by step: arrays that stay where the network runs, and what every step draws from them."""
+"""Batches for training: arrays that stay on the device, and small draws that select each step's rows."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,13 +14,13 @@ ops = keras.ops
 
 
 class Load(NamedTuple):
-    """What a call needs for its steps.
+    """What one call of the compiled loop needs for its steps.
 
     Attributes:
-        arrays: For `Batches.batch`.
-        draws: Of each block.
-        bounds: int32 `(blocks, 2)`, the first step of each block, and the one after the last.
-        num_steps: Steps in all.
+        arrays: Input of `Batches.batch`.
+        draws: The draws of each block.
+        bounds: int32 of shape `(blocks, 2)`: the first step of each block, and the step after its last.
+        num_steps: Total number of steps.
     """
 
     arrays: Any
@@ -29,17 +30,16 @@ class Load(NamedTuple):
 
 
 class Batches:
-    """Gives every step its batch, in two parts.
+    """Batches in two parts: large arrays that are passed once, and small draws that differ from step to step.
 
-    What is large, `arrays`, is handed over once. What differs from step to step, `blocks`, is small: row numbers, say.
-    `batch` makes one of the other; it is traced and compiled on JAX, and runs as it stands on the other backends.
+    On JAX `batch` is traced and compiled into the training loop. On the other backends it runs once per step.
 
     Attributes:
         arrays: Structure of NumPy arrays, or what `batch` takes in their place.
-        batch: Pure function of the arrays and one step's draws; gives what `keras.Model.fit` takes a batch: inputs,
-            or a tuple of inputs, targets and sample weights. It must not hold the arrays, for it is kept with what is
-            compiled.
-        most_steps: Steps whose rows are loaded at a time; None if the arrays lie on the device in whole.
+        batch: Pure function of the arrays and one step's draws. It returns what `keras.Model.fit` takes as a batch:
+            inputs, or a tuple of inputs, targets and sample weights. It must not hold the arrays, because it is kept
+            with the compiled program.
+        most_steps: Number of steps whose rows are loaded at a time; None if all arrays fit on the device.
     """
 
     arrays: Any
@@ -48,23 +48,23 @@ class Batches:
 
     @abstractmethod
     def __len__(self) -> int:
-        """Gives the number of steps of an epoch."""
+        """Return the number of steps per epoch."""
 
     @abstractmethod
     def blocks(self) -> list[tuple[int, Any]]:
-        """Draws an epoch.
+        """Draw an epoch.
 
         Returns:
-            Pairs of a number of steps, and what they draw: a structure of arrays whose first axis is the steps'. Steps
-            of one block have batches of one size.
+            Pairs of a number of steps and their draws: a structure of arrays whose first axis is the step. All steps
+            of a block have the same batch size.
         """
 
     def peek(self) -> tuple[int, Any]:
-        """Gives some block, for the shapes of a batch."""
+        """Return one block, for the shapes of a batch."""
         return self.blocks()[0]
 
     def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
-        """Gives what `count` steps of an epoch need, or the first of them, from `start` on."""
+        """Return what `count` steps from `start` on need, or fewer steps if they do not fit on the device."""
         bounds, offset = [], 0
         for num_steps, _ in blocks:
             bounds.append(np.clip([start - offset, start + count - offset], 0, num_steps))
@@ -72,32 +72,56 @@ class Batches:
         return Load(self.arrays, tuple(draws for _, draws in blocks), np.array(bounds, np.int32), count)
 
 
+class ShuffledBatches(Batches):
+    """Shuffled batches of inputs and targets, in a new order in each epoch.
+
+    Every batch has the same number of rows, so that one compiled step serves all. The last batch of an epoch is filled
+    with rows from its beginning.
+
+    Args:
+        arrays: Arrays of shape `(n, ...)` from which `batch` takes rows.
+        batch_size: Rows per batch; fewer only if there are fewer rows.
+        seed: Seed of the shuffling.
+        batch: Function of the arrays and a batch's row numbers that returns inputs and targets. By default these are
+            the two arrays.
+    """
+
+    def __init__(
+        self,
+        arrays: tuple[NDArray[Any], ...],
+        *,
+        batch_size: int,
+        seed: int,
+        batch: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
+        self.arrays = arrays
+        self.batch = batch or _rows_of_all
+        self.num_rows = len(arrays[0])
+        self.batch_size = min(batch_size, self.num_rows)
+        self.random = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return math.ceil(self.num_rows / self.batch_size)
+
+    def blocks(self) -> list[tuple[int, Any]]:
+        return [(len(self), self.draws(self.shuffled()))]
+
+    def draws(self, rows: NDArray[np.int32]) -> Any:
+        """Return the draws of all steps, given the row numbers of their batches, `(steps, batch_size)`."""
+        return rows
+
+    def shuffled(self) -> NDArray[np.int32]:
+        """Return the row numbers of an epoch: `(steps, batch_size)`."""
+        order = self.random.permutation(np.arange(self.num_rows, dtype=np.int32))
+        return np.resize(order, (len(self), self.batch_size))
+
+
 def take_rows(array: Any, rows: Any) -> Any:
-    """Gives rows of a tensor by their numbers, which must be right: on JAX nothing checks them."""
+    """Return rows of a tensor by their numbers, which must be valid: JAX does not check them."""
     if keras.backend.backend() == "jax":
         return array.at[rows].get(mode="promise_in_bounds")
     return ops.take(array, rows, axis=0)
 
 
-class KerasBatches(keras.utils.PyDataset):
-    """Gives `Batches` one by one to `keras.Model.fit`, for backends on which they cannot be compiled."""
-
-    def __init__(self, batches: Batches) -> None:
-        super().__init__()
-        self._batches = batches
-        self._arrays = keras.tree.map_structure(ops.convert_to_tensor, batches.arrays)
-        self._blocks = batches.blocks()
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, index: int) -> Any:
-        for num_steps, draws in self._blocks:
-            if index < num_steps:
-                drawn = keras.tree.map_structure(lambda steps: ops.convert_to_tensor(steps[index]), draws)  # noqa: B023
-                return self._batches.batch(self._arrays, drawn)
-            index -= num_steps
-        raise IndexError(index)
-
-    def on_epoch_end(self) -> None:
-        self._blocks = self._batches.blocks()
+def _rows_of_all(arrays: Any, rows: Any) -> Any:
+    return tuple(take_rows(array, rows) for array in arrays)

@@ -1,15 +1,27 @@
-"""`codeword.fit`: what `keras.Model.fit` does, faster."""
+"""`codeword.fit`: `keras.Model.fit` with the same results, but faster."""
 
 import os
 from functools import partial
 from typing import Any
 
 from codeword.backend import keras
+from codeword.callbacks.progress import with_progress
 from codeword.errors import ParameterError
-from codeword.training.keras_loop import many_steps_a_call
-from codeword.training.user_data import as_rows, epoch_lengths, is_array, plain, split_rows, weighted
+from codeword.keras_internals import why_keras_trains
+from codeword.settings import integer, optional
+from codeword.training.keras_loop import many_steps_per_call, say_why
+from codeword.training.user_data import (
+    RowBatches,
+    as_rows,
+    dense,
+    epoch_lengths,
+    is_array,
+    split_rows,
+    weighted,
+    without_frames,
+)
 
-DEVICE_SHARE = 0.5  # of what is free there
+DEVICE_SHARE = 0.5  # of the free memory there
 KERAS_BATCH_SIZE = 32
 
 
@@ -34,32 +46,46 @@ def fit(
     *,
     max_bytes: float | None = None,
 ) -> Any:
-    """Trains a compiled Keras model as `model.fit` does, with the same results, in less time.
+    """Train a compiled Keras model like `model.fit`, with the same results, in less time.
 
-    On JAX the data lies on the device, integers as they are, and one compiled call makes as many of the model's own
-    training steps as fit into a fifth of a second. Callbacks hear of batches after every call, the progress bar too;
-    one that does something after each batch is told of each. One with `looks_at_model = False` may be told of an epoch
-    while the next one runs. What is compiled is kept until the next `model.compile`. On TensorFlow Keras makes up to 32
-    steps a call; on PyTorch this is `model.fit`.
+    On JAX the data lies on the device, with integers kept as integers, and one compiled call runs as many of the
+    model's own training steps as fit into a fifth of a second. Callbacks hear of batches after every call. A callback
+    that acts after batches hears of every batch. One with the attribute `looks_at_model = False` may hear of an epoch
+    while the next one runs. What is compiled is kept until the next `model.compile`. On TensorFlow, Keras runs up to
+    32 steps per call. On PyTorch this is `model.fit`.
 
-    Where JAX cannot compile the loop `model.fit` trains, and a line says why: data that comes as a generator or
-    data set, a number of steps an epoch, `run_eagerly=True`, a distribution, a model with a `fit` or
-    `make_train_function` of its own.
+    Where JAX cannot compile the loop, `model.fit` trains and one line on stderr gives the reason: data from a generator
+    or data set, `steps_per_epoch` or `validation_steps`, `run_eagerly=True`, a distribution, a model with its own `fit`
+    or `make_train_function`, or a Keras release without an internal name that the loop needs.
 
     Args:
         model: Compiled Keras model.
-        x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
-            sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
-            As for `keras.Model.fit`. Frames and scipy.sparse matrices may stand for arrays, `y` included.
-        max_bytes: What the data may take on the device. Larger data is read from its arrays, memory-mapped ones
-            perhaps, in pieces of at most half of it. None: half of what is free there.
+        x: As for `keras.Model.fit`, or a data frame. May be a scipy.sparse matrix.
+        y: As for `keras.Model.fit`, or a data frame. May be a scipy.sparse matrix.
+        batch_size: As for `keras.Model.fit`.
+        epochs: As for `keras.Model.fit`.
+        verbose: 0 or False for silence; 1, True or "auto" for one progress bar over all epochs; 2 for one line per
+            epoch. All of it goes to stderr.
+        callbacks: As for `keras.Model.fit`.
+        validation_split: As for `keras.Model.fit`.
+        validation_data: As for `keras.Model.fit`. Its arrays may be data frames.
+        shuffle: As for `keras.Model.fit`.
+        class_weight: As for `keras.Model.fit`.
+        sample_weight: As for `keras.Model.fit`.
+        initial_epoch: As for `keras.Model.fit`.
+        steps_per_epoch: As for `keras.Model.fit`.
+        validation_steps: As for `keras.Model.fit`.
+        validation_batch_size: As for `keras.Model.fit`.
+        validation_freq: As for `keras.Model.fit`.
+        max_bytes: Number of bytes that the data may take on the device. Larger data is read from its arrays, which may
+            be memory maps, in pieces of at most half this size. Default: half of the free memory there.
 
     Returns:
         `keras.callbacks.History`.
 
     Raises:
         DataError: If arrays differ in their numbers of rows, or have none.
-        ParameterError: If a setting cannot work.
+        ParameterError: If a setting is not allowed.
 
     Example:
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -70,17 +96,17 @@ def fit(
     """
     if not getattr(model, "compiled", False):
         raise ParameterError(
-            f"`model` must be compiled, for it needs a loss. Received: {model!r}, which is not. "
-            'Call model.compile("adam", loss=…) first.'
+            f"`model` must be compiled: got {model!r}, which is not. "
+            'Call `model.compile("adam", loss="mse")` or similar first.'
         )
-    if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"`batch_size` must be at least 1. Received: {batch_size!r}.")
+    optional(integer(1)).check("batch_size", batch_size)
+    x, y, sample_weight, validation_data = without_frames((x, y, sample_weight, validation_data))
+    callbacks = with_progress(callbacks, verbose)
     counted = steps_per_epoch is not None or validation_steps is not None
     reason = _why_keras_trains(model, (x, y, sample_weight), validation_data, counted=counted)
     size = batch_size or KERAS_BATCH_SIZE
     if reason is None:
         from codeword.training.jax_loop import train
-        from codeword.training.user_batches import RowBatches
 
         rows, held_out = split_rows(as_rows((x, y, sample_weight)), validation_split, validation_data)
         most_bytes = _free_bytes() * DEVICE_SHARE if max_bytes is None else max_bytes
@@ -97,18 +123,17 @@ def fit(
             epochs=epochs,
             initial_epoch=initial_epoch,
             callbacks=callbacks,
-            verbose=verbose,
         )
     if verbose and keras.backend.backend() == "jax":
-        print(f"codeword.fit: {reason}, so that Keras' own fit trains this model.")
+        say_why(reason)
     lengths = [] if counted else epoch_lengths(x, validation_data, validation_split, size, validation_batch_size)
-    with many_steps_a_call(model, callbacks, lengths):
+    with many_steps_per_call(model, callbacks, lengths):
         return model.fit(
-            plain(x),
-            plain(y, dense=True),
+            x,
+            dense(y),
             batch_size,
             epochs,
-            verbose,
+            0,
             callbacks,
             validation_split,
             validation_data,
@@ -124,38 +149,38 @@ def fit(
 
 
 def _why_keras_trains(model: Any, data: Any, validation_data: Any, *, counted: bool) -> str | None:
-    """Gives the reason why the loop cannot be compiled; None if it can."""
+    """Return the reason why the loop cannot be compiled; None if it can."""
     if keras.backend.backend() != "jax":
         return "only JAX compiles the loop"
     parts = keras.tree.flatten((data, validation_data))
-    strange = [type(part).__name__ for part in parts if part is not None and not is_array(part)]
-    if data[0] is None or strange:
-        return f"the data comes as {strange[0] if strange else None}, not as arrays of numbers"
+    others = [type(part).__name__ for part in parts if part is not None and not is_array(part)]
+    if data[0] is None or others:
+        return f"the data comes as {others[0] if others else None}, not as arrays of numbers"
     if validation_data is not None and not isinstance(validation_data, tuple | list):
-        return "the validation data is no tuple of arrays"
+        return "the validation data is not a tuple of arrays"
     if counted:
         return "the number of steps is set"
     if model.run_eagerly or not model.jit_compile:
-        return "the model is not to be compiled"
+        return "the model is set not to be compiled"
     if any(getattr(tensor, "sparse", False) for tensor in keras.tree.flatten(getattr(model, "inputs", None) or ())):
         return "the model takes sparse tensors"
     if keras.distribution.distribution() is not None:
         return "the model is distributed"
     if keras.config.is_nnx_enabled() or keras.config.max_epochs() or keras.config.max_steps_per_epoch():
-        return "Keras' configuration asks for it"
+        return "the configuration of Keras asks for it"
     for name in ("fit", "evaluate", "make_train_function", "make_test_function"):
-        if getattr(type(model), name) is not getattr(keras.Model, name):
-            return f"the model has a method `{name}` of its own"
-    return None
+        if getattr(type(model), name, None) is not getattr(keras.Model, name, None):
+            return f"the model has its own method `{name}`"
+    return why_keras_trains(model)
 
 
 def _is_due(frequency: int | list[int], epoch: int) -> bool:
-    """Whether validation follows an epoch, numbered from 0."""
+    """Return whether validation follows an epoch, numbered from 0."""
     return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
 
 
 def _free_bytes() -> float:
-    """Gives the bytes free on the device; of the machine's memory, where that is the device, a quarter."""
+    """Return the number of free bytes on the device; a quarter of the machine's memory if it does not report them."""
     import jax
 
     figures = jax.devices()[0].memory_stats() or {}

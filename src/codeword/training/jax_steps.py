@@ -7,10 +7,11 @@ from typing import Any
 import jax
 
 from codeword.backend import keras
+from codeword.keras_internals import kept_until_compiled
 
 
-class CompiledSteps:
-    """Runs many of a model's steps in one call.
+class _CompiledSteps:
+    """Loops that run many of a model's steps in one call.
 
     Args:
         model: Built and compiled Keras model.
@@ -22,12 +23,12 @@ class CompiledSteps:
         self._batch = batch
         standard = [getattr(type(model), name) is getattr(keras.Model, name) for name in ("train_step", "test_step")]
         measured = type(model).compute_metrics is keras.Model.compute_metrics
-        # What a user's own step reports is handed on from step to step; what Keras' steps report stands in the metrics.
+        # The logs of a user's own step are carried from step to step. Those of Keras' steps follow from the metrics.
         self.train = jax.jit(partial(self._train, own_logs=not (standard[0] and measured)), donate_argnums=0)
         self.test = jax.jit(partial(self._test, own_logs=not (standard[1] and measured)))
 
     def _train(self, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
-        """Trains for the steps within the bounds of each block; gives the new state, the metrics' and the logs."""
+        """Train for the steps within the bounds of each block; return the new state, the metrics' state and logs."""
 
         def step(data: Any, carried: Any) -> Any:
             (trainable, rest, optimizer), metrics, _ = carried
@@ -37,7 +38,7 @@ class CompiledSteps:
         return self._loops(step, (state, metrics), arrays, draws, bounds, own_logs=own_logs)
 
     def _test(self, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
-        """Tests likewise; gives the new state of what is not trained, the metrics' and the logs."""
+        """Test for these steps; return the new state of what is not trained, the metrics' state and logs."""
         trainable, rest = state
 
         def step(data: Any, carried: Any) -> Any:
@@ -50,7 +51,7 @@ class CompiledSteps:
     def _loops(self, step: Any, carried: Any, arrays: Any, draws: Any, bounds: Any, *, own_logs: bool) -> Any:
         def numbered(block: Any, number: Any, carried: Any) -> Any:
             new = step(self._batch(arrays, jax.tree.map(lambda steps: steps[number], block)), carried)
-            # The types of what a loop hands on must stay, where a step gives a wider or weaker one.
+            # A loop must keep the types of what it carries, even where a step returns a wider or weaker one.
             return jax.tree.map(lambda one, old: jax.lax.convert_element_type(one, old.dtype), new, carried)
 
         logs: Any = ()
@@ -69,14 +70,9 @@ class CompiledSteps:
             return self._model.get_metrics_result()
 
 
-def compiled_steps(model: Any, batch: Callable[[Any, Any], Any]) -> CompiledSteps:
-    """Gives the loops of a model, the same ones until it is compiled again.
-
-    They are kept on the model's own `train_function`, which `compile` throws away.
-    """
-    model.make_train_function()
-    kept = model.train_function.__dict__.setdefault("codeword_steps", {})
-    if batch not in kept:
-        kept.clear()
-        kept[batch] = CompiledSteps(model, batch)
-    return kept[batch]
+def compiled_steps(model: Any, batch: Callable[[Any, Any], Any], use: str) -> Any:
+    """Return the loop of a model for one use, "train" or "test"; the same one until the model is compiled again."""
+    kept = kept_until_compiled(model)
+    if use not in kept or kept[use][0] != batch:
+        kept[use] = batch, getattr(_CompiledSteps(model, batch), use)
+    return kept[use][1]

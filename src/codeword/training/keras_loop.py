@@ -1,40 +1,71 @@
-"""Keras' own `fit`, with as many steps a call as the backend is faster by."""
+"""Training by Keras' own `fit`, with as many steps per call as the backend gains from."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from codeword.backend import keras
+from codeword.keras_internals import kept_until_compiled
 from codeword.training.batch_hooks import looks_at_batches
+from codeword.training.batches import Batches
+
+ops = keras.ops
 
 # On TensorFlow 1.2 to 1.5 times the speed; on PyTorch Keras refuses more than one. benchmarks/training.py
-MOST_STEPS_A_CALL = 32
+MOST_STEPS_PER_CALL = 32
+
+
+class KerasBatches(keras.utils.PyDataset):
+    """`Batches` as a data set for `keras.Model.fit`, which asks for one batch at a time."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+        self._arrays = keras.tree.map_structure(ops.convert_to_tensor, batches.arrays)
+        self._blocks: list[tuple[int, Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Any:
+        if self._blocks is None:
+            self._blocks = self._batches.blocks()
+        for num_steps, draws in self._blocks:
+            if index < num_steps:
+                drawn = keras.tree.map_structure(lambda steps: ops.convert_to_tensor(steps[index]), draws)  # noqa: B023
+                return self._batches.batch(self._arrays, drawn)
+            index -= num_steps
+        raise IndexError(index)
+
+    def on_epoch_end(self) -> None:
+        self._blocks = None  # the next epoch draws its own
 
 
 @contextmanager
-def many_steps_a_call(model: Any, callbacks: Any, lengths: Sequence[int]) -> Iterator[None]:
-    """Lets Keras make many steps a call on TensorFlow, unless the user or a callback wants them one by one.
+def many_steps_per_call(model: Any, callbacks: Any, lengths: Sequence[int]) -> Iterator[None]:
+    """Let Keras run many steps per call on TensorFlow, unless the user or a callback wants single steps.
 
     What is compiled is kept until the model is compiled again.
 
     Args:
         model: Compiled Keras model.
         callbacks: Keras callbacks, as `fit` takes them.
-        lengths: Steps of an epoch, and of its validation, of which Keras wants whole calls; empty if unknown.
+        lengths: Numbers of steps of an epoch and of its validation. Keras wants them to be multiples of the steps per
+            call. Empty if unknown.
     """
     hooks = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks or ()
     common = math.gcd(*lengths)
-    steps = max((number for number in range(1, MOST_STEPS_A_CALL + 1) if common % number == 0), default=1)
-    wanted = (
+    steps = max((number for number in range(1, MOST_STEPS_PER_CALL + 1) if common % number == 0), default=1)
+    single = (
         model.steps_per_execution != 1 or model.run_eagerly or any(map(looks_at_batches, keras.tree.flatten(hooks)))
     )
-    if keras.backend.backend() != "tensorflow" or wanted or steps == 1 or not common:
+    if keras.backend.backend() != "tensorflow" or single or steps == 1 or not common:
         yield
     else:
-        model.make_train_function()
+        kept = kept_until_compiled(model)
         one_step = model.train_function
-        kept = one_step.__dict__.setdefault("codeword_steps", {})
         model.steps_per_execution = steps
         model.train_function, model.test_function = kept.get(steps, (None, None))
         try:
@@ -42,3 +73,8 @@ def many_steps_a_call(model: Any, callbacks: Any, lengths: Sequence[int]) -> Ite
             kept[steps] = model.train_function, model.test_function
         finally:
             model.steps_per_execution, model.train_function, model.test_function = 1, one_step, None
+
+
+def say_why(reason: str) -> None:
+    """Print why Keras' own `fit` trains a model on JAX; to stderr, which keeps results on stdout clean."""
+    print(f"codeword: {reason}, so Keras' own fit trains this model.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Training with a falling learning rate, early stopping and a seed of its own."""
+"""The estimators' recipe: a learning rate that rises and falls, early stopping, and seeded random numbers."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
+from codeword.callbacks.progress import with_progress
 from codeword.errors import DivergedError
-from codeword.training.batches import Batches, KerasBatches
-from codeword.training.keras_loop import many_steps_a_call
+from codeword.keras_internals import why_keras_trains
+from codeword.training.batches import Batches
+from codeword.training.keras_loop import KerasBatches, many_steps_per_call, say_why
 
 WARMUP_SHARE = 0.03  # of all steps
 
@@ -27,27 +29,29 @@ def fit(
     weight_decay: float = 0.0,
     patience: int | None = None,
     callbacks: Sequence[Any] = (),
-    verbose: int = 0,
+    verbose: bool | int = 0,
 ) -> dict[str, list[float]]:
-    """Trains with AdamW, its rate rising for a moment, then falling to 0 along a half cosine.
+    """Train with AdamW. The learning rate rises briefly, then falls to 0 along half a cosine.
 
     Args:
-        model: Keras model; compiled here.
+        model: Keras model, which is compiled here.
         batches: Inputs and targets.
-        loss, metrics: As for `compile`: one, or by name of the model's output.
-        validation: Inputs and targets held out. With them the weights of the epoch with the least validation loss are
-            kept, and training ends after `patience` epochs without a better one (None: never before `epochs`).
-        epochs: Most passes over the data.
-        learning_rate: The highest rate.
-        weight_decay: Share of every weight that a step at rate 1 would take away.
+        loss: As for `compile`: one loss, or losses by the names of the outputs.
+        metrics: As for `compile`.
+        validation: Held-out inputs and targets. With them the weights of the epoch with the lowest validation loss are
+            kept, and training ends after `patience` epochs without improvement (None: never before `epochs`).
+        epochs: Maximum number of epochs.
+        learning_rate: The highest learning rate.
+        weight_decay: Weight decay of AdamW. Biases do not decay.
+        patience: See `validation`.
         callbacks: Keras callbacks.
-        verbose: 0, 1 (a bar an epoch) or 2 (a line an epoch).
+        verbose: 0 or False for silence; 1 or True for a progress bar; 2 for one line per epoch.
 
     Raises:
         DivergedError: If the loss becomes NaN or infinite.
 
     Returns:
-        Loss and metrics by name, one number an epoch.
+        Loss and metrics by name, with one number per epoch.
     """
     num_steps = epochs * len(batches)
     warmup = int(WARMUP_SHARE * num_steps)
@@ -64,32 +68,44 @@ def fit(
     if validation is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
         callbacks.append(best)
-    history = _trained(model, batches, validation, epochs=epochs, callbacks=callbacks, verbose=verbose)
+    history = _train(model, batches, validation, epochs=epochs, callbacks=callbacks, verbose=verbose)
     losses = history.history["loss"]
     if not np.isfinite(losses[-1]):
         raise DivergedError(
-            f"The loss must stay finite. Received: {losses[-1]} in epoch {len(losses)}, at learning_rate="
-            f"{learning_rate}. Lower it; under a float16 policy take mixed_float16 or mixed_bfloat16."
+            f"The loss must stay finite: got {losses[-1]} in epoch {len(losses)} at learning_rate={learning_rate}. "
+            "Lower the learning rate. Under a float16 policy, use mixed_float16 or mixed_bfloat16."
         )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-def _trained(
-    model: Any, batches: Batches, validation: Batches | None, *, callbacks: Sequence[Any], **settings: Any
+def _train(
+    model: Any,
+    batches: Batches,
+    validation: Batches | None,
+    *,
+    epochs: int,
+    callbacks: Sequence[Any],
+    verbose: bool | int,
 ) -> Any:
-    """Trains on whichever backend; gives Keras' `History`."""
+    """Train by the fastest loop of the backend, and return Keras' `History`."""
+    callbacks = with_progress(callbacks, verbose)
     if keras.backend.backend() == "jax" and keras.distribution.distribution() is None:
-        from codeword.training.jax_loop import train
+        reason = why_keras_trains(model)
+        if reason is None:
+            from codeword.training.jax_loop import train
 
-        return train(model, batches, validation=validation, callbacks=callbacks, **settings)
+            return train(model, batches, validation=validation, epochs=epochs, callbacks=callbacks)
+        batches.peek()  # as the compiled loop does, so that the same random numbers follow
+        if verbose:
+            say_why(reason)
     held_out = None if validation is None else KerasBatches(validation)
-    with many_steps_a_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
-        return model.fit(KerasBatches(batches), validation_data=held_out, callbacks=callbacks, **settings)
+    with many_steps_per_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
+        return model.fit(KerasBatches(batches), validation_data=held_out, epochs=epochs, callbacks=callbacks, verbose=0)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Makes all random numbers inside follow from `seed`, and leaves the user's NumPy and Python streams untouched."""
+    """Derive all random numbers inside from `seed`, and leave the user's NumPy and Python streams untouched."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:

@@ -1,6 +1,8 @@
-"""What users give to `fit` as inputs, targets and weights, made into rows of arrays as Keras makes it."""
+"""The inputs, targets and weights that users pass to `fit`, as batches in Keras' own order."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,49 +12,138 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
 from codeword.files.tables import as_array
+from codeword.training.batches import Batches, Load, take_rows
+
+
+class RowBatches(Batches):
+    """Rows of arrays, shuffled as Keras shuffles them, by NumPy's global stream; the last batch may be smaller.
+
+    An array that is passed twice, for example as input and target, is held once.
+
+    Args:
+        x: NumPy array, scipy.sparse matrix, or structure of them.
+        y: The same, or None.
+        sample_weight: The same, or None.
+        batch_size: Rows per batch.
+        shuffle: False, True, or "batch" to shuffle rows within each batch.
+        most_bytes: Number of bytes that may lie on the device. Larger data comes in pieces of at most half of it.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, sample_weight: Any, *, batch_size: int, shuffle: bool | str, most_bytes: float
+    ) -> None:
+        leaves, structure = _flat(keras.utils.pack_x_y_sample_weight(x, y, sample_weight))
+        unique = list({id(leaf): leaf for leaf in leaves}.values())
+        places = {id(leaf): place for place, leaf in enumerate(unique)}
+        self.num_rows = _common_rows(leaves)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.batch = _Assembled(structure, tuple(places[id(leaf)] for leaf in leaves))
+        row_bytes = sum(_dense(leaf[:1]).nbytes for leaf in unique)
+        if row_bytes * self.num_rows > most_bytes:
+            self.most_steps = max(1, int(most_bytes / 2 / (row_bytes * batch_size)))
+        self.arrays = tuple(unique) if self.most_steps else tuple(_dense(leaf) for leaf in unique)
+
+    def __len__(self) -> int:
+        return math.ceil(self.num_rows / self.batch_size)
+
+    def blocks(self) -> list[tuple[int, Any]]:
+        order = self._order().astype(np.int32)
+        steps, rest = divmod(self.num_rows, self.batch_size)
+        whole = order[: self.num_rows - rest].reshape(steps, self.batch_size)
+        blocks: list[tuple[int, Any]] = [(steps, whole)] if steps else []
+        return [*blocks, (1, order[None, self.num_rows - rest :])] if rest else blocks
+
+    def peek(self) -> tuple[int, Any]:
+        if self.shuffle == "batch":  # Keras also shuffles only the batch that it looks at
+            return 1, np.random.permutation(min(self.batch_size, self.num_rows))[None]
+        return super().peek()
+
+    def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
+        if self.most_steps is None:
+            return super().load(blocks, start, count)
+        num_steps, draws = blocks[0]
+        if start >= num_steps:
+            (num_steps, draws), start = blocks[1], start - num_steps
+        count = min(count, self.most_steps, num_steps - start)
+        # Always the same number of rows, so that one compiled loop serves all pieces; in the order of the file.
+        rows = np.resize(draws[start : start + count], (min(self.most_steps, num_steps), draws.shape[1]))
+        places, numbers = np.unique(rows, return_inverse=True)
+        places = np.resize(places, rows.size)
+        pieces = tuple(_dense(array[places]) for array in self.arrays)
+        drawn = (numbers.reshape(rows.shape).astype(np.int32),)
+        return Load(pieces, drawn, np.array([[0, count]], np.int32), count)
+
+    def _order(self) -> NDArray[np.intp]:
+        if not self.shuffle:
+            return np.arange(self.num_rows)
+        if self.shuffle != "batch":
+            return np.random.permutation(self.num_rows)
+        starts = range(0, self.num_rows, self.batch_size)
+        sizes = [min(self.batch_size, self.num_rows - start) for start in starts]
+        return np.concatenate([start + np.random.permutation(size) for start, size in zip(starts, sizes, strict=True)])
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """Take rows of every array and put them into the structure that the model takes; equal by value."""
+
+    structure: Any
+    places: tuple[int, ...]
+
+    def __call__(self, arrays: Any, rows: Any) -> Any:
+        taken = [take_rows(array, rows) for array in arrays]
+        return self.structure.unflatten([taken[place] for place in self.places])
+
+
+def without_frames(data: Any) -> Any:
+    """Return a structure with arrays in place of data frames. What is passed twice stays one object."""
+    converted: dict[int, Any] = {}
+
+    def array_of(value: Any) -> Any:
+        if id(value) not in converted:
+            converted[id(value)] = value if scipy.sparse.issparse(value) else as_array(value)
+        return converted[id(value)]
+
+    return keras.tree.map_structure(array_of, data)
 
 
 def is_array(value: Any) -> bool:
-    """Whether a leaf of the data is an array of numbers, a matrix or a frame, and not a generator or a data set."""
+    """Return whether a value is an array of numbers or a sparse matrix, and not a generator or a data set."""
     if scipy.sparse.issparse(value):
         return True
-    values = as_array(value)
-    if not hasattr(values, "__array__") or not len(getattr(values, "shape", ())):
+    if not hasattr(value, "__array__") or not len(getattr(value, "shape", ())):
         return False
     try:
-        dtype = keras.utils.standardize_dtype(values.dtype)  # of other backends' tensors, too
+        dtype = keras.utils.standardize_dtype(value.dtype)  # also for tensors of other backends
     except ValueError:
         return False
     return dtype.startswith(("float", "int", "uint", "bool"))
 
 
 def as_rows(data: Any) -> Any:
-    """Makes NumPy arrays of arrays and frames; sparse matrices by rows."""
-    made: dict[int, Any] = {}
+    """Return NumPy arrays in place of tensors, and sparse matrices by rows."""
+    converted: dict[int, Any] = {}
 
     def array_of(value: Any) -> Any:
-        # What is given twice stays one array.
-        if value is not None and id(value) not in made:
+        if value is not None and id(value) not in converted:
             sparse = scipy.sparse.issparse(value)
-            made[id(value)] = scipy.sparse.csr_array(value) if sparse else np.asarray(as_array(value))
-        return None if value is None else made[id(value)]
+            converted[id(value)] = scipy.sparse.csr_array(value) if sparse else np.asarray(value)
+        return None if value is None else converted[id(value)]
 
     return keras.tree.map_structure(array_of, data)
 
 
-def plain(data: Any, *, dense: bool = False) -> Any:
-    """Makes arrays of frames, and of sparse matrices where Keras wants them `dense`, as targets."""
-
-    def array_of(value: Any) -> Any:
-        if scipy.sparse.issparse(value):
-            return value.toarray() if dense else value
-        return as_array(value)
-
-    return keras.tree.map_structure(array_of, data)
+def dense(data: Any) -> Any:
+    """Return arrays in place of sparse matrices, which Keras does not take as targets."""
+    return keras.tree.map_structure(
+        lambda value: value.toarray() if scipy.sparse.issparse(value) else value,
+        data,
+    )
 
 
 def split_rows(rows: Any, share: float, validation_data: Any) -> tuple[Any, Any]:
-    """Gives inputs, targets and weights to train on and to validate with, the last `share` of the rows or others."""
+    """Return the data to train on and to validate with: `validation_data`, or the last `share` of the rows."""
     if validation_data is not None:
         return rows, as_rows(keras.utils.unpack_x_y_sample_weight(tuple(validation_data)))
     if not share:
@@ -60,17 +151,14 @@ def split_rows(rows: Any, share: float, validation_data: Any) -> tuple[Any, Any]
     num_rows = next(part.shape[0] for part in keras.tree.flatten(rows) if part is not None)
     first = math.floor(num_rows * (1 - share))
     if not 0 < first < num_rows:
-        raise DataError(
-            f"`validation_split` must leave rows on both sides. Received: {share} of {num_rows} rows. Give more rows, "
-            "or another share."
-        )
+        raise DataError(f"`validation_split` must leave rows on both sides: got {share} of {num_rows} rows.")
     return _sliced(rows, slice(None, first)), _sliced(rows, slice(first, None))
 
 
 def epoch_lengths(
     x: Any, validation_data: Any, share: float, batch_size: int, validation_size: int | None
 ) -> list[int]:
-    """Gives the steps of an epoch and of its validation; nothing where the data does not say it."""
+    """Return the numbers of steps of an epoch and of its validation; an empty list if the data does not show them."""
     held_out = validation_data[0] if isinstance(validation_data, tuple | list) else validation_data
     counts = [_number_of_rows(part) for part in (x, held_out) if part is not None]
     if None in counts or not counts:
@@ -82,29 +170,30 @@ def epoch_lengths(
     return [math.ceil(count / size) for count, size in zip(counts, sizes, strict=False)]
 
 
-def _number_of_rows(x: Any) -> Any:
-    parts = [part for part in keras.tree.flatten(x) if part is not None]
-    return parts[0].shape[0] if parts and is_array(parts[0]) else None
-
-
 def weighted(rows: tuple[Any, Any, Any], class_weight: dict[int, float] | None = None) -> tuple[Any, Any, Any]:
-    """Gives inputs, targets and one array of weights for each array of targets, if there are weights."""
+    """Return inputs, targets and, if there are weights, one array of weights for each array of targets."""
     x, y, sample_weight = rows
     if class_weight is not None:
-        if sample_weight is not None or keras.tree.is_nested(y) or y is None:
+        if sample_weight is not None:
             raise ParameterError(
-                "`class_weight` is for one array of classes, without `sample_weight`. Received: "
-                f"{'both' if sample_weight is not None else f'targets of type {type(y).__name__}'}. Multiply the "
-                "weights into `sample_weight`."
+                "`class_weight` and `sample_weight` must not be set together: got both. "
+                "Multiply the class weights into `sample_weight`."
             )
+        if keras.tree.is_nested(y) or y is None:
+            raise ParameterError(f"`class_weight` needs one array of classes as `y`: got {type(y).__name__}.")
         return x, y, _weights_of_classes(y, class_weight)
     if sample_weight is not None and keras.tree.is_nested(y) and not keras.tree.is_nested(sample_weight):
         sample_weight = keras.tree.map_structure(lambda _: sample_weight, y)
     return x, y, sample_weight
 
 
+def _number_of_rows(x: Any) -> Any:
+    parts = [part for part in keras.tree.flatten(x) if part is not None]
+    return parts[0].shape[0] if parts and is_array(parts[0]) else None
+
+
 def _weights_of_classes(y: NDArray[Any], class_weight: dict[int, float]) -> NDArray[Any]:
-    """Gives each row the weight of its class, a number or the greatest of a row of them; 1 to classes without one."""
+    """Return the weight of each row's class, 1 by default; `y` holds class numbers, or one score per class."""
     if y.ndim > 1:
         y = y.argmax(axis=-1) if y.shape[-1] != 1 else y[..., 0]
     classes, numbers = np.unique(np.round(y).astype(np.int64), return_inverse=True)
@@ -117,3 +206,27 @@ def _sliced(rows: Any, part: slice) -> Any:
     return keras.tree.map_structure(
         lambda array: None if array is None else parts.setdefault(id(array), array[part]), rows
     )
+
+
+def _flat(data: Any) -> tuple[list[Any], Any]:
+    import jax
+
+    leaves, structure = jax.tree.flatten(data)
+    return leaves, structure
+
+
+def _common_rows(leaves: list[Any]) -> int:
+    numbers = [leaf.shape[0] for leaf in leaves]
+    if len(set(numbers)) != 1 or not numbers[0]:
+        raise DataError(
+            "Inputs, targets and sample weights must have the same number of rows, at least 1: "
+            f"got {', '.join(str(number) for number in numbers)} rows."
+        )
+    return int(numbers[0])
+
+
+def _dense(array: Any) -> Any:
+    """Return a part of an array as it goes to the device: floats in Keras' float type, integers as they are."""
+    array = array.toarray() if scipy.sparse.issparse(array) else np.asarray(array)
+    floatx = keras.config.floatx()
+    return array.astype(floatx) if array.dtype.kind == "f" and array.dtype != floatx else array

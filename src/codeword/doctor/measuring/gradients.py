@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
+from codeword.keras_internals import takes_training
 
 ops = keras.ops
 
@@ -89,6 +90,6 @@ def _by_tensorflow(model: Any, x: Any, y: Any, sample_weight: Any) -> Callable[[
 
 
 def _loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    arguments = {"training": True} if model._call_has_training_arg else {}  # no public name; as Keras' trainers ask
+    arguments = {"training": True} if takes_training(model) else {}
     y_pred = model(x, **arguments)
     return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
+from codeword.keras_internals import added_losses, global_seed_generator, inner_layers, set_global_seed_generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,7 @@ def operations_of(model: Any) -> list[Any]:
     waiting = [model]
     while waiting:
         layer = waiting.pop()
-        # Neither has a public name that reaches into layers of layers.
-        inner = [*getattr(layer, "_layers", ()), *(getattr(layer, "operations", None) or ())]
+        inner = [*inner_layers(layer), *(getattr(layer, "operations", None) or ())]
         for one in inner:
             if id(one) not in found and one is not model and hasattr(one, "call"):
                 found[id(one)] = one
@@ -83,19 +83,17 @@ def unchanged(model: Any) -> Iterator[None]:
         *(optimizer.variables if optimizer else ()),
     ]
     values = [np.array(keras.ops.convert_to_numpy(variable), copy=True) for variable in variables]
-    state = keras.src.backend.common.global_state
-    name = keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR
-    generator = state.get_global_attribute(name)
+    generator = global_seed_generator()
     seed = None if generator is None else np.array(keras.ops.convert_to_numpy(generator.state), copy=True)
     python, numpy, torch = random.getstate(), np.random.get_state(), _torch()
     stream = None if torch is None else torch.get_rng_state()
-    losses = {id(layer): list(layer._losses) for layer in operations_of(model) if hasattr(layer, "_losses")}
+    losses = {id(layer): list(added_losses(layer)) for layer in operations_of(model)}
     try:
         yield
     finally:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        state.set_global_attribute(name, generator)
+        set_global_seed_generator(generator)
         if generator is not None:
             generator.state.assign(seed)
         random.setstate(python)
@@ -104,7 +102,7 @@ def unchanged(model: Any) -> Iterator[None]:
             torch.set_rng_state(stream)
         for layer in operations_of(model):
             if id(layer) in losses:
-                layer._losses[:] = losses[id(layer)]
+                added_losses(layer)[:] = losses[id(layer)]
 
 
 def _has_values(tensor: Any) -> bool:

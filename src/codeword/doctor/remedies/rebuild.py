@@ -15,6 +15,7 @@ from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, lab
 from codeword.doctor.remedies.slopes import stopping_steps, with_slope
 from codeword.doctor.rules.code import named_call
 from codeword.errors import ParameterError
+from codeword.keras_internals import declared_shape
 from codeword.losses import Masked
 
 _OF_HEADS = frozenset(
@@ -181,7 +182,7 @@ def _in_the_middle(values: Any, name: str) -> Any:
 
 def _copied(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Lambda):  # Keras refuses to read a function back from its configuration
-        shape = layer._output_shape  # no public name
+        shape = declared_shape(layer)
         return keras.layers.Lambda(layer.function, shape, layer.mask, layer.arguments, name=layer.name)
     return type(layer).from_config(layer.get_config())
 

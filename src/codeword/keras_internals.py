@@ -1,0 +1,251 @@
+"""Every private Keras name in use: what it is for, and what happens if the installed Keras lacks it.
+
+Keras may rename or remove these names in any release. No other module uses them: each calls a function of this one.
+`missing()` lists what the installed Keras lacks, and `why_keras_trains` decides whether the compiled loop can run.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from codeword.backend import keras
+
+
+class PrivateName(NamedTuple):
+    """A private Keras name that codeword uses.
+
+    Attributes:
+        holder: Return an object of the installed Keras that should have the name.
+        purpose: What it is for.
+        fallback: What happens if it is missing.
+    """
+
+    holder: Callable[[], Any]
+    purpose: str
+    fallback: str
+
+
+def _model() -> Any:
+    return keras.Sequential(name="probe")  # a name of its own, so that Keras does not count it
+
+
+KERAS_TRAINS = "Keras' own `fit` trains."
+
+NAMES = {
+    # Training
+    "_symbolic_build": PrivateName(_model, "Create missing variables from the shapes of one batch.", KERAS_TRAINS),
+    "_compile_loss": PrivateName(_model, "Know whether the loss still has to be built.", KERAS_TRAINS),
+    "_compile_metrics": PrivateName(_model, "Know whether the metrics still have to be built.", KERAS_TRAINS),
+    "_initial_epoch": PrivateName(_model, "Resume where `BackupAndRestore` stopped.", KERAS_TRAINS),
+    "jax_state_sync": PrivateName(
+        _model, "Write weights into the model only when a callback asks for it.", "They are written after each call."
+    ),
+    "train_function": PrivateName(_model, "Notice a new `compile`, which resets it.", "Each `fit` compiles again."),
+    # Layers
+    "_flatten_layers": PrivateName(_model, "Find layers inside layers.", "The attributes of layers are searched."),
+    "_call_has_training_arg": PrivateName(
+        _model, "Know whether a model takes `training`.", "The signature of `call` is read."
+    ),
+    "_losses": PrivateName(_model, "Find and restore what `add_loss` added.", "`examine` ignores `add_loss`."),
+    "_output_shape": PrivateName(
+        lambda: keras.layers.Lambda(abs, output_shape=(1,), name="probe"),
+        "Copy a `Lambda` layer.",
+        "Keras infers the shape.",
+    ),
+    # Losses and metrics
+    "_fn": PrivateName(
+        lambda: keras.metrics.MeanMetricWrapper(abs, name="probe"),
+        "Recognize the function that a metric wraps.",
+        "`Masked` cannot refuse metrics that couple the entries of a row.",
+    ),
+    "_direction": PrivateName(
+        lambda: keras.metrics.BinaryAccuracy(name="probe"),
+        "Let callbacks know whether a larger value of a metric is better.",
+        "Callbacks guess by the name of the metric.",
+    ),
+    "get_keras_mask": PrivateName(
+        lambda: keras.src.backend, "Read the mask of a tensor.", "The tensor's `_keras_mask` is read."
+    ),
+    "set_keras_mask": PrivateName(
+        lambda: keras.src.backend, "Give a mask to a tensor.", "The tensor's `_keras_mask` is set."
+    ),
+    # Random numbers
+    "GLOBAL_SEED_GENERATOR": PrivateName(
+        lambda: keras.src.random.seed_generator,
+        "Restore the global seed generator after `examine`.",
+        "`examine` may change what the global generator draws next.",
+    ),
+}
+
+NEEDED_TO_TRAIN = [name for name, private in NAMES.items() if private.fallback == KERAS_TRAINS]
+
+
+def missing() -> list[str]:
+    """Return the private names in use that the installed Keras lacks."""
+    return [name for name, private in NAMES.items() if not hasattr(private.holder(), name)]
+
+
+def why_keras_trains(model: Any) -> str | None:
+    """Return which names the compiled loop would need that this model lacks; None if it has them all."""
+    lacking = [f"`{name}`" for name in NEEDED_TO_TRAIN if not hasattr(model, name)]
+    return f"the installed Keras has no {' and no '.join(lacking)}" if lacking else None
+
+
+# Training
+
+
+def build(model: Any, first_batch: Callable[[], Any]) -> None:
+    """Create the variables of model, loss, metrics and optimizer that are missing.
+
+    Args:
+        model: Compiled Keras model.
+        first_batch: Function that returns the shapes of a batch. It is called only if it is needed, as Keras does:
+            drawing a batch moves random streams.
+    """
+    parts = (*flat_layers(model), model._compile_metrics, model._compile_loss)
+    built = all(part.built for part in parts if part is not None)
+    model._symbolic_build(data_batch=None if built else first_batch())
+
+
+def initial_epoch(model: Any) -> int | None:
+    """Return the epoch at which `BackupAndRestore` resumes a training; None if there is none."""
+    return getattr(model, "_initial_epoch", None)
+
+
+@contextmanager
+def state_on_demand(model: Any, write: Callable[[], None]) -> Iterator[bool]:
+    """Let callbacks that ask for the model write the state of the training into its variables first.
+
+    `keras.callbacks.Callback.model` calls `model.jax_state_sync()`. Within this context it calls `write` before.
+
+    Yields:
+        Whether that works. If not, the caller must write the state before every callback.
+    """
+    keras_writes = getattr(model, "jax_state_sync", None)
+
+    def write_both() -> None:
+        write()
+        if keras_writes is not None:
+            keras_writes()
+
+    # Past `Layer.__setattr__`, which would look for variables in it.
+    vars(model)["jax_state_sync"] = write_both
+    try:
+        yield keras_writes is not None
+    finally:
+        vars(model).pop("jax_state_sync", None)
+
+
+class _Kept:
+    """What lives as long as a model is not compiled again; opaque to Keras, which walks over a model's attributes."""
+
+    def __init__(self, train_function: Any) -> None:
+        self.train_function = train_function
+        self.things: dict[Any, Any] = {}
+
+
+def kept_until_compiled(model: Any) -> dict[Any, Any]:
+    """Return a dictionary that stays with a model until it is compiled again, and is freed with it.
+
+    `compile` resets `train_function`. Nothing else about that function is relied upon.
+    """
+    make = getattr(model, "make_train_function", None)
+    if make is None or not hasattr(model, "train_function"):
+        return {}
+    make()
+    kept = vars(model).get("_codeword_kept")
+    if kept is None or kept.train_function is not model.train_function:
+        kept = vars(model)["_codeword_kept"] = _Kept(model.train_function)
+    return kept.things
+
+
+# Layers
+
+
+def flat_layers(model: Any) -> list[Any]:
+    """Return a model and all layers inside it, those inside layers too, each once."""
+    return list(model._flatten_layers()) if hasattr(model, "_flatten_layers") else list(_found(model, {}).values())
+
+
+def inner_layers(layer: Any) -> list[Any]:
+    """Return the layers directly inside a layer; none for an operation that is not a layer."""
+    if hasattr(layer, "_flatten_layers"):
+        return list(layer._flatten_layers(include_self=False, recursive=False))
+    return [one for one in _found(layer, {}).values() if one is not layer]
+
+
+def _found(thing: Any, found: dict[int, Any]) -> dict[int, Any]:
+    """Collect the layers within a layer's attributes, or within the items of a container."""
+    if isinstance(thing, keras.layers.Layer):
+        if id(thing) not in found:
+            found[id(thing)] = thing
+            for part in vars(thing).values():
+                _found(part, found)
+    elif isinstance(thing, dict):
+        _found(list(thing.values()), found)
+    elif isinstance(thing, list | tuple | set):
+        for part in thing:
+            _found(part, found)
+    return found
+
+
+def takes_training(model: Any) -> bool:
+    """Return whether a model's `call` takes the argument `training`."""
+    known = getattr(model, "_call_has_training_arg", None)
+    return "training" in inspect.signature(type(model).call).parameters if known is None else bool(known)
+
+
+def added_losses(layer: Any) -> list[Any]:
+    """Return the list of what `add_loss` added to a layer; the layer's own list, to read or to restore."""
+    return getattr(layer, "_losses", [])
+
+
+def declared_shape(layer: Any) -> Any:
+    """Return the `output_shape` that a `Lambda` layer was given."""
+    return getattr(layer, "_output_shape", None)
+
+
+# Losses and metrics
+
+
+def function_of(part: Any) -> Any:
+    """Return the function that a Keras loss or metric wraps; None if it wraps none."""
+    return getattr(part, "_fn", None) or getattr(part, "fn", None)
+
+
+def take_direction(metric: Any, wrapped: Any) -> None:
+    """Let callbacks call a metric better in the same direction as the one that it wraps."""
+    if hasattr(wrapped, "_direction"):
+        metric._direction = wrapped._direction
+
+
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that Keras' layers and losses gave to a tensor; None if there is none."""
+    read = getattr(keras.src.backend, "get_keras_mask", None)
+    return getattr(tensor, "_keras_mask", None) if read is None else read(tensor)
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Give a tensor the mask that Keras' losses and metrics read."""
+    write = getattr(keras.src.backend, "set_keras_mask", None)
+    if write is None:
+        tensor._keras_mask = mask
+    else:
+        write(tensor, mask)
+
+
+# Random numbers
+
+
+def global_seed_generator() -> Any:
+    """Return the seed generator behind `keras.random`; None if there is none yet."""
+    name = getattr(keras.src.random.seed_generator, "GLOBAL_SEED_GENERATOR", None)
+    return None if name is None else keras.src.backend.common.global_state.get_global_attribute(name)
+
+
+def set_global_seed_generator(generator: Any) -> None:
+    """Put back the seed generator behind `keras.random`."""
+    name = getattr(keras.src.random.seed_generator, "GLOBAL_SEED_GENERATOR", None)
+    if name is not None:
+        keras.src.backend.common.global_state.set_global_attribute(name, generator)
