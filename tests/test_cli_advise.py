@@ -40,12 +40,19 @@ def test_every_format_gets_the_advice_of_the_array(tmp_path: Path, suffix: str) 
     assert parse_data_kind(shlex.split(command)[4]) == Levels([0, 0.25, 0.5, 0.75])
 
 
-def test_data_that_must_be_scaled_first_gets_no_command(tmp_path: Path) -> None:
+def test_bytes_get_a_command_that_scales_them(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.arange(256, dtype=np.uint8).reshape(8, 8, 4))
-    assert "On the command line" not in run("advise", tmp_path / "images.npy").output
-    head = json.loads(run("advise", tmp_path / "images.npy", "--json").output)["heads"][0]
-    assert head["command"] is None
-    assert head["prepare"] == ['x = x.astype("float32") / 255  # 0 to 1']
+    command = f"codeword fit {tmp_path / 'images.npy'} --data unit:255 --code bits:64 --output images.codeword"
+    assert command in run("advise", tmp_path / "images.npy").output
+    assert json.loads(run("advise", tmp_path / "images.npy", "--json").output)["heads"][0]["command"] == command
+
+
+def test_data_that_must_be_mended_first_gets_no_command(tmp_path: Path) -> None:
+    np.save(tmp_path / "holes.npy", np.where(np.arange(80).reshape(20, 4) == 7, np.nan, 0.5))
+    assert "On the command line" not in run("advise", tmp_path / "holes.npy").output
+    heads = json.loads(run("advise", tmp_path / "holes.npy", "--json").output)["heads"]
+    assert [head["command"] for head in heads] == [None, None]
+    assert heads[1]["prepare"] == ["x = x[~np.isnan(x).any(axis=1)]  # rows without NaN"]
 
 
 @pytest.mark.parametrize("names", [("user", "item", "rating"), ("who", "what", "stars")])

@@ -299,7 +299,11 @@ def test_binary_takes_zero_and_one_of_any_dtype() -> None:
     [
         (Binary(), [0, 2], r"1 other values, the first 2 at index \(1,\); min=0, max=2"),
         (Binary(), [0.5, 1], r"1 other values, the first 0.5 at index \(0,\)"),
-        (UnitInterval(), [0, 128, 255], r"2 other values, the first 128 at index \(1,\); min=0, max=255. Divide"),
+        (
+            UnitInterval(),
+            [0, 128, 255],
+            r"2 other values, the first 128 at index \(1,\); min=0, max=255. Pass the greatest",
+        ),
         (UnitInterval(), [[0.5], [-1e-9]], r"1 other values, the first -1e-09 at index \(1, 0\)"),
         (Real(), [1e39], r"1 other values, the first 1e\+39"),
         (Real(), [0.0, -1e300], r"1 other values, the first -1e\+300"),
@@ -427,14 +431,16 @@ def test_native_arrays_are_not_copied() -> None:
         (np.zeros((4, 4)), Binary()),
         (np.tile(FOUR, 8), Levels(FOUR)),
         (np.tile(np.arange(16), 8), Levels(16)),
-        (np.tile(np.arange(17), 100), Real()),
+        (np.tile(np.arange(17), 100).reshape(50, 34), Real()),
+        (np.tile(np.arange(17), 100).reshape(50, 2, 17), UnitInterval(maximum=16)),
+        (np.tile(np.arange(17), 100), Levels(17)),  # one column of class numbers
         (np.tile(np.arange(17) / 16, 100), UnitInterval()),
         (np.tile(FOUR, 7), UnitInterval()),
         (np.random.default_rng(0).uniform(size=500), UnitInterval()),
         (np.random.default_rng(0).normal(size=500), Real()),
         (np.full(100, 5), Real()),
         (np.full(100, 0.5), UnitInterval()),
-        (np.arange(256, dtype=np.uint8).repeat(99), Real()),
+        (np.arange(256, dtype=np.uint8).repeat(99).reshape(99, 256), UnitInterval(maximum=255)),
         (np.tile([1, 2], 8).astype(">i8"), Levels([1, 2])),
     ],
 )
@@ -460,7 +466,7 @@ def test_a_table_of_mostly_zeros_is_asked_about(x: np.ndarray, kind: DataKind) -
         assert infer_data_kind(x) == kind
     (text,) = [str(warning.message) for warning in caught]
     assert text.startswith(
-        f"`x` is 0 in 75% of its cells, else {low:g} to {high:g}: ratings or counts? It was taken for"
+        f"`x` is 0 in 75% of its cells, otherwise {low:g} to {high:g}: ratings or counts? It is treated as"
     )
     assert f"RatingAutoencoder(data=Ratings({low:g}, {high:g})).fit(scipy.sparse.csr_array(x))" in text
     assert 'losses.Masked("mse", missing=0)' in text
@@ -608,6 +614,7 @@ def test_python_leaves_out_what_is_the_default() -> None:
     [
         (Binary(), "binary"),
         (UnitInterval(), "unit"),
+        (UnitInterval(maximum=255), "unit:255"),
         (Real(), "real"),
         (Real(spread="common"), "real:common"),
         (Levels(FOUR), "levels:0,0.25,0.5,0.75"),
@@ -631,6 +638,8 @@ def test_a_kind_is_written_for_the_command_line_where_it_has_words(kind: DataKin
         ({}, "None"),
         ({"kind": "Ordinal"}, "'Ordinal'"),
         ({"kind": ["Real"]}, r"\['Real'\]"),
+        ({"kind": "UnitInterval", "maximum": 0}, "0"),
+        ({"kind": "UnitInterval", "maximum": float("inf")}, "inf"),
         ({"kind": "Levels"}, "{}"),
         ({"kind": "Real", "values": 3}, "{'values': 3}"),
         ({"kind": "Real", "loss": "bce"}, "'bce'"),
@@ -638,13 +647,13 @@ def test_a_kind_is_written_for_the_command_line_where_it_has_words(kind: DataKin
     ],
 )
 def test_a_config_that_describes_no_data_kind_is_refused(config: dict[str, Any], received: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: {received}"):
+    with pytest.raises(ParameterError, match=f"(Received:|got) {received}"):
         data_kind_from_config(config)
 
 
 @pytest.mark.parametrize("make", [Binary, UnitInterval, Real, lambda loss: Levels(2, loss=loss)])
 def test_a_loss_of_another_kind_is_refused(make: Any) -> None:
-    with pytest.raises(ParameterError, match="Received: 'hinge'"):
+    with pytest.raises(ParameterError, match=r"`loss` must be .*: got 'hinge'"):
         make(loss="hinge")
 
 
@@ -653,6 +662,7 @@ def test_a_loss_of_another_kind_is_refused(make: Any) -> None:
     [
         ("binary", Binary()),
         (" Unit ", UnitInterval()),
+        ("unit:255", UnitInterval(maximum=255)),
         ("real", Real()),
         ("levels:4", Levels(4, edges="floor")),
         ("levels:0,.25,.5,.75", Levels(FOUR, edges="floor")),
@@ -666,10 +676,11 @@ def test_the_command_line_writes_data_kinds_short(text: str, kind: DataKind) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "levels", "levels:", "levels:a,b", "stars:5", "binary:2", "levels:0;1", "ratings:1", "ratings"]
+    "text",
+    ["", "levels", "levels:", "levels:a,b", "stars:5", "binary:2", "unit:a", "levels:0;1", "ratings:1", "ratings"],
 )
 def test_text_that_is_no_data_kind_is_refused(text: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: '{text}'"):
+    with pytest.raises(ParameterError, match=f"got '{text}'"):
         parse_data_kind(text)
 
 
@@ -734,3 +745,16 @@ def test_unit_interval_tells_its_ends_from_what_lies_just_beyond(dtype: str) -> 
     for beyond in (np.nextafter(one, 2 * one), np.nextafter(0 * one, -one), np.nan, np.inf, -np.inf):
         with pytest.raises(DataError, match=r"Received: [01] "):
             UnitInterval().check(np.array([[0.5, beyond]], dtype))
+
+
+def test_a_known_maximum_scales_there_and_back() -> None:
+    kind = UnitInterval(maximum=255)
+    x = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    rows = kind.to_network(kind.check(x), {})
+    np.testing.assert_array_equal(rows, x.astype(np.float32) / 255)
+    np.testing.assert_allclose(kind.from_network(rows, {}), x, rtol=1e-6)
+    assert kind.metrics(x, x + 51.0, {}) == {"mse": pytest.approx(0.04)}
+    assert kind.to_config() == {"kind": "UnitInterval", "loss": "mse", "maximum": 255.0}
+    assert UnitInterval().to_config() == {"kind": "UnitInterval", "loss": "mse"}
+    with pytest.raises(DataError, match=r"must be from 0 to 255, the range of UnitInterval\(maximum=255\)"):
+        kind.check([[256, 3]])

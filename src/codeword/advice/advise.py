@@ -8,28 +8,27 @@ import narwhals as nw
 import numpy as np
 
 from codeword.advice import facts
-from codeword.advice.figures import Sample, outliers_of, sample_rows
+from codeword.advice.figures import Sample, sample_rows
 from codeword.advice.heads import AdvisedHead as AdvisedHead
 from codeword.advice.heads import LossChoice as LossChoice
 from codeword.advice.heads import head_of_ratings, head_of_rows, head_of_target
 from codeword.advice.report import Advice as Advice
 from codeword.arrays.finite_numbers import as_numbers, refuse_not_finite
 from codeword.arrays.value_scan import ValueScan, scan_values
-from codeword.data_kinds import DataKind, Levels, Ratings, Real, UnitInterval
-from codeword.data_kinds.naming import (
+from codeword.data_kinds import DataKind, Levels, Ratings, Real
+from codeword.data_kinds.inference import (
     MAX_INFERRED_LEVELS,
     infer_data_kind,
     kind_of_values,
+    kinds_of_values,
+    num_classes,
+    scale_if_mostly_missing,
     scale_if_zero_is_missing,
 )
 from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError
 from codeword.files.tables import as_array
 from codeword.recommenders.rating_table import COLUMNS, RatingTable, as_rating_table
-
-WHITE = 255
-MAX_CLASSES = 1_000
-RULING_SHARE = 0.5  # of the squared distances, in single far values: a squared error then mostly learns those
 
 Found = tuple[str | None, tuple[AdvisedHead, ...]]  # a question, and a head for each answer
 
@@ -73,8 +72,8 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
     if scan.num_finite == 0:
         raise DataError(f"`x` must hold at least one number. Received: shape {scan.shape}, all NaN. Pass values.")
     sample = sample_rows(x)
-    if len(scan.shape) < 3 and scan.num_cells == scan.shape[0]:
-        question, heads = _of_target(x, scan, sample)
+    if scan.is_one_column:
+        question, heads = _of_target(scan, sample)
     elif scan.num_nan:
         question, heads = _of_missing(scan, sample)
     else:
@@ -87,73 +86,65 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
 
 def _of_rows(scan: ValueScan, sample: Sample) -> Found:
     """Rows of which every value is there."""
-    kind = _loss_by_outliers(kind_of_values(scan), sample)
-    head = head_of_rows(kind, scan.shape[1:], sample)
+    kinds = kinds_of_values(scan)
+    heads = tuple(head_of_rows(kind, scan, sample) for kind in kinds)
     scale = scale_if_zero_is_missing(scan)
     if scale is not None:
         rated = head_of_ratings(scale, scan.shape[1], came="zeros", answer="0 means not rated, not seen, not known")
-        return facts.RATINGS_OR_COUNTS, (replace(head, answer="0 is a count, a gray, or another value"), rated)
-    if not isinstance(kind, Real) or not scan.whole or scan.minimum < 0 or scan.maximum > WHITE:
-        return None, (head,)
-    is_byte = scan.dtype == np.uint8 or scan.maximum > WHITE / 2
-    white = float(WHITE) if is_byte else scan.maximum
-    scaled = f'x = x.astype("float32") / {white:g}  # 0 to 1'
-    bright = head_of_rows(UnitInterval(), scan.shape[1:], sample / white, prepare=(scaled,))
-    bright = replace(
-        bright, scaling=f"x / {white:g}, the greatest possible value; they then enter the network as they are."
-    )
-    if scan.dtype == np.uint8 or (scan.maximum == WHITE and len(scan.shape) > 2):
-        return None, (bright,)
-    bright = replace(bright, answer=f"they are brightness, or shares of {white:g}, the greatest possible value")
-    counts = replace(head, answer="they are counts, ages, prices: no value is the greatest possible one")
-    first_bright = scan.maximum == WHITE or len(scan.shape) > 2
-    return facts.BRIGHTNESS_OR_COUNTS, (bright, counts) if first_bright else (counts, bright)
+        return facts.RATINGS_OR_COUNTS, (replace(heads[0], answer="0 is a count, a gray, or another value"), rated)
+    if len(heads) == 1:
+        return None, heads
+    return facts.BRIGHTNESS_OR_COUNTS, tuple(replace(head, answer=_brightness_or_counts(head.kind)) for head in heads)
+
+
+def _brightness_or_counts(kind: DataKind) -> str:
+    if kind == Real():
+        return "they are counts, ages, prices: no value is the greatest possible one"
+    return f"they are brightness, or shares of {kind.scaling.split()[2].strip(',')}, the greatest possible value"
 
 
 def _of_missing(scan: ValueScan, sample: Sample) -> Found:
     """Rows with NaN."""
-    kind = _loss_by_outliers(kind_of_values(scan), sample)
+    kind = kind_of_values(scan)
     whole_rows = ~np.isnan(sample).any(axis=1)
     # A value from the middle of the kind's own.
     middle = float(np.nanmedian(sample)) if np.isfinite(sample).any() else scan.mean
-    if isinstance(kind, Levels):
-        middle = min(kind.values, key=lambda value: abs(value - middle))
+    if kind.entry_levels:
+        middle = min(kind.entry_levels, key=lambda value: abs(value - middle))
     middle = round(middle) if kind.loss == "binary_crossentropy" else middle
     unknown = "NaN means not known: it is to be left out"
-    if len(scan.shape) == 2 and scan.num_nan > scan.num_cells / 2 and scan.minimum < scan.maximum:
-        scale = Ratings(scan.minimum, scan.maximum)
+    scale = scale_if_mostly_missing(scan)
+    if scale is not None:
         left_out = head_of_ratings(scale, scan.shape[1], came="nan", answer=unknown)
     else:
-        left_out = head_of_rows(kind, scan.shape[1:], sample, filled=middle, answer=unknown)
+        left_out = head_of_rows(kind, scan, sample, filled=middle, answer=unknown)
     if whole_rows.mean() > 0.5:
         axes = 1 if len(scan.shape) == 2 else tuple(range(1, len(scan.shape)))
         mended = f"x = x[~np.isnan(x).any(axis={axes})]  # rows without NaN"
         sample = sample[whole_rows]
     else:
-        middles = "np.nanmedian(x, axis=0)" if isinstance(kind, Real) else python_literal(middle)
+        middles = "np.nanmedian(x, axis=0)" if kind == Real() else python_literal(middle)
         mended = f"x = np.where(np.isnan(x), {middles}, x)  # too many rows to drop: a value from the middle"
-    head = head_of_rows(kind, scan.shape[1:], sample, prepare=(mended,), answer="NaN is a mistake: it is to be mended")
+    head = head_of_rows(kind, scan, sample, prepare=(mended,), answer="NaN is a mistake: it is to be mended")
     return facts.UNKNOWN_OR_MISTAKE, (left_out, head)
 
 
-def _of_target(x: Any, scan: ValueScan, sample: Sample) -> Found:
+def _of_target(scan: ValueScan, sample: Sample) -> Found:
     """A single column, which a network is to tell from other data."""
     prepare: tuple[str, ...] = ()
     if scan.num_nan:
         prepare = ("known = ~np.isnan(y).reshape(-1)", "x, y = x[known], y[known]  # NaN can teach nothing")
         sample = sample[~np.isnan(sample).any(axis=1)]
-    num_classes = _num_classes(x, scan)
-    if num_classes is None:
-        return None, (head_of_target(_loss_by_outliers(kind_of_values(scan), sample), sample, prepare=prepare),)
-    names = head_of_target(Levels(num_classes), sample, prepare=prepare, classes=True)
-    if num_classes > MAX_INFERRED_LEVELS:
+    classes = num_classes(scan)
+    if classes is None:
+        return None, (head_of_target(kind_of_values(scan), scan, sample, prepare=prepare),)
+    names = head_of_target(Levels(classes), scan, sample, prepare=prepare, classes=True)
+    if classes > MAX_INFERRED_LEVELS:
         return None, (names,)
     names = replace(names, answer="they are names: 2 is no more than 1")
     order = "they are grades, stars, stages: 2 is more than 1"
-    return facts.CLASSES_OR_GRADES, (
-        names,
-        head_of_target(Levels(num_classes, loss="ordinal"), sample, prepare=prepare, answer=order),
-    )
+    grades = head_of_target(Levels(classes, loss="ordinal"), scan, sample, prepare=prepare, answer=order)
+    return facts.CLASSES_OR_GRADES, (names, grades)
 
 
 def advise_on_ratings(table: RatingTable, *, columns: Sequence[str] = COLUMNS) -> Advice:
@@ -175,29 +166,11 @@ def _of_sparse(x: Any) -> Advice:
     dense = facts.with_zeros(stored, matrix)
     sample = sample_rows(matrix)
     counted = head_of_rows(
-        _loss_by_outliers(kind_of_values(dense), sample),
-        matrix.shape[1:],
+        kind_of_values(dense),
+        dense,
         sample,
         prepare=("x = x.toarray()",),
         answer="what is not stored is 0: counts, words",
     )
     values = {**facts.values_of_stored(matrix, stored), "num_sampled_rows": len(sample)}
     return Advice(values, facts.RATINGS_OR_WORDS, (rated, counted), ())
-
-
-def _loss_by_outliers(kind: DataKind, sample: Sample) -> DataKind:
-    """Takes the mean absolute error where single far values would rule a squared one."""
-    if not isinstance(kind, Real):
-        return kind
-    outliers = outliers_of(sample)
-    return Real(loss="mae") if outliers is not None and outliers.share_of_squares > RULING_SHARE else kind
-
-
-def _num_classes(x: Any, scan: ValueScan) -> int | None:
-    """Tells the number of classes of labels: each of 0, 1, 2, … at least twice on average; None if it is none."""
-    if not scan.whole or scan.minimum != 0 or not 2 <= scan.maximum < MAX_CLASSES:
-        return None
-    count = int(scan.maximum) + 1
-    values: Sequence[float] | np.ndarray = scan.distinct if scan.distinct is not None else np.unique(np.asarray(x))
-    num_distinct = int((~np.isnan(np.asarray(values, np.float64))).sum())
-    return count if num_distinct == count and scan.num_finite >= 2 * count else None

@@ -9,8 +9,8 @@ import numpy as np
 from codeword.advice.figures import Sample, outliers_of
 from codeword.advice.heads import AdvisedHead
 from codeword.arrays.value_scan import ValueScan, row_pieces
-from codeword.data_kinds import Binary, DataKind, Levels, Real
-from codeword.data_kinds.naming import scale_if_zero_is_missing
+from codeword.data_kinds import Binary, DataKind, Real
+from codeword.data_kinds.inference import scale_if_zero_is_missing
 
 RATINGS_OR_COUNTS = (
     "Ratings or counts? Most cells are 0. Only you know whether 0 is a value or means that there is none."
@@ -23,6 +23,7 @@ FRAME = "In the programs for Keras x is the array of the frame: x = frame.to_num
 MAX_SHOWN = 5
 ALIKE_SPREADS = 3.0
 WORTH_A_TRY = 0.1
+RULING_SHARE = 0.5
 
 
 def values_of(scan: ValueScan) -> dict[str, Any]:
@@ -52,15 +53,17 @@ def values_of_stored(matrix: Any, stored: ValueScan) -> dict[str, Any]:
 
 def with_zeros(stored: ValueScan, matrix: Any) -> ValueScan:
     """Gives the scan of what a matrix stores as if what it does not store were 0."""
-    distinct = stored.distinct
-    if stored.num_cells == int(np.prod(matrix.shape)):
-        return replace(stored, shape=matrix.shape)
+    distinct, has_zeros = stored.distinct, stored.num_cells < int(np.prod(matrix.shape))
+    mean = np.ravel(matrix.mean(axis=0))
+    squares = np.ravel(matrix.multiply(matrix).mean(axis=0))
     return replace(
         stored,
         shape=matrix.shape,
-        minimum=min(stored.minimum, 0.0),
-        maximum=max(stored.maximum, 0.0),
-        distinct=None if distinct is None else tuple(sorted({0.0, *distinct})),
+        minimum=min(stored.minimum, 0.0) if has_zeros else stored.minimum,
+        maximum=max(stored.maximum, 0.0) if has_zeros else stored.maximum,
+        distinct=None if distinct is None else tuple(sorted({*([0.0] * has_zeros), *distinct})),
+        column_mean=mean,
+        column_std=np.sqrt(np.maximum(squares - mean**2, 0)),
     )
 
 
@@ -126,7 +129,7 @@ def _of_constants(scan: ValueScan, names: Sequence[str]) -> list[str]:
 
 
 def _of_outliers(scan: ValueScan, sample: Sample, kind: DataKind) -> list[str]:
-    outliers = outliers_of(sample) if isinstance(kind, Real) else None
+    outliers = outliers_of(sample) if kind == Real() else None
     if outliers is None:
         return []
     if outliers.share == 0:
@@ -135,11 +138,11 @@ def _of_outliers(scan: ValueScan, sample: Sample, kind: DataKind) -> list[str]:
         f"{outliers.share:.2%} of the values lie more than five robust spreads from their column's median; they hold "
         f"{outliers.share_of_squares:.0%} of the squared distances, which is what a squared error would learn"
     )
-    if kind.loss == "mse":
+    if outliers.share_of_squares <= RULING_SHARE:
         few = outliers.share_of_squares < WORTH_A_TRY
         return [f"{note}: {'little, so mse suits' if few else 'mse suits, and mae is worth a try'}."]
-    log = " All values are >= 0: np.log1p(x) may tame them, too." if scan.minimum >= 0 else ""
-    return [f"{note}: so mae is advised. Look whether those values are right.{log}"]
+    log = " All values are >= 0: np.log1p(x) may help, too." if scan.minimum >= 0 else ""
+    return [f'{note}: if they are rare exceptions, take Real(loss="mae"). Check that those values are right.{log}']
 
 
 def _of_floor(head: AdvisedHead, num_sampled: int, num_rows: int) -> list[str]:
@@ -156,14 +159,14 @@ def _of_floor(head: AdvisedHead, num_sampled: int, num_rows: int) -> list[str]:
 
 
 def _of_counts(scan: ValueScan, kind: DataKind) -> list[str]:
-    asked = isinstance(kind, Levels) and scale_if_zero_is_missing(scan) is not None
+    asked = bool(kind.entry_levels) and scale_if_zero_is_missing(scan) is not None
     return (
         [f"If these are counts that may grow beyond {scan.maximum:g}, take Real() instead of Levels."] if asked else []
     )
 
 
 def _of_two_values(scan: ValueScan, kind: DataKind) -> list[str]:
-    if not isinstance(kind, Levels) or len(kind.values) > 2 or scan.num_nan:
+    if len(kind.entry_levels) != 2 or scan.num_nan:
         return []
     return [
         f"Two values are yes or no: x == {scan.maximum:g} is Binary(), which needs one number a cell instead of two."
@@ -173,7 +176,7 @@ def _of_two_values(scan: ValueScan, kind: DataKind) -> list[str]:
 def _of_rows_that_sum_to_one(scan: ValueScan, kind: DataKind) -> list[str]:
     if len(scan.shape) < 2 or scan.shape[-1] < 2 or scan.share_summing_to_one < 1:
         return []
-    what = "one-hot classes" if isinstance(kind, Binary) else "distributions"
+    what = "one-hot classes" if kind == Binary() else "distributions"
     return [
         f"Each row sums to 1 ({what}). If one row is one answer, the cells exclude each other: take "
         f"keras.layers.Dense({scan.shape[-1]}) and keras.losses.CategoricalCrossentropy(from_logits=True)."
@@ -183,7 +186,7 @@ def _of_rows_that_sum_to_one(scan: ValueScan, kind: DataKind) -> list[str]:
 def _of_columns_of_one_kind(scan: ValueScan, kind: DataKind) -> list[str]:
     spreads = scan.column_std[scan.column_std > 0]
     alike = len(spreads) >= 16 and np.quantile(spreads, 0.95) < ALIKE_SPREADS * np.quantile(spreads, 0.05)
-    if not isinstance(kind, Real) or not alike:
+    if kind != Real() or not alike:
         return []
     return ['If the columns are of one kind, as in embeddings, Real(spread="common") keeps the distances between rows.']
 

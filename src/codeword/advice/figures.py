@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.value_scan import let_go
-from codeword.data_kinds import DataKind, Levels, Real
+from codeword.data_kinds import DataKind
+from codeword.data_kinds.level_edges import level_edges
 
 MAX_CELLS = 1 << 21
 ROWS_AT_ONCE = 64  # each may bring 2 MB of a memory map into memory
@@ -53,15 +54,12 @@ def sample_rows(x: Any) -> Sample:
 
 
 def reach_of(kind: DataKind, sample: Sample) -> Reach:
-    """Gives what the loss of a kind can reach; of `Real` in units of each column's spread, as it enters the network."""
+    """Return what the loss of a kind can reach on sampled rows, scaled as they enter the network."""
     counts = (~np.isnan(sample)).sum(axis=0)
     if not counts.any():
         return Reach(None, None)
     sample, counts = sample[:, counts > 0], counts[counts > 0]
-    if isinstance(kind, Real):
-        statistics = _spreads(sample)
-        sample = (sample - statistics[0]) / statistics[1]
-    if isinstance(kind, Levels):
+    if kind.entry_levels:
         costs = _same_level_costs(kind, sample, counts)
         return Reach(0.0, None if costs is None else float(counts @ costs / counts.sum()))
     if kind.loss == "binary_crossentropy":
@@ -100,19 +98,15 @@ def _median(sample: Sample) -> NDArray[np.float64]:
     return np.nanmedian(sample, axis=0) if np.isnan(sample).any() else np.median(sample, axis=0)
 
 
-def _spreads(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    spread = np.nanstd(sample, axis=0)
-    return np.nanmean(sample, axis=0), np.where(spread == 0, 1, spread)
-
-
-def _same_level_costs(kind: Levels, sample: Sample, counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
+def _same_level_costs(kind: DataKind, sample: Sample, counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
     """Gives for each column the mean cost of the best probabilities that are the same for every row."""
     if kind.loss not in ("crossentropy", "ordinal"):
         return None
     observed = ~np.isnan(sample)
-    classes = np.where(observed, kind.classes(sample), -1)  # NaN sorts above all
+    nearest = np.searchsorted(level_edges(kind.entry_levels, "midpoint"), sample, side="right")
+    classes = np.where(observed, nearest, -1)  # NaN sorts above all
     if kind.loss == "ordinal":
-        edges = range(len(kind.values) - 1)
+        edges = range(len(kind.entry_levels) - 1)
         return np.mean([entropy((classes > edge).sum(axis=0) / counts) for edge in edges], axis=0)
-    shares = np.array([(classes == number).sum(axis=0) / counts for number in range(len(kind.values))])
+    shares = np.array([(classes == number).sum(axis=0) / counts for number in range(len(kind.entry_levels))])
     return -(shares * np.log(np.maximum(shares, SMALLEST))).sum(axis=0)

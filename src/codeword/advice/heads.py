@@ -1,13 +1,14 @@
-"""One head that an advice offers: kind, scaling, output layer, losses and programs, from the table of data kinds (no "
-"Keras)."""
+"""One head that an advice offers: kind, scaling, output layer, losses and programs, from the table of data kinds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from codeword.advice import programs
 from codeword.advice.figures import Reach, Sample, reach_of
-from codeword.data_kinds import DataKind, LossCall, Ratings, Real
-from codeword.data_kinds.naming import data_kind_from_config
+from codeword.arrays.value_scan import ValueScan
+from codeword.data_kinds import DataKind, LossCall, Ratings
 from codeword.recommenders.rating_table import COLUMNS
 
 
@@ -64,7 +65,7 @@ class AdvisedHead:
 
 def head_of_rows(
     kind: DataKind,
-    row_shape: tuple[int, ...],
+    scan: ValueScan,
     sample: Sample,
     *,
     prepare: tuple[str, ...] = (),
@@ -75,20 +76,22 @@ def head_of_rows(
 
     Args:
         kind: Of the values.
-        row_shape: Shape of a row.
-        sample: Some rows, as the kind has them.
+        scan: Of all rows.
+        sample: Some rows.
         prepare: Lines of Python that bring `x` there.
         filled: What stands for NaN at the input where NaN means "not observed"; None if there is none.
         answer: To the question.
     """
+    row_shape = scan.shape[1:]
     line = programs.autoencoder_line(kind, prepare) if filled is None else None
     program = programs.autoencoder_program(kind, row_shape, prepare=prepare, filled=filled)
-    choices = _choices(kind, row_shape, sample, masked=filled is not None)
+    choices = _choices(kind, row_shape, _scaled(kind, scan, sample), masked=filled is not None)
     return AdvisedHead(kind, kind.meaning, kind.scaling, choices, program, line, prepare, answer)
 
 
 def head_of_target(
     kind: DataKind,
+    scan: ValueScan,
     sample: Sample,
     *,
     prepare: tuple[str, ...] = (),
@@ -96,14 +99,14 @@ def head_of_target(
     answer: str | None = None,
 ) -> AdvisedHead:
     """Gives the head of a network that tells a single column from other data; `classes`: of labels 0, 1, 2, …"""
-    choices = _choices(kind, (), sample)
+    choices = _choices(kind, (), _scaled(kind, scan, sample))
     call = None
     if classes:  # the same as the kind's own loss, by the name that Keras' users know
         call = LossCall("keras.losses", "SparseCategoricalCrossentropy", {"from_logits": True})
         choices = (replace(choices[0], keras=str(call), when=programs.WHEN_CLASSES),)
     program = programs.target_program(kind, loss=call, prepare=prepare)
     meaning = f"class labels, 0 to {kind.num_channels - 1}" if classes else kind.meaning
-    scaling = kind.scaling if isinstance(kind, Real) else programs.SCALING_OF_A_TARGET
+    scaling = kind.scaling if kind.entry_code("y") else programs.SCALING_OF_A_TARGET
     return AdvisedHead(kind, meaning, scaling, choices, program, None, prepare, answer)
 
 
@@ -119,13 +122,19 @@ def head_of_ratings(
     return AdvisedHead(kind, kind.meaning, kind.scaling, (choice,), program, line, (), answer)
 
 
+def _scaled(kind: DataKind, scan: ValueScan, sample: Sample) -> Sample:
+    """Return sampled rows as they enter the network."""
+    scaling = kind.scaling_by(scan)
+    return (sample - np.ravel(scaling.shift)) / np.ravel(scaling.factor)
+
+
 def _choices(
     kind: DataKind, row_shape: tuple[int, ...], sample: Sample, *, masked: bool = False
 ) -> tuple[LossChoice, ...]:
     names = [kind.loss, *(name for name in kind.losses if name != kind.loss)]
     choices = []
     for name in names:
-        one = kind if name == kind.loss else data_kind_from_config({**kind.to_config(), "loss": name})
+        one = kind.with_loss(name) if name != kind.loss else kind
         call = programs.masked(one.loss_call) if masked else str(one.loss_call)
         reach: Reach = reach_of(one, sample)
         output = programs.output_text(one, row_shape)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from codeword.data_kinds import Binary, DataKind, Levels, LossCall, Ratings, Real
+from codeword.data_kinds import DataKind, LossCall, Ratings
 from codeword.data_kinds.python_text import python_call, python_literal
 from codeword.recommenders.rating_table import COLUMNS
 
@@ -20,12 +20,8 @@ IMPORTS = {
 
 def output_text(kind: DataKind, row_shape: tuple[int, ...]) -> str:
     """Writes the output layer that the kind's head has."""
-    told = ""
-    if isinstance(kind, Levels) and kind.activation == "staircase":
-        told = f", activation=cw.activations.staircase({python_literal(kind.values)}, {python_literal(kind.edges)})"
-    elif kind.activation != "linear":
-        told = f", activation={python_literal(kind.activation)}"
-    return f"keras.layers.Dense({math.prod(kind.output_shape(row_shape))}{told})"
+    activation = "" if kind.activation == "linear" else f", activation={kind.activation_code}"
+    return f"keras.layers.Dense({math.prod(kind.output_shape(row_shape))}{activation})"
 
 
 def masked(loss: LossCall) -> str:
@@ -47,38 +43,37 @@ def autoencoder_program(
     entering, entered, target = _entering(kind, filled)
     lines = [*prepare, *entering, "" if prepare or entering else None, f"inputs = keras.Input({row_shape})"]
     hidden = "inputs"
-    if isinstance(kind, Levels):
-        levels = python_literal(kind.values)
-        lines += [f"hidden = cw.layers.LevelOneHot({levels})(inputs)  # a level is a number of its own"]
+    if kind.entry_levels:
+        levels = python_literal(kind.entry_levels)
+        lines += [f"hidden = cw.layers.LevelOneHot({levels})(inputs)  # one number per level"]
         hidden = "hidden"
-    if isinstance(kind, Levels) or len(row_shape) > 1:
+    if kind.entry_levels or len(row_shape) > 1:
         lines += [f"hidden = keras.layers.Flatten()({hidden})"]
         hidden = "hidden"
     lines += [f'hidden = keras.layers.Dense({HIDDEN}, activation="relu")({hidden})']
-    lines += [f"outputs = {output_text(kind, row_shape)}(hidden){_remark(kind)}"]
+    lines += [f"outputs = {output_text(kind, row_shape)}(hidden){kind.head_comment}"]
     shape = kind.output_shape(row_shape)
     if len(shape) > 1:
         lines += [f"outputs = keras.layers.Reshape({shape})(outputs)"]
     loss = masked(kind.loss_call) if filled is not None else str(kind.loss_call)
     lines += ["model = keras.Model(inputs, outputs)", f'model.compile("adam", loss={loss})']
     lines += [f"model.fit({entered}, {target}, batch_size=128, epochs=10)"]
-    lines += [f"restored = {_values_from(kind, f'model.predict({entered})')}"]
+    lines += [f"restored = {kind.values_code(f'model.predict({entered})')}"]
     return _program(lines)
 
 
 def target_program(kind: DataKind, *, loss: LossCall | None = None, prepare: tuple[str, ...] = ()) -> str:
     """Writes a plain Keras network that tells a single column `y` from other data `x`; `loss` if not the kind's."""
     lines = ["# y: this data; x: what it is to be told from, a row for each y", *prepare]
-    target = "y"
-    if isinstance(kind, Real):
-        lines += ["mean, spread = y.mean(), y.std() or 1", "scaled = (y - mean) / spread"]
-        target = "scaled"
+    entering = kind.entry_code("y")
+    lines += entering
+    target = "scaled" if entering else "y"
     lines += ["", "layers = [", f'    keras.layers.Dense({HIDDEN}, activation="relu"),']
-    remark = "  # a logit for each class" if loss else _remark(kind)
+    remark = "  # a logit for each class" if loss else kind.head_comment
     lines += [f"    {output_text(kind, ())},{remark}", "]", "model = keras.Sequential(layers)"]
     lines += [f'model.compile("adam", loss={loss or kind.loss_call})']
     lines += [f"model.fit(x, {target}, batch_size=128, epochs=10)"]
-    told = "model.predict(x).argmax(axis=-1)" if loss else _values_from(kind, "model.predict(x)")
+    told = "model.predict(x).argmax(axis=-1)" if loss else kind.values_code("model.predict(x)")
     return _program([*lines, f"told = {told}"])
 
 
@@ -142,36 +137,14 @@ def ratings_line(kind: Ratings, *, came: str, columns: Sequence[str] = COLUMNS) 
 
 
 def _entering(kind: DataKind, filled: float | None) -> tuple[list[str], str, str]:
-    """Gives lines that turn `x` into what enters the network, and the names of input and target after them."""
-    lines, entered, target = [], "x", "x"
-    if isinstance(kind, Real):
-        nan = "" if filled is None else "nan"
-        lines = [f"mean, spread = np.{nan}mean(x, axis=0), np.{nan}std(x, axis=0)"]
-        lines += ["scaled = (x - mean) / np.where(spread == 0, 1, spread)"]
-        entered = target = "scaled"
+    """Return lines that turn `x` into what enters the network, and the names of input and target after them."""
+    lines = kind.entry_code("x")
+    entered = target = "scaled" if lines else "x"
     if filled is not None:
-        value = "" if isinstance(kind, Real) else f", nan={python_literal(filled)}"
+        value = f", nan={python_literal(filled)}" if filled else ""
         lines += [f"given = np.nan_to_num({entered}{value})  # NaN must not enter; it stays in the target"]
         entered = "given"
     return lines, entered, target
-
-
-def _remark(kind: DataKind) -> str:
-    if isinstance(kind, Levels):
-        return {"crossentropy": "  # a logit for each level", "ordinal": "  # a logit for each edge"}.get(kind.loss, "")
-    if kind.loss == "binary_crossentropy":
-        return "  # logits, no activation"
-    return "  # linear: any number" if isinstance(kind, Real) else ""
-
-
-def _values_from(kind: DataKind, output: str) -> str:
-    """Writes how an output becomes values, as `kind.from_network` does it."""
-    if isinstance(kind, Binary):
-        return f"{output} >= 0"
-    if isinstance(kind, Levels):
-        classes = f"{output}.argmax(axis=-1)" if kind.loss == "crossentropy" else f"({output} >= 0).sum(axis=-1)"
-        return f"np.array({python_literal(kind.values)})[{classes}]"
-    return f"{output} * spread + mean" if isinstance(kind, Real) else output
 
 
 def _program(lines: list[str | None]) -> str:

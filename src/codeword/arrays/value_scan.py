@@ -1,5 +1,4 @@
-"""What all values of an array say, read once, in pieces: ranges, distinct values, columns, what is not finite (no "
-"Keras)."""
+"""Figures over all values of an array, read once, in pieces: ranges, distinct values, columns, what is not finite."""
 
 import contextlib
 import mmap
@@ -15,6 +14,7 @@ from codeword.arrays.finite_numbers import as_numbers
 from codeword.errors import DataError
 
 MAX_DISTINCT = 64
+MAX_DISTINCT_IN_ONE_COLUMN = 1000  # as many as there may be class numbers
 CELLS_A_PIECE = 1 << 20  # stays in the processor's cache
 
 
@@ -67,6 +67,11 @@ class ValueScan:
     @property
     def num_finite(self) -> int:
         return self.num_cells - self.num_nan - self.num_infinite
+
+    @property
+    def is_one_column(self) -> bool:
+        """Whether each row is a single number."""
+        return len(self.shape) < 3 and self.num_cells == self.shape[0]
 
     @property
     def share_zero(self) -> float:
@@ -220,7 +225,7 @@ class _Running:
                 found, counts = np.unique(values, return_counts=True)
             for value, count in zip(found.tolist(), counts.tolist(), strict=True):
                 self.distinct[value] = self.distinct.get(value, 0) + count
-            if len(self.distinct) > MAX_DISTINCT:
+            if len(self.distinct) > (MAX_DISTINCT if len(self.low) > 1 else MAX_DISTINCT_IN_ONE_COLUMN):
                 self.distinct = None
 
     def result(self) -> ValueScan:

@@ -16,13 +16,13 @@ Heads, estimators and advice read this table, so that they cannot drift apart.
 """
 
 from codeword.data_kinds.binary import Binary as Binary
+from codeword.data_kinds.inference import infer_data_kind as infer_data_kind
 from codeword.data_kinds.kind import DataKind as DataKind
 from codeword.data_kinds.kind import LossCall as LossCall
 from codeword.data_kinds.kind import Statistics as Statistics
 from codeword.data_kinds.levels import Levels as Levels
 from codeword.data_kinds.naming import data_kind_from_config as data_kind_from_config
 from codeword.data_kinds.naming import data_kind_text as data_kind_text
-from codeword.data_kinds.naming import infer_data_kind as infer_data_kind
 from codeword.data_kinds.naming import parse_data_kind as parse_data_kind
 from codeword.data_kinds.ratings import Ratings as Ratings
 from codeword.data_kinds.real import Real as Real

@@ -17,10 +17,12 @@ class Binary(DataKind):
     loss: str = "binary_crossentropy"
     losses: ClassVar[tuple[str, ...]] = ("binary_crossentropy",)
     when_to_take: ClassVar[dict[str, str]] = {
-        "binary_crossentropy": "Yes or no: the output is how likely each 1 is. A sure answer that is wrong costs most."
+        "binary_crossentropy": "The output is the log-odds of each 1. A confident wrong answer costs most."
     }
-    meaning: ClassVar[str] = "yes or no"
-    scaling: ClassVar[str] = "None: 0 and 1 enter the network as they are."
+    meaning = "yes or no"
+    scaling = "None: 0 and 1 enter the network as they are."
+    word = "binary"
+    is_probability = True
 
     def __post_init__(self) -> None:
         self._check_loss()
@@ -29,12 +31,17 @@ class Binary(DataKind):
         x = as_finite_numbers(x, first_row=first_row)
         if x.dtype.kind != "f" and all_within(x, 0, 1):
             return x
-        hint = "Levels(...) takes other values."
+        hint = "Use Levels(...) for other values."
         refuse_where((x != 0) & (x != 1), x, "0 or 1, the values of Binary()", hint, first_row=first_row)
         return x
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.uint8]:
         return (output >= 0).astype(np.uint8)
+
+    def values_code(self, output: str) -> str:
+        return f"{output} >= 0"
+
+    head_comment = "  # logits, no activation"
 
     @property
     def loss_call(self) -> LossCall:

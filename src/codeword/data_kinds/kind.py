@@ -1,21 +1,26 @@
 """What all data kinds answer."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds.python_text import python_literal
-from codeword.errors import ParameterError
+from codeword.data_kinds.scaling import Scaling
+from codeword.settings import one_of
 
 Statistics = dict[str, NDArray[np.float64]]
 
+_ALIASES = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
+
 
 class LossCall(NamedTuple):
-    """How a loss is made: the module, `keras.losses` or `codeword.losses`, the name in it, and what it is told.
+    """How a loss is made: its module, `keras.losses` or `codeword.losses`, its class, and the arguments.
 
     Example:
         >>> str(LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True}))
@@ -27,67 +32,117 @@ class LossCall(NamedTuple):
     arguments: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
-        """Gives the call as Python, `codeword` being imported as `cw`."""
-        told = ", ".join(f"{name}={python_literal(value)}" for name, value in self.arguments.items())
-        return f"{self.module.replace('codeword', 'cw')}.{self.name}({told})"
+        """Return the call as Python, where `cw` is codeword."""
+        arguments = ", ".join(f"{name}={_literal(value)}" for name, value in self.arguments.items())
+        return f"{self.module.replace('codeword', 'cw')}.{self.name}({arguments})"
+
+    @property
+    def alias(self) -> str:
+        """The name by which `compile` knows a Keras loss, such as "mse" or "binary_crossentropy"."""
+        return _ALIASES.get(self.name) or re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+
+    @property
+    def code(self) -> str:
+        """Python for the `loss` of `compile`: the alias if there are no arguments, else the call."""
+        return str(self) if self.arguments else f'"{self.alias}"'
 
 
 class DataKind(ABC):
-    """What all data kinds answer.
+    """What values the data takes, and everything that follows from it.
 
-    A `losses` entry names what the network is trained with; `loss` is the one that this object chose. `when_to_take`
-    says of each when it suits, `meaning` what the values are, `scaling` how they enter the network. Heads and advice
-    read this, `activation` and `loss_call`, so that they cannot drift apart.
+    `losses` are the losses that a network may be trained with, and `loss` is the one chosen. `when_to_take` says when
+    each of them fits, `meaning` what the values are, and `scaling` how they enter the network. Estimators, advice and
+    the doctor read these fields, so that their answers agree.
     """
 
     losses: ClassVar[tuple[str, ...]]
     when_to_take: ClassVar[dict[str, str]]
-    meaning: ClassVar[str]
-    scaling: ClassVar[str]
     statistic_names: ClassVar[tuple[str, ...]] = ()
     loss: str
 
+    @property
+    @abstractmethod
+    def meaning(self) -> str:
+        """What the values are, in a few words."""
+
+    @property
+    @abstractmethod
+    def scaling(self) -> str:
+        """How values enter the network, as a sentence."""
+
+    @property
+    @abstractmethod
+    def word(self) -> str:
+        """The kind on the command line, such as "binary"; `data_kind_text` checks that it says everything."""
+
+    def scaling_by(self, scan: ValueScan) -> Scaling:
+        """Return the scaling by which numbers enter a network that is trained on the scanned values."""
+        return Scaling()
+
     @abstractmethod
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-        """Returns `x` as an array of the kind's values, or refuses it.
+        """Return `x` as an array of the kind's values.
 
         Args:
             x: Numbers of any shape `(n, ...)`, any numeric dtype, byte order or memory layout.
-            first_row: Where `x` is a piece of the data, the number of its first row, for messages.
+            first_row: If `x` is a piece of the data, the number of its first row, for messages.
 
         Raises:
-            DataTypeError: If `x` is no array of numbers.
+            DataTypeError: If `x` is not an array of numbers.
             DataError: If a value is not allowed.
         """
 
     def learn(self, x: NDArray[Any]) -> Statistics:
-        """Learns what the kind must know of the training data; nothing for most kinds."""
+        """Return what the kind must know about the training data; nothing for most kinds."""
         return {}
 
     def to_network(self, x: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
-        """Turns checked values into the network's input and target, shape kept; float32 may be `x` itself."""
+        """Return checked values as the network's input and target, same shape; float32 data may be returned as is."""
         return x.astype(np.float32, copy=False)
 
     @abstractmethod
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[Any]:
-        """Turns the head's output into values: only values of this kind come out."""
+        """Return the values that the head's output stands for, all of them values of this kind."""
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
-        """Compares values with what came back: share of exact cells and rows.
+        """Compare values with their reconstruction: the share of exact cells and rows.
 
-        For kinds of real numbers instead the mean squared error "mse", in units of each column's spread for `Real`.
+        Kinds of real numbers report the mean squared error "mse" instead; `Real` in units of each column's spread.
         """
         right = (x == y).reshape(len(x), -1)
         return {"cells_exact": float(right.mean()), "rows_exact": float(right.all(axis=1).mean())}
 
     @property
+    def entry_levels(self) -> tuple[float, ...]:
+        """The levels that enter the network as one-hot; empty if values enter as numbers."""
+        return ()
+
+    def entry_code(self, name: str) -> list[str]:
+        """Return lines of Python that turn the array of that name, NaN allowed, into `scaled`; none if not needed."""
+        return []
+
+    def values_code(self, output: str) -> str:
+        """Return Python that turns the head's output into values, as `from_network` does."""
+        return output
+
+    @property
+    def head_comment(self) -> str:
+        """What the output layer returns, as a comment in Python."""
+        return ""
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether scaled values lie from 0 to 1, so that cross-entropy takes them."""
+        return False
+
+    @property
     def num_channels(self) -> int:
-        """Numbers by which one cell enters the network."""
+        """Numbers with which one cell enters the network."""
         return 1
 
     @property
     def num_outputs(self) -> int:
-        """Numbers that the head gives for one cell."""
+        """Numbers that the head returns for one cell."""
         return 1
 
     @property
@@ -96,20 +151,32 @@ class DataKind(ABC):
         return "linear"
 
     @property
+    def activation_code(self) -> str:
+        """Python of the activation."""
+        return python_literal(self.activation)
+
+    @property
     @abstractmethod
     def loss_call(self) -> LossCall:
         """The loss between `to_network` values and the head's output."""
 
     def output_shape(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Gives the shape of the head's output for a row: one more axis where it gives several numbers a cell."""
+        """Return the shape of the head's output for a row, with one more axis for several numbers per cell."""
         return row_shape
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """Gives plain values from which `data_kind_from_config` makes an equal object."""
+        """Return plain values from which `data_kind_from_config` makes an equal object."""
+
+    def with_loss(self, loss: str) -> Self:
+        """Return the same kind with another loss."""
+        settings = {**self.to_config(), "loss": loss}
+        del settings["kind"]
+        return type(self)(**settings)
 
     def _check_loss(self) -> None:
-        if self.loss not in self.losses:
-            raise ParameterError(
-                f"`loss` of {type(self).__name__} must be one of {', '.join(self.losses)}. Received: {self.loss!r}."
-            )
+        one_of(*self.losses).check("loss", self.loss)
+
+
+def _literal(value: Any) -> str:
+    return str(value) if isinstance(value, LossCall) else python_literal(value)

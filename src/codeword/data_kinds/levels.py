@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
+from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError, ParameterError
 
 FEW_EDGES = 16  # up to here it is faster to compare with each than to search: 7 times with 3
@@ -50,8 +51,8 @@ class Levels(DataKind):
         "staircase": "The network's own output shall take only the levels; trained through the steps by a surrogate "
         "slope.",
     }
-    meaning: ClassVar[str] = "few ordered values"
-    scaling: ClassVar[str] = "None: each value enters the network as one-hot, one number for each level."
+    meaning = "few ordered values"
+    scaling = "None: each value enters the network as one-hot, with one number per level."
 
     def __init__(
         self, values: int | Sequence[float], *, edges: str | Sequence[float] = "midpoint", loss: str = "crossentropy"
@@ -60,6 +61,14 @@ class Levels(DataKind):
         object.__setattr__(self, "loss", loss)
         self._check_loss()
         object.__setattr__(self, "edges", checked_edges(self.values, edges))
+
+    @property
+    def word(self) -> str:
+        return f"levels:{','.join(map(python_literal, self.values))}"
+
+    @property
+    def entry_levels(self) -> tuple[float, ...]:
+        return self.values
 
     @property
     def num_channels(self) -> int:
@@ -72,6 +81,12 @@ class Levels(DataKind):
     @property
     def activation(self) -> str:
         return "staircase" if self.loss == "staircase" else "linear"
+
+    @property
+    def activation_code(self) -> str:
+        if self.loss != "staircase":
+            return super().activation_code
+        return f"cw.activations.staircase({python_literal(self.values)}, {python_literal(self.edges)})"
 
     @property
     def loss_call(self) -> LossCall:
@@ -131,6 +146,14 @@ class Levels(DataKind):
         if self.loss == "staircase":
             return self.table[self._nearest(output)]
         return self.quantize(output)
+
+    def values_code(self, output: str) -> str:
+        classes = f"{output}.argmax(axis=-1)" if self.loss == "crossentropy" else f"({output} >= 0).sum(axis=-1)"
+        return f"np.array({python_literal(self.values)})[{classes}]"
+
+    @property
+    def head_comment(self) -> str:
+        return {"crossentropy": "  # one logit per level", "ordinal": "  # one logit per edge"}.get(self.loss, "")
 
     def probabilities(self, output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Gives each level's probability from the head's output.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.data_kinds.level_edges import MAX_LEVELS, level_edges
+from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError, ParameterError
 
 
@@ -33,8 +34,8 @@ class Ratings(DataKind):
     when_to_take: ClassVar[dict[str, str]] = {
         "mse": "Over what was rated only: what is missing costs nothing and teaches nothing. Its root is the RMSE."
     }
-    meaning: ClassVar[str] = "ratings on a scale, most of them missing"
-    scaling: ClassVar[str] = "RatingAutoencoder takes off the mean and what each user and item adds to it, by itself."
+    meaning = "ratings on a scale, most of them missing"
+    scaling = "RatingAutoencoder subtracts the mean and the biases of users and items."
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
@@ -56,6 +57,11 @@ class Ratings(DataKind):
                     f"`step` must lead from {self.low:g} to {self.high:g} in at most {MAX_LEVELS - 1} whole steps. "
                     f"Received: {self.step:g}."
                 )
+
+    @property
+    def word(self) -> str:
+        step = "" if self.step is None else f"/{python_literal(self.step)}"
+        return f"ratings:{python_literal(self.low)}-{python_literal(self.high)}{step}"
 
     @property
     def levels(self) -> NDArray[np.float64]:

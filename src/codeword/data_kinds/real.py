@@ -7,18 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
+from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
-from codeword.errors import ParameterError
+from codeword.data_kinds.scaling import Scaling, standardization
+from codeword.settings import one_of
 
 
 @dataclass(frozen=True)
 class Real(DataKind):
-    """Any finite numbers. Each column enters the network less its mean, in units of its spread in the training data.
+    """Any finite numbers; the mean and spread of each column in the training data standardize them.
 
     Args:
-        loss: "mse", or "mae" where single values lie far off.
-        spread: "each" column's own; or "common", one for all, which keeps the distances between rows: for embeddings
-            and principal components, whose columns are of one kind.
+        loss: "mse", or "mae" for data with outliers.
+        spread: "each" divides each column by its own spread. "common" divides all by one spread, which keeps the
+            distances between rows: for embeddings and principal components, whose columns are of one kind.
     """
 
     loss: str = "mse"
@@ -26,17 +28,22 @@ class Real(DataKind):
     losses: ClassVar[tuple[str, ...]] = ("mse", "mae")
     when_to_take: ClassVar[dict[str, str]] = {
         "mse": "The output aims at the mean; large errors cost most. For values without outliers.",
-        "mae": "The output aims at the median; an error counts as it is, so that single values far off do not rule. "
-        "For values with outliers.",
+        "mae": "The output aims at the median; large errors cost no more than in proportion. For values with outliers.",
     }
-    meaning: ClassVar[str] = "any finite numbers"
-    scaling: ClassVar[str] = "Each column less its mean, in units of its spread; outputs are put back the same way."
+    meaning = "any finite numbers"
+    scaling = "(x - mean) / spread of each column; outputs are transformed back."
     statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
         self._check_loss()
-        if self.spread not in ("each", "common"):
-            raise ParameterError(f"`spread` of Real must be each or common. Received: {self.spread!r}.")
+        one_of("each", "common").check("spread", self.spread)
+
+    @property
+    def word(self) -> str:
+        return "real" if self.spread == "each" else f"real:{self.spread}"
+
+    def scaling_by(self, scan: ValueScan) -> Scaling:
+        return standardization(scan)
 
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
         x = as_finite_numbers(x, first_row=first_row)
@@ -50,8 +57,8 @@ class Real(DataKind):
     def learn(self, x: NDArray[Any]) -> Statistics:
         wide = x.astype(np.float64)
         scale = wide.std(axis=0)
-        # A constant column has spread 0 up to rounding, which for vast values is far above 1: it stands at 0 in units
-        # of that rounding, others in units of 1.
+        # A constant column has spread 0 up to rounding, which for vast values is far above 1. It is divided by that
+        # rounding, or by 1.
         rounding = 1e-12 * np.abs(wide).max(axis=0)
         if self.spread == "common":
             scale = np.full(scale.shape, np.sqrt(np.square(scale).mean()))
@@ -64,6 +71,17 @@ class Real(DataKind):
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.float64]:
         return output.astype(np.float64) * statistics["scale"] + statistics["mean"]
 
+    def entry_code(self, name: str) -> list[str]:
+        return [
+            f"mean, spread = np.nanmean({name}, axis=0), np.nanstd({name}, axis=0)",
+            f"scaled = ({name} - mean) / np.where(spread == 0, 1, spread)",
+        ]
+
+    def values_code(self, output: str) -> str:
+        return f"{output} * spread + mean"
+
+    head_comment = "  # linear: any number"
+
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
 
@@ -72,5 +90,5 @@ class Real(DataKind):
         return LossCall("keras.losses", {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}[self.loss])
 
     def to_config(self) -> dict[str, Any]:
-        # Files from before there was a choice say nothing of it, and keep their fingerprints.
+        # Files from before this setting do not have it, and keep their fingerprints.
         return {"kind": "Real", "loss": self.loss, **({} if self.spread == "each" else {"spread": self.spread})}

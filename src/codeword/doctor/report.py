@@ -9,6 +9,7 @@ from codeword.advice.blocks import Block, InBlocks, as_json, paragraph, program,
 from codeword.doctor.finding import SEVERITIES, Finding
 
 if TYPE_CHECKING:
+    from codeword.data_kinds.heads import Head
     from codeword.doctor.case import Case
     from codeword.doctor.remedies.rebuild import Remedied
 
@@ -43,10 +44,28 @@ class Report(InBlocks):
         """What is good to know."""
         return self._of("note")
 
-    def remedied(self) -> "Remedied":
+    @property
+    def heads(self) -> "tuple[Head | None, ...]":
+        """For each output the head that fits its targets, by the table of heads; None without targets.
+
+        A head has a data `kind`, a `scaling`, an `activation` and a `loss`.
+        """
+        from codeword.doctor.prescription import head_of
+
+        case = self._case
+        if case is None:
+            return ()
+        return tuple(None if one is None else head_of(case, number) for number, one in enumerate(case.targets))
+
+    def remedied(self, missing: float | None = None) -> "Remedied":
         """Build a new model with everything fixed that needs no decision: scaling, output, loss, mask, slope, bits.
 
-        The examined model stays as it is.
+        An autoencoder with a linear output and a distance loss gets the head of its data kind. The examined model stays
+        as it is.
+
+        Args:
+            missing: Value in the targets that stands for a missing entry, such as 0 in a table of ratings. The data
+                alone cannot tell.
 
         Returns:
             `(model, scaling)`. `model` is a new Keras model, compiled with an optimizer of the same settings and
@@ -59,7 +78,7 @@ class Report(InBlocks):
         """
         from codeword.doctor.remedies.rebuild import rebuilt
 
-        return rebuilt(self._case, (*self.errors, *self.warnings))
+        return rebuilt(self._case, (*self.errors, *self.warnings), missing)
 
     def to_json(self) -> str:
         """Return subject, counts and findings as JSON; NaN and infinity become null."""

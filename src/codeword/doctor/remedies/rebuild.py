@@ -1,22 +1,29 @@
 """Rebuilds a model with what the doctor can put right by itself."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from codeword import activations, layers
+from codeword import activations, layers, losses
 from codeword.backend import keras
+from codeword.data_kinds.heads import Head, choose_head
+from codeword.data_kinds.kind import LossCall
+from codeword.data_kinds.scaling import Scaling
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding
 from codeword.doctor.measuring.output_facts import losses_of
-from codeword.doctor.prescription import Head, Scaling, head_of, is_classes, label_classes, scaling_of, scaling_of_input
+from codeword.doctor.prescription import (
+    given_output,
+    is_classes,
+    label_classes,
+    same_cells,
+    scaling_of,
+    scaling_of_input,
+)
 from codeword.doctor.remedies.slopes import stopping_steps, with_slope
 from codeword.doctor.rules.code import named_call
 from codeword.errors import ParameterError
 from codeword.keras_internals import declared_shape
-from codeword.losses import Masked
 
 _OF_HEADS = frozenset(
     [
@@ -30,10 +37,13 @@ _OF_HEADS = frozenset(
         "masked-softmax",
         "zeros-as-missing",
         "empty-rows",
+        "levels-as-reals",
     ]
 )
 _OF_BITS = frozenset({"one-code", "dead-bits", "duplicate-bits", "unbalanced-bits", "correlated-bits"})
-_OF_SCALING = frozenset({"not-scaled", "cross-entropy-targets", "output-out-of-reach", "targets-not-distributions"})
+_OF_SCALING = frozenset(
+    ["not-scaled", "cross-entropy-targets", "output-out-of-reach", "targets-not-distributions", "levels-as-reals"]
+)
 
 
 class Remedied(NamedTuple):
@@ -50,8 +60,13 @@ class ModelScaling(Scaling):
     targets: Scaling = field(default_factory=Scaling)
 
 
-def rebuilt(case: Case | None, findings: Iterable[Finding]) -> Remedied:
-    """Gives a new model in which the findings are put right, as far as that needs no choice.
+def rebuilt(case: Case | None, findings: Iterable[Finding], missing: float | None = None) -> Remedied:
+    """Return a new model in which the findings are put right, as far as that needs no choice.
+
+    Args:
+        case: The model, its data, and what was measured.
+        findings: What to put right.
+        missing: Value in the targets that stands for a missing entry, or None.
 
     Raises:
         ParameterError: If there is no model to rebuild, or it is subclassed.
@@ -67,15 +82,18 @@ def rebuilt(case: Case | None, findings: Iterable[Finding]) -> Remedied:
             "own. Follow the remedies of the findings."
         )
     codes = {finding.code for finding in findings}
-    heads = {number: head for number in range(len(case.outputs)) if (head := _head(case, number, findings)) is not None}
+    heads = {
+        number: head
+        for number in range(len(case.outputs))
+        if (head := _head(case, number, findings, missing)) is not None
+    }
     scaling = _scaling(case, codes, heads)
-    levels = _levels(case, scaling) if "levels-as-reals" in codes else None
     slopes = _slopes(case) if "no-gradient" in codes else {}
     centered = bool(codes & _OF_BITS)
     bits = named_call(case) if codes & (_OF_BITS | {"rounded-after-training"}) else None
     if bits is not None and isinstance(bits.layer, layers.SignBits | layers.Step):
         bits = None
-    changed = _activations(case, heads, levels)
+    changed = _activations(case, heads)
     clone = _Clone(changed, slopes, None if bits is None else bits.layer.name, centered)
     new = clone.of(model)
     for layer, copy in clone.kept:  # what training would not bring back: adapted statistics, frozen layers
@@ -83,42 +101,42 @@ def rebuilt(case: Case | None, findings: Iterable[Finding]) -> Remedied:
             copy.set_weights(layer.get_weights())
             if isinstance(layer, keras.layers.Normalization):
                 copy.finalize_state()
-    losses = _losses(case, heads, levels)
-    if losses is not None:
-        new.compile(optimizer=_optimizer(model), loss=losses)
+    new_losses = _losses(case, heads)
+    if new_losses is not None:
+        new.compile(optimizer=_optimizer(model), loss=new_losses)
     return Remedied(new, scaling)
 
 
-def _head(case: Case, number: int, findings: Iterable[Finding]) -> Head | None:
+def _head(case: Case, number: int, findings: Iterable[Finding], missing: float | None) -> Head | None:
+    """Return the head that an output gets; None if it keeps its own."""
     codes = {finding.code for finding in findings if finding.numbers.get("output", number) == number}
-    if not codes & _OF_HEADS or case.targets[number] is None:
+    target = case.targets[number]
+    has_holes = target is not None and target.scan.num_nan > 0 and "not-finite" in codes
+    is_asked = codes & _OF_HEADS or has_holes or missing is not None or _is_plain(case, number)
+    if target is None or not is_asked:
         return None
     if label_classes(case, number) is not None and case.predictions[number][0].size == 1:
-        return None  # classes ask for as many units, which is not the same layer
-    head = head_of(case, number)
-    if "zeros-as-missing" in codes and head.missing is None:
-        return Head("linear", "mse", missing=0.0)
-    return head
+        return None  # classes need as many units, which is another layer
+    given = given_output(case, number)
+    return choose_head(target.scan, given if missing is None else replace(given, missing=missing))
 
 
-def _levels(case: Case, scaling: "ModelScaling") -> list[float] | None:
-    target = case.targets[0]
-    distinct = None if target is None else target.scan.distinct
-    if distinct is None or len(case.outputs) > 1 or np.ndim(scaling.targets.factor) > 0:
-        return None
-    return [float(level) for level in scaling.targets(np.array(distinct))]
+def _is_plain(case: Case, number: int) -> bool:
+    """Return whether an autoencoder has the output of which any head can be made: linear, with a distance loss."""
+    out = case.outputs[number]
+    is_linear = out.activation == "linear" and out.loss is not None and out.loss.kind == "distance"
+    return case.same and is_linear and same_cells(case, number)
 
 
-def _activations(case: Case, heads: dict[int, Head], levels: list[float] | None) -> dict[int, Any]:
-    """Gives by the id of a layer its new activation: two models inside one may have layers of the same name."""
+def _activations(case: Case, heads: dict[int, Head]) -> dict[int, Any]:
+    """Return the new activations by the id of their layer: two models inside one may have layers of the same name."""
     changed: dict[int, Any] = {}
-    for number, out in enumerate(case.outputs):
-        if out.layer is None:
-            continue
-        if levels is not None:
-            changed[id(out.layer)] = activations.staircase(levels)
-        elif number in heads and heads[number].activation != out.activation:
-            changed[id(out.layer)] = keras.activations.get(heads[number].activation)
+    for number, head in heads.items():
+        layer = case.outputs[number].layer
+        if layer is not None and head.levels:
+            changed[id(layer)] = activations.staircase(head.levels)
+        elif layer is not None and head.activation != case.outputs[number].activation:
+            changed[id(layer)] = keras.activations.get(head.activation)
     return changed
 
 
@@ -198,30 +216,23 @@ def _slopes(case: Case) -> dict[str, Any]:
     return places
 
 
-def _losses(case: Case, heads: dict[int, Head], levels: list[float] | None) -> Any:
+def _losses(case: Case, heads: dict[int, Head]) -> Any:
     names = [out.name for out in case.outputs]
-    losses = losses_of(case.model, len(case.outputs), names)
-    if levels is not None:
-        return "mse"
+    all_losses = losses_of(case.model, len(case.outputs), names)
     for number, head in heads.items():
         if not head.keeps_loss:
-            losses[number] = _loss(head)
-    if all(loss is None for loss in losses):
+            all_losses[number] = _loss(head.loss)
+    if all(loss is None for loss in all_losses):
         return None
-    return losses[0] if len(losses) == 1 else losses
+    return all_losses[0] if len(all_losses) == 1 else all_losses
 
 
-def _loss(head: Head) -> Any:
-    if head.missing is not None:
-        return Masked(head.loss, missing=head.missing)
-    if not head.from_logits:
-        return head.loss
-    classes = {
-        "binary_crossentropy": keras.losses.BinaryCrossentropy,
-        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
-    }
-    return classes[head.loss](from_logits=True)
+def _loss(call: LossCall) -> Any:
+    """Return a loss as `compile` takes it: its alias if there are no arguments."""
+    if not call.arguments:
+        return call.alias
+    arguments = {name: _loss(one) if isinstance(one, LossCall) else one for name, one in call.arguments.items()}
+    return getattr({"keras.losses": keras.losses, "codeword.losses": losses}[call.module], call.name)(**arguments)
 
 
 def _optimizer(model: Any) -> Any:
@@ -230,9 +241,12 @@ def _optimizer(model: Any) -> Any:
 
 
 def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScaling:
-    if not codes & _OF_SCALING or any(head.missing is not None for head in heads.values()):
+    if not (codes & _OF_SCALING or any(_is_plain(case, number) for number in heads)):
         return ModelScaling()
-    scalings = [scaling_of_input(case, number) for number in range(len(case.x.arrays))]
+    scalings = [
+        heads[number].scaling if case.same and number in heads else scaling_of_input(case, number)
+        for number in range(len(case.x.arrays))
+    ]
     if len(scalings) > 1 and not all(one.is_identity for one in scalings):
         raise ParameterError(
             f"Only a model with one input can be given its scaling. Received: {len(scalings)} inputs. Follow the "
@@ -253,4 +267,5 @@ def _scaling(case: Case, codes: set[str], heads: dict[int, Head]) -> ModelScalin
     elif not case.same:
         target = case.targets[0]
         targets = Scaling() if target is None or is_classes(case, 0) else scaling_of(target.scan)
+        targets = heads[0].scaling if 0 in heads else targets
     return ModelScaling(own.shift, own.factor, targets)

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 
+from codeword.data_kinds.heads import CROSS_ENTROPIES
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.measuring.output_facts import OutputFacts
 from codeword.doctor.measuring.target_figures import count, entropy
 from codeword.doctor.prescription import (
-    CLASSES,
     REBUILD,
     compile_with,
     head_lines,
@@ -88,7 +88,7 @@ def probabilities_rule(case: Case, number: int, out: OutputFacts, target: Array)
         return
     made = f"The output is {out.activation}" if out.activation else "The output"
     if out.activation in ("linear", None):
-        remedy = compile_with(case, number, f"keras.losses.{CLASSES[_PLAIN[facts.kind]]}(from_logits=True)")
+        remedy = compile_with(case, number, f"keras.losses.{CROSS_ENTROPIES[facts.kind]}(from_logits=True)")
     else:
         activation = "sigmoid" if facts.kind == "binary" else "softmax"
         path = None if out.layer is None else path_of(case.model, out.layer)

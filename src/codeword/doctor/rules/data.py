@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from codeword.arrays.value_scan import row_pieces
 from codeword.backend import keras
+from codeword.data_kinds.scaling import is_far_from_unit_size, is_unscaled
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.given_data import Array
-from codeword.doctor.prescription import is_unscaled, scaling_lines
+from codeword.doctor.prescription import scaling_lines
 
 _NAMES = """
 Embedding BatchNormalization Normalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization
@@ -115,8 +116,7 @@ def _enters_as_it_is(case: Case, number: int) -> bool:
 def _is_unscaled(tensor: Any) -> bool:
     values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), np.float64)
     columns = np.sqrt(np.square(values.reshape(len(values), -1)).mean(axis=0))
-    rms = float(np.sqrt(np.square(columns).mean()))
-    return rms > 5 or float(columns.max()) > 20 or 0 < rms < 1e-3
+    return is_far_from_unit_size(float(np.sqrt(np.square(columns).mean())), float(columns.max()))
 
 
 def _same_values(tensor: Any, given: NDArray[np.float64]) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.data_kinds.naming import scale_if_zero_is_missing
+from codeword.data_kinds.heads import GivenOutput, choose_head
+from codeword.data_kinds.inference import scale_if_zero_is_missing
 from codeword.doctor.case import Case, as_arrays, call_model
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.target_figures import first_unobserved_row
-from codeword.doctor.prescription import Head, activation_line, compile_line, head_lines
+from codeword.doctor.prescription import activation_line, compile_line, head_lines
 
 
 def missing_findings(case: Case) -> Iterator[Finding]:
@@ -57,18 +58,14 @@ def _zeros(case: Case) -> Iterator[Finding]:
 
 def head_of_missing(case: Case, number: int) -> str:
     """Writes the head for targets in which 0 means missing."""
-    out = case.outputs[number]
-    lines = ["# If 0 means that nothing was observed (counts of which 0 is one: leave it as it is):"]
-    if out.activation not in ("linear", None) and (out.high < _maximum(case, number) or out.activation == "softmax"):
-        lines.append(activation_line(case, out, "linear"))
-    lines.append(compile_line(case, number, Head("linear", "mse", missing=0.0)))
-    return "\n".join(lines)
-
-
-def _maximum(case: Case, number: int) -> float:
-    target = case.targets[number]
+    out, target = case.outputs[number], case.targets[number]
     assert target is not None
-    return target.scan.maximum
+    head = choose_head(target.scan, GivenOutput(missing=0.0))
+    lines = ["# If 0 means that nothing was observed (counts of which 0 is one: leave it as it is):"]
+    if out.activation not in ("linear", None) and (out.high < target.scan.maximum or out.activation == "softmax"):
+        lines.append(activation_line(case, out, head))
+    lines.append(compile_line(case, number, head))
+    return "\n".join(lines)
 
 
 def _masked_softmax(case: Case) -> Iterator[Finding]:
@@ -105,13 +102,13 @@ def _empty_rows(case: Case) -> Iterator[Finding]:
         loss = alone.loss
         if math.isfinite(loss):
             continue
+        head = choose_head(target.scan, GivenOutput(missing=missing))
         yield found(
             "empty-rows",
             "error",
             f"In {num_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is observed, the first is "
             f"row {row}. The loss of that row alone is {loss}: the mean over nothing.",
-            f"{compile_line(case, number, Head('linear', 'mse', missing=missing))}  # a row with nothing observed "
-            "costs 0",
+            f"{compile_line(case, number, head)}  # a row with nothing observed costs 0",
             rows=num_rows,
         )
 

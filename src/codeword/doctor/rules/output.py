@@ -6,26 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from codeword.data_kinds.naming import scale_if_zero_is_missing
+from codeword.data_kinds import Binary
+from codeword.data_kinds.inference import kind_of_values, scale_if_zero_is_missing
+from codeword.data_kinds.python_text import python_call
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.measuring.output_facts import OutputFacts
 from codeword.doctor.measuring.target_figures import beyond
 from codeword.doctor.prescription import (
-    compile_with,
+    activation_code,
+    compile_line,
     head_lines,
+    head_of,
     is_classes,
     is_distributions,
     path_of,
     same_cells,
     scaling_lines,
-    scaling_of,
 )
 from codeword.doctor.rules.classes import class_numbers_rule, distributions_rule, labels_rule
 from codeword.doctor.rules.cross_entropies import floor_rule, logits_rule, outside_rule, probabilities_rule
-
-MAX_LEVELS = 16
 
 
 def output_findings(case: Case) -> Iterator[Finding]:
@@ -94,8 +95,9 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     values = case.predictions[number]
     if scan.distinct is None or not same_cells(case, number) or int(np.prod(scan.shape[1:])) < 2:
         return
-    levels = np.array(scan.distinct)
-    if not 2 <= len(levels) <= MAX_LEVELS or scan.num_cells < 8 * len(levels) or is_distributions(target):
+    kind = kind_of_values(scan)
+    levels = np.array(scan.distinct if kind == Binary() else kind.entry_levels)
+    if len(levels) < 2 or is_distributions(target):
         return
     if case.missing(number) is not None or scale_if_zero_is_missing(scan) is not None:
         return
@@ -107,32 +109,22 @@ def _levels(case: Case, number: int, out: OutputFacts, target: Array) -> Iterato
     assert sample is not None
     right = float((levels[np.searchsorted(edges, values)] == sample.reshape(values.shape)).mean())
     shown = ", ".join(f"{level:g}" for level in levels)
-    if two:
-        lines = [
-            f"{_layer_code(case, out)}.activation = keras.activations.sigmoid",
-            compile_with(case, number, '"binary_crossentropy"'),
-        ]
-        kind = "Binary()"
-    else:
-        scaling = scaling_of(scan)
-        scaled = case.same and not scaling.is_identity and np.ndim(scaling.factor) == 0
-        values = scaling(levels) if scaled else levels
-        lines = [
-            *(scaling_lines(case) if scaled else []),
-            f"levels = [{', '.join(f'{level:.9g}' for level in values)}]",
-            f"{_layer_code(case, out)}.activation = cw.activations.staircase(levels)  # only these values come out",
-            compile_with(case, number, '"mse"'),
-            "# Exact cells count most? One logit a level is better still: "
-            "cw.Autoencoder(data=cw.Levels(levels)).fit(x)",
-        ]
-        kind = f"Levels([{shown}])"
+    head, name = head_of(case, number), python_call(kind)
+    lines = [
+        *scaling_lines(case),
+        f"{_layer_code(case, out)}.activation = {activation_code(head)}",
+        compile_line(case, number, head),
+    ]
+    if not two:
+        lines.append(f"# For the most exact cells use one logit per level: cw.Autoencoder(data=cw.{name}).fit(x)")
     if _layer_code(case, out) == "?":
-        lines = [f"# {kind}: let the last layer have the activation and loss of docs/heads.md"]
+        lines = [f"# {name}: let the last layer have the activation and loss of docs/heads.md"]
     yield found(
         "levels-as-reals",
         "note" if two else "warning",
-        f"`{target.name}` takes {len(levels)} values only ({shown}): its data kind is {kind}, and {facts.name} takes "
-        f"them for real numbers. Put on the nearest of them, the outputs are right in {right:.1%} of the cells.",
+        f"`{target.name}` takes {len(levels)} values only ({shown}): its data kind is {name}, and "
+        f"{facts.name} treats them as real numbers. Put on the nearest of them, {right:.1%} of the "
+        "outputs are right.",
         "\n".join(lines),
         levels=len(levels),
         share_right=right,

@@ -1,0 +1,149 @@
+"""Which data kinds an array may have, read from a scan of its values.
+
+The first kind is the answer that everything in the library uses. Further ones stand beside it where only the user can
+tell what the values mean.
+"""
+
+import warnings
+from typing import Any
+
+from codeword.arrays.finite_numbers import as_finite_numbers, refuse_not_finite
+from codeword.arrays.value_scan import ValueScan, scan_values
+from codeword.data_kinds.binary import Binary
+from codeword.data_kinds.kind import DataKind
+from codeword.data_kinds.levels import Levels
+from codeword.data_kinds.python_text import python_call
+from codeword.data_kinds.ratings import Ratings
+from codeword.data_kinds.real import Real
+from codeword.data_kinds.unit_interval import UnitInterval
+from codeword.errors import DataError
+
+MAX_INFERRED_LEVELS = 16
+CELLS_PER_LEVEL = 8
+MAX_CLASSES = 1_000
+WHITE = 255
+LEAST_WHITE = 32  # unsigned bytes that stay below use less than an eighth of their range: then it is not brightness
+
+
+def infer_data_kind(x: Any) -> DataKind:
+    """Return the data kind of an array, inferred from its values alone.
+
+    All values are read once, in pieces, so that `x` may be a memory-mapped file of any size.
+
+    Args:
+        x: Numbers of shape `(n, ...)`, or a scipy.sparse matrix.
+
+    Returns:
+        The first of these that holds:
+
+        - `Binary()`: only 0 and 1 occur.
+        - `Levels(...)`: at most 16 different values occur, with at least 8 cells per value on average; or a single
+          column holds class numbers from 0, each at least twice on average.
+        - `UnitInterval()`: all values lie from 0 to 1.
+        - `UnitInterval(maximum=...)`: whole numbers with a known maximum: unsigned bytes, whole numbers up to exactly
+          255, or images of whole numbers.
+        - `Real()`: everything else.
+
+        For a scipy.sparse matrix, in which only the stored entries were observed: `Ratings(lowest, highest)`.
+
+    Raises:
+        DataTypeError: If `x` is not numeric.
+        DataError: If `x` is empty or not finite.
+
+    Warns:
+        UserWarning: If a table is mostly 0 and otherwise holds whole or half numbers up to 10, as both ratings and
+            counts do.
+
+    Example:
+        >>> infer_data_kind(np.array([[0, 1, 1], [1, 0, 0]]))
+        Binary(loss='binary_crossentropy')
+    """
+    if hasattr(x, "tocsr"):
+        stored = as_finite_numbers(x.tocsr().data)
+        if stored.size == 0:
+            raise DataError(f"`x` must hold at least one rating: got shape {x.shape} with none stored.")
+        low, high = float(stored.min()), float(stored.max())
+        return Ratings(low, high if high > low else low + 1)
+    scan = scan_values(x)
+    refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
+    kind = kind_of_values(scan)
+    scale = scale_if_zero_is_missing(scan)
+    if scale is not None:
+        ends, inferred = f"({scale.low:g}, {scale.high:g})", python_call(kind)
+        warnings.warn(
+            f"`x` is 0 in {scan.share_zero:.0%} of its cells, otherwise {scale.low:g} to {scale.high:g}: ratings or "
+            f"counts? It is treated as {inferred}, in which 0 is a value like the others. If 0 means not rated, the "
+            f"network must not learn it: use RatingAutoencoder(data=Ratings{ends}).fit(scipy.sparse.csr_array(x)), or "
+            f'in your own model losses.Masked("mse", missing=0). If 0 is a count or another value, pass '
+            f"data={inferred}, or data=Real() if counts may grow.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return kind
+
+
+def kind_of_values(scan: ValueScan) -> DataKind:
+    """Return the data kind of scanned values; NaN and infinity do not count."""
+    return kinds_of_values(scan)[0]
+
+
+def kinds_of_values(scan: ValueScan) -> tuple[DataKind, ...]:
+    """Return the data kinds that scanned values may have, the answer first; NaN and infinity do not count."""
+    if scan.minimum >= 0 and scan.maximum <= 1 and scan.whole:
+        return (Binary(),)
+    if scan.is_one_column and (count := num_classes(scan)) is not None:
+        return (Levels(count),)
+    few = scan.distinct is not None and 2 <= len(scan.distinct) <= MAX_INFERRED_LEVELS
+    if few and scan.num_finite >= CELLS_PER_LEVEL * len(scan.distinct or ()):
+        return (Levels(scan.distinct or ()),)
+    if scan.minimum >= 0 and scan.maximum <= 1:
+        return (UnitInterval(),)
+    return _brightness_or_counts(scan)
+
+
+def _brightness_or_counts(scan: ValueScan) -> tuple[DataKind, ...]:
+    """Whole numbers from 0 to 255 are brightness if their maximum is known, else counts; of images the first."""
+    is_constant = not scan.minimum < scan.maximum
+    if scan.is_one_column or is_constant or not scan.whole or scan.minimum < 0 or scan.maximum > WHITE:
+        return (Real(),)
+    is_image, is_full = len(scan.shape) > 2, scan.maximum == WHITE
+    is_byte = scan.dtype == "uint8" and scan.maximum >= LEAST_WHITE
+    bright = UnitInterval(maximum=WHITE if is_byte or scan.maximum > WHITE / 2 else scan.maximum)
+    if is_byte or (is_image and is_full):
+        return (bright,)
+    return (bright, Real()) if is_image or is_full else (Real(), bright)
+
+
+def num_classes(scan: ValueScan, *, first: tuple[int, ...] = (0,)) -> int | None:
+    """Return the number of classes that whole numbers count, or None if they are no class numbers.
+
+    Class numbers are at least three, leave none out, and occur at least twice on average.
+
+    Args:
+        scan: Of the numbers.
+        first: The numbers that counting may start with.
+    """
+    if scan.distinct is None or not scan.whole or scan.minimum not in first:
+        return None
+    count = len(scan.distinct)
+    is_counted = scan.maximum - scan.minimum + 1 == count
+    return count if is_counted and 3 <= count <= MAX_CLASSES and scan.num_finite >= 2 * count else None
+
+
+def scale_if_zero_is_missing(scan: ValueScan) -> Ratings | None:
+    """Return the scale of a table that may hold ratings, with 0 for "not rated"; None if it does not look so.
+
+    It looks so if most cells are 0 and the others take at least two values, whole or half numbers up to 10. Counts look
+    the same: only the user can tell. Images have more axes; a single column is no table of users and items.
+    """
+    is_table = len(scan.shape) == 2 and not scan.is_one_column
+    if not (is_table and scan.halves and scan.minimum == 0 and scan.maximum <= 10 and scan.share_zero > 0.5):
+        return None
+    others = [value for value in scan.distinct or () if value > 0]
+    return Ratings(min(others), max(others)) if len(others) > 1 else None
+
+
+def scale_if_mostly_missing(scan: ValueScan) -> Ratings | None:
+    """Return the scale of a table of which NaN fills the greater part, as of ratings; None of other data."""
+    is_sparse = len(scan.shape) == 2 and scan.num_nan > scan.num_cells / 2
+    return Ratings(scan.minimum, scan.maximum) if is_sparse and scan.minimum < scan.maximum else None
