@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
+from codeword.files.tables import read_array, read_codes
 
 IMAGES = cw.datasets.four_level_digits()[:60]
 ROOT = Path(__file__).parent.parent
@@ -57,11 +58,9 @@ def test_encode_and_decode_in_every_format(folder, suffix):
     codes, decoded = folder / f"codes.{suffix}", folder / f"decoded.{suffix}"
     told = json.loads(run("encode", folder / "m.codeword", folder / "images.npy", codes, "--json").output)
     assert told["rows"] == 60
-    np.testing.assert_array_equal(cw.tables.read_codes(codes)[0], model.encode(IMAGES))
+    np.testing.assert_array_equal(read_codes(codes)[0], model.encode(IMAGES))
     run("decode", folder / "m.codeword", codes, decoded)
-    np.testing.assert_array_equal(
-        cw.tables.read_array(decoded).reshape(IMAGES.shape), model.decode(model.encode(IMAGES))
-    )
+    np.testing.assert_array_equal(read_array(decoded).reshape(IMAGES.shape), model.decode(model.encode(IMAGES)))
 
 
 def test_codes_of_another_model_are_refused(folder):
