@@ -686,13 +686,19 @@ def test_text_that_is_no_data_kind_is_refused(text: str) -> None:
 
 def test_ratings_are_checked_against_the_scale() -> None:
     assert Ratings(-1, 5).check([-1, 0, 5]).tolist() == [-1, 0, 5]
-    with pytest.raises(DataError, match=r"Received: 2 others; min=0, max=4\. 2 are 0: if 0 means not rated"):
+    with pytest.raises(
+        DataError, match=r"between 1 and 5: got 0 to 4, 2 of 3 outside\. 2 of them are 0: if 0 means not"
+    ):
         Ratings(1, 5).check([0, 0, 4])
-    with pytest.raises(DataError, match=r"Received: 1 others; min=1, max=7\. Is the scale right\? scale=\(1, 7\)"):
+    with pytest.raises(DataError, match=r"got 1 to 7, 1 of 2 outside\. If the scale is wrong, use Ratings\(1, 7\)\."):
         Ratings(1, 5).check([1, 7])
+    for sentinel, scale in ((-1, "-1, 10"), (99, "1, 99")):
+        told = rf"3 of them are {sentinel}: if {sentinel} means not rated, drop those rows; .* use Ratings\({scale}\)"
+        with pytest.raises(DataError, match=told):
+            Ratings(1, 10).check([sentinel, 3, sentinel, 10, sentinel])
     with pytest.raises(DataError, match=r"Received: 1 NaN"):
         Ratings(1, 5).check([1, np.nan])
-    with pytest.raises(DataError, match=r"Received: 1 between them, the first 1\.3"):
+    with pytest.raises(DataError, match=r"multiples of 0\.5 above 1: got 1 others, the first 1\.3"):
         Ratings(1, 5, step=0.5).check([1.3, 2.5])
 
 
@@ -702,7 +708,7 @@ def test_ratings_come_back_within_the_scale_and_on_its_steps() -> None:
     assert stars.quantize([0.74, 0.75, 4.9]).tolist() == [0.5, 1.0, 5.0]
     assert stars.levels.tolist() == np.arange(1, 11).__truediv__(2).tolist()
     assert Ratings(0, 1, step=0.1).check(np.array([0.3, 0.7], np.float32)).shape == (2,)
-    with pytest.raises(ParameterError, match="Only a scale with steps"):
+    with pytest.raises(ParameterError, match=r"must have a `step` to round to: got Ratings\(low=1\.0"):
         Ratings(1, 5).quantize([2])
 
 
@@ -713,8 +719,8 @@ def test_metrics_of_ratings_are_their_errors() -> None:
 @pytest.mark.parametrize(
     ("scale", "received"),
     [
-        ((5, 1), r"\(5, 1\)\. Write \(1, 5\)"),
-        ((1, 1), r"\(1, 1\)"),
+        ((5, 1), r"Ratings\(5, 1\)"),
+        ((1, 1), r"Ratings\(1, 1\)"),
         ((1, float("nan")), "nan"),
         (("1", 5), "'1'"),
         ((True, 5), "True"),
@@ -725,7 +731,7 @@ def test_metrics_of_ratings_are_their_errors() -> None:
     ],
 )
 def test_a_scale_that_is_none_is_refused(scale: tuple[Any, ...], received: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: {received}"):
+    with pytest.raises(ParameterError, match=f"`(low|high|step)` .*: got {received}"):
         Ratings(*scale)
 
 

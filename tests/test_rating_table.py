@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import Ids, checked_ids
 from codeword.data_kinds import Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
+from codeword.files import sql_tables
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -104,12 +105,12 @@ def test_a_pair_twice_with_one_rating_counts_once(name: str, dtype: Any) -> None
 
 def test_a_pair_rated_twice_differently_is_refused_with_its_ids() -> None:
     matrix = sp.coo_array((np.array([250, 1, 4], np.uint8), ([2, 0, 2], [1, 3, 1])), shape=(3, 4))
-    with pytest.raises(DataError, match=r"Received: 1 more, the first of user 2 and item 1: (250 and 4|4 and 250)\."):
+    with pytest.raises(DataError, match=r"got 1 more .* the first for user 2 and item 1: (250 and 4|4 and 250)\."):
         read(matrix)
     users, items = np.array(["zoë", "al", "zoë", "zoë"]), [10, 20, 10, 30]
-    with pytest.raises(DataError, match=r"Received: 1 more, the first of user zoë and item 10: 1 and 2\."):
+    with pytest.raises(DataError, match=r"got 1 more .* the first for user zoë and item 10: 1 and 2\."):
         read((users, items, [1.0, 5.0, 2.0, 1.0]))
-    with pytest.raises(DataError, match=r"Received: 2 more"):
+    with pytest.raises(DataError, match=r"got 2 more ratings of the same pairs"):
         read(([1, 1, 1], [2, 2, 2], [1, 2, 3]))
 
 
@@ -117,16 +118,16 @@ def test_a_pair_rated_twice_differently_is_refused_with_its_ids() -> None:
 def test_a_rating_that_is_not_finite_is_refused_with_its_ids(bad: float) -> None:
     dense = DENSE.astype(float)
     dense[2, 3] = bad
-    with pytest.raises(DataError, match=r"Received: 1 NaN or infinite, the first of user 2 and item 3\."):
+    with pytest.raises(DataError, match=r"got 1 NaN or infinite, the first for user 2 and item 3\."):
         read(sp.csc_array(dense))
-    with pytest.raises(DataError, match=r"the first of user -4 and item é\."):
+    with pytest.raises(DataError, match=r"the first for user -4 and item é\."):
         read((np.array([9, -4, 9]), np.array(["a", "é", "b"]), [1, bad, 2]))
 
 
 def test_a_rating_too_large_for_float32_is_refused_as_any_other() -> None:
-    with pytest.raises(DataError, match=r"of user 5 and item 1|min=.*max=1e\+300"):
+    with pytest.raises(DataError, match=r"for user 5 and item 1\."):
         read(([4, 5], [1, 1], [1.0, 1e300]), kind=Ratings(1, 5))
-    with pytest.raises(DataError, match=r"of user 0 and item 1|min=.*max=1e\+300"):
+    with pytest.raises(DataError, match=r"for user 0 and item 1\."):
         read(sp.csr_array([[1.0, 1e300]]), kind=Ratings(1, 5))
 
 
@@ -136,9 +137,9 @@ def test_true_and_false_are_1_and_0() -> None:
 
 
 def test_sparse_matrices_of_no_real_numbers_or_another_rank_are_refused() -> None:
-    with pytest.raises(DataTypeError, match=r"Received: shape \(3, 4\), dtype complex128"):
+    with pytest.raises(DataTypeError, match=r"got shape \(3, 4\), dtype complex128"):
         read(sp.csr_array(DENSE.astype(complex)))
-    with pytest.raises(DataTypeError, match=r"Received: shape \(3,\)"):
+    with pytest.raises(DataTypeError, match=r"got shape \(3,\)"):
         read(sp.coo_array(np.ones(3)))
 
 
@@ -156,7 +157,7 @@ def test_frames_of_every_library_are_the_same_table(library: str) -> None:
 def test_columns_of_other_names_and_order(library: str) -> None:
     frame = FRAMES[library]({"stars": [1.0, 2.0], "film": [8, 9], "who": ["x", "y"]})
     assert entries(read(frame, columns=("who", "film", "stars"))) == {("x", 8): 1.0, ("y", 9): 2.0}
-    with pytest.raises(DataError, match=r"Received: stars, film, who, without user, item, rating"):
+    with pytest.raises(DataError, match=r"got stars, film, who, without user, item, rating\."):
         read(frame)
     with pytest.raises(DataError, match=r"without stars2"):
         read(frame, columns=("who", "film", "stars2"))
@@ -268,9 +269,9 @@ def test_largest_ids_are_kept_exactly() -> None:
 
 def test_masked_ids_and_ratings_are_refused() -> None:
     masked = np.ma.array([1, 2, 3], mask=[0, 1, 0])
-    with pytest.raises(DataError, match=r"`ratings: user` .* Received: 1 empty"):
+    with pytest.raises(DataError, match=r"`ratings: user` .*(Received:|got) 1 empty"):
         read((masked, [1, 2, 3], [1, 2, 3]))
-    with pytest.raises(DataError, match=r"Received: 1 empty"):
+    with pytest.raises(DataError, match=r"`ratings: rating` .* got 1 empty"):
         read(([1, 2, 3], [1, 2, 3], masked))
     assert len(entries(read((np.ma.array([1, 2, 3]), [1, 2, 3], np.ma.array([1, 2, 3]))))) == 3
 
@@ -285,6 +286,73 @@ def test_csv_with_and_without_a_header(tmp_path: Path, header: bool) -> None:
         assert entries(table) == {(7, 10): 1.0, (3, -9): 2.5, (7, 11): 0.0}
 
 
+def queries_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the queries that DuckDB runs on a file."""
+    queries: list[str] = []
+    plain = sql_tables.asked
+
+    def recorded(connection: Any, path: Path, query: str) -> dict[str, Any]:
+        queries.append(query)
+        return plain(connection, path, query)
+
+    monkeypatch.setattr(sql_tables, "asked", recorded)
+    return queries
+
+
+@pytest.mark.parametrize("head", ["user,item,rating\n", "", "when,rating,item,user\n"], ids=["header", "none", "more"])
+def test_a_csv_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(head + "\n".join(["1,2,3,4" if head.startswith("when") else "3,2,2"] * 30_000))
+    queries = queries_of(monkeypatch)
+    assert len(entries(read(path))) == 1
+    names, parse = queries  # the names come from the beginning: without `sample_size=-1` DuckDB reads no further
+    assert names.startswith("DESCRIBE")
+    assert not parse.startswith("DESCRIBE")
+    assert not any("sample_size" in query for query in queries)
+
+
+def test_a_parquet_is_read_once_and_only_its_three_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pl.DataFrame({**COLUMNS, "when": [1, 2, 3]}).write_parquet(tmp_path / "ratings.parquet")
+    queries = queries_of(monkeypatch)
+    read(tmp_path / "ratings.parquet")
+    assert [query.partition(" FROM ")[0] for query in queries] == [
+        "DESCRIBE SELECT *",
+        'SELECT "user", "item", "rating"',
+    ]
+
+
+def test_csv_columns_by_position(tmp_path: Path) -> None:
+    """A first line of which one field is text, an id or a date, looks like a header."""
+    path = tmp_path / "ratings.csv"
+    columns = ("column1", "column0", "column2")
+    for lines in ("u0,7,4,2005-04-02\nu1,8,2.5,2006-01-01\n", "10,7,4,881250949\n11,8,2.5,881250950\n"):
+        path.write_text(lines)
+        for options in ({}, {"columns": ("column0", "column1", "column7")}):
+            with pytest.raises(
+                DataError, match=r"no header: name them by position, such as column0, column1, column2\.$"
+            ):
+                read(path, **options)
+        users = ["u0", "u1"] if lines.startswith("u") else [10, 11]
+        assert entries(read(path, columns=columns)) == {(7, users[0]): 4.0, (8, users[1]): 2.5}
+    path.write_text("column0,column1,column2\n5,6,2\n")  # names of a header like any others
+    assert entries(read(path, columns=columns)) == {(6, 5): 2.0}
+
+
+def test_csv_ratings_that_are_text_are_refused_with_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,item,rating\n1,1,3\n1,2,\n1,3,good\n1,4,bad\n")
+    with pytest.raises(DataTypeError, match=r"ratings\.csv must have numbers in column 'rating': got .* 'good'\.$"):
+        read(path)
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("head", ["user,item,rating\n", ""])
+def test_csv_quotes_that_first_occur_far_below(tmp_path: Path, head: str, quote: str) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(head + "1,2,3\n" * 50_000 + f"{quote}a, b{quote},4,5\n")
+    assert entries(read(path)) == {("1", 2): 3.0, ("a, b", 4): 5.0}
+
+
 def test_csv_of_texts_and_more_columns(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text('when,rating,user,item\n1,4,"a, b",é\n2,5,日本,x\n', encoding="utf-8")
@@ -295,14 +363,17 @@ def test_csv_of_texts_and_more_columns(tmp_path: Path) -> None:
 def test_csv_with_an_empty_cell_is_refused(tmp_path: Path, frame: str) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text(frame)
-    with pytest.raises(DataError, match=r"Received: 1 (empty|NaN)"):
+    with pytest.raises(DataError, match=r"(Received:|got) 1 (empty|NaN)"):
         read(path)
 
 
 def test_csv_of_other_columns_is_refused_with_both(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text("userId,movieId,rating\n1,1,3\n")
-    with pytest.raises(DataError, match=r"columns user, item, rating. Received: userId, movieId, rating, without user"):
+    with pytest.raises(
+        DataError,
+        match=r"columns user, item, rating: got userId, movieId, rating, without user, item\. .*has no header",
+    ):
         read(path)
     assert entries(read(path, columns=("userId", "movieId", "rating"))) == {(1, 1): 3.0}
 
@@ -322,23 +393,30 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TableFileError, match=r"broken\.parquet"):
         read(tmp_path / "broken.parquet")
     np.save(tmp_path / "ratings.npy", DENSE)
-    with pytest.raises(TableFileError, match=r"Received: \.npy"):
+    with pytest.raises(TableFileError, match=r"got a \.npy file"):
         read(tmp_path / "ratings.npy")
+
+
+def test_a_table_that_was_read_is_taken_as_it_is() -> None:
+    table = read(sp.csr_array(DENSE))
+    assert read(table, kind=Ratings(1, 5)) is table
+    with pytest.raises(DataError, match=r"between 2 and 5: got 1 to 5"):
+        read(table, kind=Ratings(2, 5))
 
 
 # What else is refused
 
 
 def test_a_dense_array_is_refused_with_the_way_out() -> None:
-    with pytest.raises(DataTypeError, match=r"Received: ndarray of shape \(3, 4\)\..*scipy\.sparse\.csr_array\(x\)"):
+    with pytest.raises(DataTypeError, match=r"got ndarray of shape \(3, 4\)\..*scipy\.sparse\.csr_array\(x\)"):
         read(DENSE)
     for other in ([[1, 2, 3]], None, 5, ([1], [1]), {(1, 2): 3}, pl.DataFrame(COLUMNS).lazy()):
-        with pytest.raises(DataTypeError, match=rf"Received: {type(other).__name__}"):
+        with pytest.raises(DataTypeError, match=rf"got {type(other).__name__}[ .]"):
             read(other)
 
 
 def test_arrays_of_other_lengths_are_refused() -> None:
-    with pytest.raises(DataError, match=r"Received: lengths \[3, 2, 3\]"):
+    with pytest.raises(DataError, match=r"got lengths \[3, 2, 3\]"):
         read(([1, 2, 3], [1, 2], [1.0, 2.0, 3.0]))
 
 
@@ -355,13 +433,13 @@ def test_arrays_of_other_lengths_are_refused() -> None:
     ids=["text", "text objects", "complex", "dates", "objects", "two axes"],
 )
 def test_ratings_that_are_no_numbers_are_refused(values: Any) -> None:
-    with pytest.raises(DataTypeError, match=r"must hold numbers as ratings.*Received: "):
+    with pytest.raises(DataTypeError, match=r"`ratings: rating` must be numbers.*: got "):
         read(([1, 2], [1, 2], values))
 
 
 def test_no_rating_is_refused_unless_there_may_be_none() -> None:
     for nothing in (sp.csr_array((3, 4)), ([], [], []), sp.csr_array((0, 0)), pl.DataFrame(COLUMNS)[:0]):
-        with pytest.raises(DataError, match=r"Received: \d+ users x \d+ items, none rated"):
+        with pytest.raises(DataError, match=r"at least one rating: got none for \d+ users x \d+ items"):
             read(nothing)
         assert read(nothing, empty=True).matrix.nnz == 0
     assert read(sp.csr_array((3, 4)), empty=True).matrix.shape == (3, 4)
@@ -385,10 +463,10 @@ def test_one_rating() -> None:
 
 def test_ratings_outside_the_scale_are_refused_from_every_origin() -> None:
     for ratings in (sp.csr_array(DENSE), ([1, 2], [1, 2], [0.5, 3])):
-        with pytest.raises(DataError, match=r"from 1 to 4, the scale of this model. Received: 1 others"):
+        with pytest.raises(DataError, match=r"between 1 and 4: got .*, 1 of \d outside"):
             read(ratings, kind=Ratings(1, 4))
     stored_zero = sp.coo_array(([0.0, 3.0], ([0, 1], [0, 1])), shape=(2, 2))
-    with pytest.raises(DataError, match=r"1 are 0: if 0 means not rated, drop those rows"):
+    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, drop those rows \(of a sparse"):
         read(stored_zero, kind=Ratings(1, 4))
 
 
@@ -401,7 +479,7 @@ def test_every_rating_that_a_scale_with_steps_has_is_allowed(low: float, high: f
     levels = kind.levels
     table = read((np.arange(len(levels)), np.zeros(len(levels), int), levels), kind=kind)
     np.testing.assert_array_equal(table.matrix.data, levels.astype(np.float32))
-    with pytest.raises(DataError, match=r"Received: 1 between them"):
+    with pytest.raises(DataError, match=r"got 1 others, the first "):
         read(([1], [1], [levels[0] + 0.4 * step]), kind=kind)
 
 

@@ -1,4 +1,4 @@
-"""What people think of things, on a scale; most of it unknown."""
+"""Ratings on a scale, most of them missing."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -15,11 +15,12 @@ from codeword.errors import DataError, ParameterError
 
 @dataclass(frozen=True)
 class Ratings(DataKind):
-    """Ratings on a scale. Only what was rated is a value; what is missing has none, and 0 may be a rating.
+    """Ratings on a scale. Missing ratings have no value, so 0 may be a rating like any other.
 
     Args:
-        low, high: The scale's ends, `low < high`; both may be negative or fractions.
-        step: Distance of the scale's own steps, .5 for half stars; None: any number between the ends.
+        low: Lowest rating; may be negative or a fraction.
+        high: Highest rating, above `low`.
+        step: Distance between the steps of the scale, 0.5 for half stars. None: any number between the ends.
 
     Example:
         >>> Ratings(0.5, 5, step=0.5).quantize([3.2, 3.3, 7.0]).tolist()
@@ -29,10 +30,10 @@ class Ratings(DataKind):
     low: float
     high: float
     step: float | None = None
-    loss: str = field(default="mse", init=False, repr=False)  # the only one, so that nobody is asked for it
+    loss: str = field(default="mse", init=False, repr=False)  # the only one, so not an argument
     losses: ClassVar[tuple[str, ...]] = ("mse",)
     when_to_take: ClassVar[dict[str, str]] = {
-        "mse": "Over what was rated only: what is missing costs nothing and teaches nothing. Its root is the RMSE."
+        "mse": "Over the rated cells only: missing ratings have no loss and no gradient. Its root is the RMSE."
     }
     meaning = "ratings on a scale, most of them missing"
     scaling = "RatingAutoencoder subtracts the mean and the biases of users and items."
@@ -43,19 +44,16 @@ class Ratings(DataKind):
             if value is None and name == "step":
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
-                raise ParameterError(f"`{name}` of Ratings must be a finite number. Received: {value!r}.")
+                raise ParameterError(f"`{name}` of Ratings must be a finite number: got {value!r}.")
             object.__setattr__(self, name, float(value))
         if not self.low < self.high:
-            raise ParameterError(
-                f"A scale must go up from its lowest to its highest rating. Received: ({self.low:g}, {self.high:g}). "
-                f"Write ({min(self.low, self.high):g}, {max(self.low, self.high):g}), with two different ends."
-            )
+            raise ParameterError(f"`low` of Ratings must be below `high`: got Ratings({self.low:g}, {self.high:g}).")
         if self.step is not None:
             count = (self.high - self.low) / self.step if self.step > 0 else -1
             if not 1 <= round(count) < MAX_LEVELS or abs(count - round(count)) > 1e-6:
                 raise ParameterError(
-                    f"`step` must lead from {self.low:g} to {self.high:g} in at most {MAX_LEVELS - 1} whole steps. "
-                    f"Received: {self.step:g}."
+                    f"`step` must divide the scale from {self.low:g} to {self.high:g} into 1 to {MAX_LEVELS - 1} equal "
+                    f"steps: got {self.step:g}."
                 )
 
     @property
@@ -65,28 +63,21 @@ class Ratings(DataKind):
 
     @property
     def levels(self) -> NDArray[np.float64]:
-        """The ratings that one can give, ascending; only a scale with a `step` has them."""
+        """The possible ratings in ascending order; only a scale with a `step` has them."""
         if self.step is None:
             raise ParameterError(
-                f"Only a scale with steps has levels. Received: {self}. Give it one: step=1 for whole stars."
+                f"The scale must have a `step` to round to: got {self}. Set one, such as step=1 for whole stars."
             )
         return np.linspace(self.low, self.high, round((self.high - self.low) / self.step) + 1)
 
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-        """Returns observed ratings as numbers, or refuses them."""
+        """Return observed ratings as numbers, or refuse them."""
         x = as_finite_numbers(x, first_row=first_row)
         outside = (x < self.low) | (x > self.high)
         if outside.any():
-            zeros = int((x == 0).sum())
-            low, high = min(self.low, x.min()), max(self.high, x.max())
-            hint = (
-                f"{zeros} are 0: if 0 means not rated, drop those rows (of a matrix: eliminate_zeros())."
-                if zeros
-                else f"Is the scale right? scale=({low:g}, {high:g}) would hold them."
-            )
             raise DataError(
-                f"Ratings must lie from {self.low:g} to {self.high:g}, the scale of this model. Received: "
-                f"{int(outside.sum())} others; min={x.min():g}, max={x.max():g}. {hint}"
+                f"Ratings must lie between {self.low:g} and {self.high:g}: got {x.min():g} to {x.max():g}, "
+                f"{int(outside.sum())} of {x.size} outside. {self._hint(x, outside)}"
             )
         if self.step is not None:
             # float32 cannot hold most steps; allow what it rounds, but never half a step.
@@ -94,13 +85,25 @@ class Ratings(DataKind):
             off = np.abs(x - self.quantize(x)) > min(max(1e-4 * self.step, rounding), 0.49 * self.step)
             if off.any():
                 raise DataError(
-                    f"Ratings must lie on the steps of {self.step:g} from {self.low:g}. Received: {int(off.sum())} "
-                    f"between them, the first {x[off][0]:g}. Take step=None, or round them: Ratings.quantize."
+                    f"Ratings must be multiples of {self.step:g} above {self.low:g}: got {int(off.sum())} others, the "
+                    f"first {x[off][0]:g}. Leave `step` out, or round them with `Ratings.quantize`."
                 )
         return x
 
+    def _hint(self, x: NDArray[Any], outside: NDArray[np.bool_]) -> str:
+        """Say what to do about ratings off the scale: one value that occurs often may stand for "not rated"."""
+        values, counts = np.unique(x[outside], return_counts=True)
+        often, count = values[counts.argmax()], int(counts.max())
+        scale = f"Ratings({min(self.low, float(x.min())):g}, {max(self.high, float(x.max())):g})"
+        if often != 0 and count < 2:
+            return f"If the scale is wrong, use {scale}."
+        drop = "drop those rows (of a sparse matrix: `eliminate_zeros`)" if often == 0 else "drop those rows"
+        return (
+            f"{count} of them are {often:g}: if {often:g} means not rated, {drop}; if the scale is wrong, use {scale}."
+        )
+
     def quantize(self, x: Any) -> NDArray[np.float64]:
-        """Puts numbers on the nearest step of the scale: the staircase whose stairs are the ratings one can give."""
+        """Return the step of the scale that is nearest to each number."""
         levels = self.levels
         return levels[np.searchsorted(level_edges(levels.tolist(), "midpoint"), as_finite_numbers(x), side="right")]
 

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,27 @@ from numpy.typing import NDArray
 
 from codeword.errors import TableFileError
 
+PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
 
-def answer(path: Path, select: str, texts: Sequence[str] = ()) -> dict[str, Any]:
-    """Asks DuckDB of a table file; gives the answer's columns."""
+
+def answer(path: Path, select: str, *, header: bool | None = None, as_text: bool = False) -> dict[str, Any]:
+    """Return the columns with which DuckDB answers a query on a table file.
+
+    Args:
+        path: `.csv` or `.parquet`.
+        select: The query up to FROM.
+        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
+        as_text: Whether to read all columns of a .csv file as text, which takes a single pass over the file.
+    """
     with duckdb.connect() as connection:
-        return asked(connection, path, f"{select} FROM {table_reader(path, texts=texts)}")
+        if as_text and path.suffix == ".csv":
+            try:
+                # DuckDB finds the delimiter at the beginning; types and rarer quotes would take another pass.
+                return asked(connection, path, f"{select} FROM {table_reader(path, PLAIN_TEXT, header=header)}")
+            except TableFileError:
+                pass  # other quotes, perhaps: look at the whole file
+        options = ", all_varchar=true, sample_size=-1" if as_text and path.suffix == ".csv" else ""
+        return asked(connection, path, f"{select} FROM {table_reader(path, options, header=header)}")
 
 
 def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict[str, Any]:
@@ -30,21 +45,20 @@ def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict
         ) from error
 
 
-def table_reader(path: Path, options: str = "", *, texts: Sequence[str] = ()) -> str:
+def table_reader(path: Path, options: str = "", *, header: bool | None = None) -> str:
     """Gives DuckDB's call that reads a table file.
 
     Args:
         path: `.csv` or `.parquet`.
         options: More of them, each behind a comma.
-        texts: Columns of a .csv file that are read as text.
+        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
     """
     options += ", hive_partitioning=false"
     if path.suffix == ".csv":
-        # Left alone, DuckDB tells the types from the first rows and rounds later ones, and skips lines that look odd.
-        header = "false" if _first_line_is_numbers(path) else "true"
-        options += f", header={header}, sample_size=-1, skip=0, comment='', null_padding=false"
-        types = ", ".join(f"'{quoted(name)}': 'VARCHAR'" for name in texts)
-        options += f", types={{{types}}}" if types else ""
+        header = not _first_line_is_numbers(path) if header is None else header
+        # By default DuckDB infers types from the first rows, rounds later ones, and skips lines that look odd.
+        options += "" if "all_varchar" in options else ", sample_size=-1"
+        options += f", header={str(header).lower()}, skip=0, comment='', null_padding=false"
     return f"{'read_csv' if path.suffix == '.csv' else 'read_parquet'}('{pattern(path)}'{options})"
 
 

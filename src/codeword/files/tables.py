@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind, code_kind_from_config
-from codeword.errors import CodeError, DataError, OutputPathError, TableFileError
+from codeword.errors import CodeError, DataError, DataTypeError, OutputPathError, TableFileError
 from codeword.files.output_file import replaced_whole
 from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name
 
@@ -65,7 +65,7 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
                 f"{path} must be a .npy file of numbers. Received: one that is not ({error}). "
                 "Save it with np.save, without objects."
             ) from error
-    return as_numbers_table(path, _read_columns(path), empty_as_nan=empty_as_nan)
+    return as_numbers_table(path, answer(path, "SELECT *"), empty_as_nan=empty_as_nan)
 
 
 def as_numbers_table(
@@ -95,12 +95,17 @@ def as_numbers_table(
     return np.column_stack([np.asarray(values) for values in columns.values()])
 
 
-def read_columns(path: str | Path, *, texts: Sequence[str] = ()) -> dict[str, Any]:
-    """Reads a table's columns by name; a .csv file without a header has column0, column1, ….
+def read_columns(
+    path: str | Path, names: Sequence[str] | None = None, *, numbers: Sequence[str] = (), header: bool | None = None
+) -> dict[str, Any]:
+    """Read the columns of a table by name; a .csv file without a header has column0, column1, ….
 
     Args:
         path: `.csv` or `.parquet`.
-        texts: Columns of a .csv file that are read as text, as they are written, so that 007 is not 7.
+        names: Columns to read. None: all, and their types are inferred. Named columns of a .csv file are read as text,
+            exactly as they are written, in one pass over the file.
+        numbers: Those of `names` that are read as numbers.
+        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
 
     Returns:
         Arrays by name, masked where cells are empty; text as objects.
@@ -108,17 +113,48 @@ def read_columns(path: str | Path, *, texts: Sequence[str] = ()) -> dict[str, An
     Raises:
         FileNotFoundError: If there is no such file.
         TableFileError: If the file is damaged, or no table.
+        DataTypeError: If one of `numbers` holds text.
+    """
+    path = as_table_path(path)
+    if names is None:
+        return answer(path, "SELECT *", header=header)
+    selected = [quoted_name(name) for name in names]
+    if path.suffix == ".csv":
+        casts = {name: f"TRY_CAST({quoted_name(name)} AS DOUBLE)" for name in numbers}
+        selected = [f"{casts.get(name, quoted_name(name))} AS {quoted_name(name)}" for name in names]
+        selected += [f"CASE WHEN {cast} IS NULL THEN {quoted_name(name)} END" for name, cast in casts.items()]
+    columns = list(answer(path, f"SELECT {', '.join(selected)}", header=header, as_text=True).values())
+    for name, texts in zip(numbers, columns[len(names) :], strict=False):
+        text = np.ma.compressed(texts)
+        if len(text):
+            raise DataTypeError(f"{path} must have numbers in column {name!r}: got text, the first {text[0]!r}.")
+    return dict(zip(names, columns, strict=False))
+
+
+def column_names(path: str | Path, *, header: bool | None = None) -> list[str]:
+    """Return the names of a table's columns, none for a .npy file, by reading only its beginning.
+
+    Args:
+        path: `.npy`, `.csv` or `.parquet`.
+        header: As for `read_columns`.
     """
     path = _existing(path)
     if path.suffix == ".npy":
-        raise TableFileError(f"{path} must be a table, .csv or .parquet. Received: .npy. Write it as a table.")
-    return _read_columns(path, texts)
+        return []
+    return answer(path, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
 
 
-def column_names(path: str | Path) -> list[str]:
-    """Gives the names of a table's columns, none for a .npy file; as `read_columns`, without reading the rows."""
+def as_table_path(path: str | Path) -> Path:
+    """Return the path of an existing table, `.csv` or `.parquet`, or refuse it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TableFileError: If it is a .npy file, or none of these.
+    """
     path = _existing(path)
-    return [] if path.suffix == ".npy" else answer(path, "DESCRIBE SELECT *")["column_name"].tolist()
+    if path.suffix == ".npy":
+        raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
+    return path
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -281,12 +317,6 @@ def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -
             copy_to(connection, "columns", target, options)
     except duckdb.IOException as error:
         raise OutputPathError(f"{target} must be a place with room. Received: {error}. Free some.") from error
-
-
-def _read_columns(path: Path, texts: Sequence[str] = ()) -> dict[str, Any]:
-    if path.suffix != ".csv" or not texts:
-        return answer(path, "SELECT *")
-    return answer(path, "SELECT *", [name for name in column_names(path) if name in texts])
 
 
 def _existing(path: str | Path) -> Path:

@@ -1,5 +1,6 @@
 """The recommender autoencoder: predict missing ratings from the known ones."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -142,6 +143,7 @@ class RatingAutoencoder(SavedRatings):
         """
         check_settings(self, SETTINGS)
         table = as_rating_table(ratings, self.data, columns=self.columns)
+        _warn_if_constant(table.matrix.data)
         held_out = None
         if validation_data is not None:
             given = as_rating_table(
@@ -354,3 +356,13 @@ class RatingAutoencoder(SavedRatings):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")
+
+
+def _warn_if_constant(ratings: NDArray[np.float32]) -> None:
+    if len(ratings) > 1 and (ratings == ratings[0]).all():
+        warnings.warn(
+            f"All {len(ratings)} ratings are {ratings[0]:g}, so there is nothing to learn: predictions will be near "
+            "that value. RatingAutoencoder predicts how much users like an item, not which items they choose.",
+            UserWarning,
+            stacklevel=3,
+        )
