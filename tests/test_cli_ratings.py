@@ -124,7 +124,7 @@ def test_an_unknown_user_gets_the_items_of_the_highest_biases_and_is_marked(fold
     assert (unknown["user"], unknown["known"]) == (7, False)
     assert unknown["items"] == np.argsort(-model.biases_.items, kind="stable")[:3].tolist()
     shown = run("recommend", folder / "films.codeword", "--user", 7, "--user", 100).output
-    assert "User 7 has no rating that the model knows" in shown
+    assert "User 7 has not rated any known item" in shown
     assert "User 100" not in shown
 
 
@@ -133,7 +133,11 @@ def test_fewer_items_than_asked_for_are_not_filled_up(folder):
     assert (sorted(two["items"]), len(two["ratings"])) == ([0, 1], 2)
     assert (none["items"], none["ratings"], none["known"]) == ([], [], True)
     shown = run("recommend", folder / "films.codeword", "--user", 138).output
-    assert shown.splitlines() == ["user  item  rating", "", "User 138 has rated every item: nothing is left."]
+    assert shown.splitlines() == [
+        "user  item  rating",
+        "",
+        "User 138 has rated every item, so nothing is left to recommend.",
+    ]
 
 
 def test_the_printed_table(folder):
@@ -222,8 +226,8 @@ def test_a_file_of_no_recommendations_keeps_its_types(folder):
         (["--data", "real", "--by", "users"], "--by works only with --data ratings:1-5"),
         (["--members", 2], "--members works only with --data ratings:1-5 or another scale. Received: no --data"),
         (["--columns", "a,b,c"], "--columns works only with --data ratings:1-5"),
-        (["--data", "ratings:1-5", "--columns", "a,b"], "Received: 'a,b'"),
-        (["--data", "ratings:1-5", "--columns", "a,a,b"], "Received: 'a,a,b'"),
+        (["--data", "ratings:1-5", "--columns", "a,b"], "got 'a,b'"),
+        (["--data", "ratings:1-5", "--columns", "a,a,b"], "got 'a,a,b'"),
         (["--data", "ratings:1-5", "--members", 0], "0 is not in the range"),
         (["--data", "ratings:1-5", "--by", "films"], "'films' is not one of"),
         (["--data", "ratings:5-1"], "got Ratings(5, 1)"),
@@ -239,11 +243,11 @@ def test_options_that_do_not_go_together(folder, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Give either --user"),
-        (["--user", 100, "--new", "new.csv"], "Give either --user"),
-        (["--user", 100, "--columns", "a,b,c"], "Give --new as well"),
+        ([], "Pass either --user"),
+        (["--user", 100, "--new", "new.csv"], "Pass either --user"),
+        (["--user", 100, "--columns", "a,b,c"], "got no --new"),
         (["--user", 100, "-k", 0], "0 is not in the range"),
-        (["--new", "new.csv", "--columns", "a,b,c,d"], "Received: 'a,b,c,d'"),
+        (["--new", "new.csv", "--columns", "a,b,c,d"], "got 'a,b,c,d'"),
     ],
 )
 def test_recommend_called_wrongly(folder, monkeypatch, words, message):
@@ -254,9 +258,9 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["recommend", "films.codeword", "--user", "ann"], "Received: 'ann'"),
-        (["recommend", "films.codeword", "--user", "1.0"], "Received: '1.0'"),
-        (["recommend", "films.codeword", "--user", "9223372036854775808"], "Received: '9223372036854775808'"),
+        (["recommend", "films.codeword", "--user", "ann"], "got 'ann'"),
+        (["recommend", "films.codeword", "--user", "1.0"], "got '1.0'"),
+        (["recommend", "films.codeword", "--user", "9223372036854775808"], "got '9223372036854775808'"),
         (["recommend", "films.codeword", "--new", "texts.parquet"], "got name, film, stars"),
         (["recommend", "films.codeword", "--new", "nowhere.csv"], "no such file"),
         (["recommend", "films.codeword", "--new", "images.npy"], "must be a table, .csv or .parquet: got a .npy file"),

@@ -1,4 +1,4 @@
-"""`--columns`: how a table names its users, items and ratings."""
+"""`--columns`: the names of the columns of users, items and ratings."""
 
 import click
 
@@ -8,13 +8,12 @@ def _three_names(context: click.Context, option: click.Parameter, text: str | No
         return None
     names = tuple(name.strip() for name in text.split(","))
     if len(names) != 3 or len(set(names)) < 3 or not all(names):
-        raise click.BadParameter(
-            "It must name three columns, those of users, items and ratings. "
-            f"Received: {text!r}. Write user,item,rating, in this order."
-        )
+        raise click.BadParameter(f"must be three different names, in the order user,item,rating: got {text!r}.")
     return names
 
 
 columns_option = click.option(
-    "--columns", callback=_three_names, help="A table's columns of users, items and ratings, such as user,item,rating."
+    "--columns",
+    callback=_three_names,
+    help="Names of the columns of users, items and ratings, such as user,item,rating.",
 )

@@ -1,4 +1,4 @@
-"""Trains what `codeword fit --data ratings:1-5` asks for: a recommender, from a table of ratings."""
+"""Train what `codeword fit --data ratings:1-5` asks for: a recommender, from a table of ratings."""
 
 import math
 from pathlib import Path
@@ -10,17 +10,17 @@ from codeword.data_kinds import Ratings
 def fit_ratings(
     input: Path, output: Path, *, data: Ratings, validation: Path | None, **settings: Any
 ) -> dict[str, Any]:
-    """Trains a `RatingAutoencoder` on a table, saves it and tells what it made.
+    """Train a `RatingAutoencoder` on a table and save it.
 
     Args:
-        input: A `.csv` or `.parquet` table with a row for each rating.
+        input: A `.csv` or `.parquet` table with one row per rating.
         output: The `.codeword` file to write.
-        data: The scale.
-        validation: A table of held-out ratings; None: a random part of `input`.
-        settings: Of the estimator.
+        data: The scale of the ratings.
+        validation: A table of held-out ratings. None: a random part of `input`.
+        **settings: Settings of the estimator.
 
     Returns:
-        What to report. "rmse" is None where no rating was held out, which happens with very few.
+        Results to report. "rmse" is None if no rating was held out, as happens with very few ratings.
     """
     from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 
@@ -42,7 +42,7 @@ def fit_ratings(
 
 
 def _errors(model: Any, validation: Path | None) -> dict[str, Any]:
-    if validation is not None:  # all of the file, also people and items that training had not
+    if validation is not None:  # the whole file, also users and items without a training rating
         return {"measured_on": "validation", **model.evaluate(validation)}
     if math.isnan(model.validation_rmse_):
         return {"measured_on": None, "rmse": None}

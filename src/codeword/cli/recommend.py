@@ -1,4 +1,4 @@
-"""`codeword recommend`: the items that people would rate highest, from a model of ratings."""
+"""`codeword recommend`: the items that users would rate highest, from a model of ratings."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from codeword.cli.table_output import check_table_path
 
 
 class Recommendations(NamedTuple):
-    """Ids of people `(n,)`, whether the model knows them `(n,)`, items and ratings `(n, k)`, NaN where none is left."""
+    """Ids of users `(n,)`, whether the model knows them `(n,)`, items and ratings `(n, k)`, NaN where none is left."""
 
     users: Any
     known: Any
@@ -25,19 +25,23 @@ class Recommendations(NamedTuple):
     epilog="""\b
 Examples:
   codeword recommend films.codeword --user 42 --user 43 -k 10
-  codeword recommend films.codeword --new ratings-of-new-people.csv --output best.parquet"""
+  codeword recommend films.codeword --new ratings-of-new-users.csv --output best.parquet"""
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--user", "-u", "users", multiple=True, help="Id of a user of the training data; may be repeated.")
+@click.option(
+    "--user", "-u", "users", multiple=True, help="Id of a user in the training data. Repeat it for several users."
+)
 @click.option(
     "--new",
     type=click.Path(path_type=Path),
-    help="Ratings of people whom the model has never seen, .csv or .parquet; answered without training.",
+    help="Ratings of new users, .csv or .parquet. No training takes place.",
 )
 @columns_option
-@click.option("--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Items a person.")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="A .csv or .parquet table to write instead of printing."
+    "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write a .csv or .parquet table instead of printing."
 )
 @json_option
 @errors_in_words
@@ -50,14 +54,15 @@ def recommend(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Recommend items to users of MODEL, or to new people, best first; what they have rated is left out.
+    """Recommend items that users of MODEL, or new users, have not rated, best first.
 
-    Who has no rating that the model knows gets the items that are rated highest in general, and is marked.
+    Items are ranked by predicted rating. Users without a rating of a known item get the items that are rated highest in
+    general, and a remark says so.
     """
     if bool(users) == (new is not None):
-        raise click.UsageError("Give either --user, once or several times, or --new with a table of ratings.")
+        raise click.UsageError("Pass either --user, once or several times, or --new with a table of ratings.")
     if columns is not None and new is None:
-        raise click.UsageError("--columns names the columns of the table that --new gives. Give --new as well.")
+        raise click.UsageError("--columns names the columns of the table of --new: got no --new.")
     if output is not None:
         check_table_path(output)
 
@@ -86,14 +91,13 @@ def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
 def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
     from codeword.recommenders.rating_table import as_rating_table
 
-    table = as_rating_table(path, model.data_, columns=columns, empty=True, like=model.ratings_)
-    # Not the path again: one reading, and the same people in the same order.
-    items, ratings, known = model.recommend_new(table.pairs(), k, return_known=True)
+    table = as_rating_table(path, None, columns=columns, empty=True, like=model.ratings_)
+    items, ratings, known = model.recommend_new(table, k, return_known=True)
     return Recommendations(table.users.values, known, items, ratings)
 
 
 def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
-    """Gives ids as the model has them, whole numbers or text."""
+    """Return ids as the model has them, integers or text."""
     import numpy as np
 
     from codeword.errors import ParameterError
@@ -103,8 +107,7 @@ def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
     for text in texts:
         if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or abs(int(text)) >= 2**63:
             raise ParameterError(
-                f"`--user` must be a whole number, as all ids of users in this model are. Received: {text!r}. "
-                "Give ids of the training data."
+                f"`--user` must be an integer, like the ids of users in the training data: got {text!r}."
             )
     return np.array([int(text) for text in texts], np.int64)
 

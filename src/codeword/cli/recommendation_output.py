@@ -1,4 +1,4 @@
-"""Recommendations printed as a table."""
+"""Print recommendations as a table."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ HEADER = ("user", "item", "rating")
 
 
 def print_table(records: list[dict[str, Any]]) -> None:
-    """Prints a line for each recommendation, and below a remark on who got none, or not their own."""
+    """Print one line per recommendation, and then a remark for each user who got none, or only general ones."""
     lines = [
         (str(record["user"]), str(item), f"{rating:.3f}")
         for record in records
@@ -24,7 +24,7 @@ def print_table(records: list[dict[str, Any]]) -> None:
 
 def _remarks(record: dict[str, Any]) -> list[str]:
     if not record["items"]:
-        return [f"User {record['user']} has rated every item: nothing is left."]
+        return [f"User {record['user']} has rated every item, so nothing is left to recommend."]
     if not record["known"]:
-        return [f"User {record['user']} has no rating that the model knows: these items are rated highest in general."]
+        return [f"User {record['user']} has not rated any known item: these are the items rated highest in general."]
     return []
