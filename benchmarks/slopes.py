@@ -215,8 +215,8 @@ class Stairs(NamedTuple):
 def staircase_slopes() -> list[Slope]:
     stairs = Stairs(activations.staircase(LEVELS), LEVELS[0], 0.25, len(LEVELS))
     return [
-        Slope('"drawn"', lambda _: layers.Staircase(LEVELS), shipped=True),
-        *library_slopes(partial(layers.Staircase, LEVELS), (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)),
+        Slope('"drawn"', lambda _: layers.Staircase(LEVELS, slope="drawn"), shipped=True),
+        *library_slopes(partial(layers.Staircase, LEVELS), (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0), 0.0625),
         *(slope for slope in stair_rivals(stairs) if slope.name != DRAWN),  # which is the library's "drawn"
         rival("BinInsensitive loss, rounded at test", passed, stairs.hard, loss=cw.losses.BinInsensitive(LEVELS)),
     ]

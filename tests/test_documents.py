@@ -140,8 +140,10 @@ def test_the_table_of_slopes_is_the_measured_one_and_the_defaults_follow_it(monk
     for part, (slope, setting) in defaults.items():
         (row,) = [row for row in ranked[part] if row["slope"] == f'"{slope}"' and row["setting"] == setting]
         assert row["tied"], part
-    hard = [row for row in ranked["staircase"] if "at test" not in row["slope"] and row["kind"] != "soft"]
-    assert hard[0]["slope"] == f'"{layers.Staircase(4).slope}"'  # the best that is hard in training, too
+    assert layers.Staircase(slopes.LEVELS).width is None  # which is a twelfth of the range, the best of each slope
+    for slope in ("tanh", "window"):
+        best = next(row for row in ranked["staircase"] if row["slope"] == f'"{slope}"')
+        assert best["setting"] == (slopes.LEVELS[-1] - slopes.LEVELS[0]) / 12
 
 
 def test_every_public_name_exists_and_is_documented():

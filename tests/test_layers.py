@@ -4,9 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codeword import layers
+from codeword import activations, layers
 from codeword.errors import ParameterError
 
+from .contracts.gradients import gradient
 from .contracts.tensors import to_array
 
 
@@ -18,30 +19,79 @@ from .contracts.tensors import to_array
     ],
 )
 def test_bad_slopes_and_widths_are_refused(make: Any) -> None:
-    with pytest.raises(ParameterError, match=r"`slope` must be one of .*Received: 'softmax'"):
+    with pytest.raises(ParameterError, match=r'`slope` must be "straight_through", .*"tanh".*: got \'softmax\'\.$'):
         make(slope="softmax")
     for width in (0, -1, True, "wide", np.nan):
-        with pytest.raises(ParameterError, match=rf"`width` must be .*Received: {width!r}"):
+        with pytest.raises(ParameterError, match=rf"`width` must be a number above 0.*: got {width!r}\.$"):
             make(width=width)
 
 
 def test_bad_settings_of_hardmax_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"`slope` of Hardmax must be .*Received: 'tanh'"):
+    with pytest.raises(ParameterError, match=r'`slope` must be "softmax", "gumbel" or "reinmax": got \'tanh\'\.$'):
         layers.Hardmax(slope="tanh")
     for temperature in (0, 1e-50, True, "1"):
-        with pytest.raises(ParameterError, match=rf"`temperature` must be .*Received: {temperature!r}"):
+        with pytest.raises(ParameterError, match=rf"`temperature` must be a number .*: got {temperature!r}\.$"):
             layers.Hardmax(temperature=temperature)
     for axis in (True, 1.0, None, (0, 1)):
-        with pytest.raises(ParameterError, match=r"`axis` must be an integer. Received: "):
+        with pytest.raises(ParameterError, match=r"`axis` must be an integer: got "):
             layers.Hardmax(axis)
+    with pytest.raises(ParameterError, match=r"`annealed` must be True or False: got 1\.$"):
+        layers.Hardmax(annealed=1)
 
 
-@pytest.mark.parametrize(("make", "name"), [(layers.Step, "threshold"), (layers.Threshold, "value")])
-def test_bad_thresholds_are_refused(make: Any, name: str) -> None:
-    for value in (np.inf, -np.inf, np.nan, True, "0.5", None, [0.5]):
-        with pytest.raises(ParameterError, match=rf"`{name}` must be a finite number.*Received: ") as caught:
-            make(value)
-        assert repr(value) in str(caught.value)
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(layers.Hardmax, layers.RandomAffine),
+        lambda **given: layers.Staircase(3, **given),
+        lambda **given: layers.CodeNoise(0.1, **given),
+    ],
+)
+def test_bad_seeds_are_refused(make: Any) -> None:
+    for seed in (-1, 2**32, 1.5, True, "1"):
+        with pytest.raises(ParameterError, match=rf"`seed` must be an integer from 0 to 4294967295.*: got {seed!r}\.$"):
+            make(seed=seed)
+
+
+def test_bad_noise_is_refused() -> None:
+    for stddev in (-0.1, np.inf, np.nan, True, None):
+        with pytest.raises(ParameterError, match=rf"`stddev` must be a number of at least 0: got {stddev!r}\.$"):
+            layers.CodeNoise(stddev)
+
+
+@pytest.mark.parametrize("make", [layers.Step, layers.Threshold])
+def test_bad_thresholds_are_refused(make: Any) -> None:
+    for threshold in (np.inf, -np.inf, np.nan, True, "0.5", None, [0.5]):
+        with pytest.raises(ParameterError, match=r"`threshold` must be a finite number: got ") as caught:
+            make(threshold)
+        assert repr(threshold) in str(caught.value)
+
+
+def test_a_threshold_of_an_older_file_is_called_value() -> None:
+    config = layers.Threshold(0.25, width=2).get_config()
+    old = {"value" if name == "threshold" else name: setting for name, setting in config.items()}
+    assert layers.Threshold.from_config(old).get_config() == config
+    with pytest.raises((TypeError, ValueError), match="value"):
+        layers.Threshold(value=0.25)
+
+
+def test_the_staircase_has_the_defaults_of_the_activation() -> None:
+    layer, activation = layers.Staircase(3).get_config(), activations.staircase(3).get_config()
+    assert {name: layer[name] for name in activation} == activation
+
+
+def test_a_staircase_learns_however_far_outside_its_levels_the_input_starts() -> None:
+    for make in (layers.Staircase, activations.staircase):
+        assert gradient(make([1e6, 1e6 + 1]), np.zeros(3, np.float32)).tolist() == [1, 1, 1]
+
+
+def test_a_staircase_without_a_width_has_a_twelfth_of_the_range() -> None:
+    levels = [-1.0, 0.0, 5.0]
+    x = np.linspace(-4, 8, 50, dtype=np.float32)
+    for make in (layers.Staircase, activations.staircase):
+        default, explicit, half = (gradient(make(levels, slope="tanh", width=width), x) for width in (None, 0.5, 0.25))
+        np.testing.assert_array_equal(default, explicit)
+        assert (half != explicit).any()
 
 
 @pytest.mark.parametrize("make", [layers.Staircase, layers.LevelOneHot])
@@ -63,19 +113,19 @@ def test_bad_steps_are_refused() -> None:
         with pytest.raises(ParameterError, match=r"`steps`.*Received: "):
             layers.ScalarQuantizer(steps)
     for minimum, maximum in ((1, 0), (0, 0), (-np.inf, 0), (0, np.inf), (0, np.nan)):
-        with pytest.raises(ParameterError, match=r"`minimum` must be below `maximum`.*Received: "):
+        with pytest.raises(ParameterError, match=r"`m..imum` must be (below `maximum`|a finite number): got "):
             layers.ScalarQuantizer(minimum=minimum, maximum=maximum)
 
 
 def test_steps_must_fit_the_columns() -> None:
     layer = layers.ScalarQuantizer((2, 3))
-    with pytest.raises(ParameterError, match=r"one for each of the 3 columns. Received: 2 numbers"):
+    with pytest.raises(ParameterError, match=r"one for each of the 3 columns: got 2 numbers"):
         layer(np.zeros((4, 3), np.float32))
 
 
 def test_steps_that_collide_in_the_dtype_are_refused() -> None:
     layer = layers.ScalarQuantizer(300, dtype="bfloat16")
-    with pytest.raises(ParameterError, match=r"(?s)different in bfloat16.*Received: 300 values of which 2\d\d remain"):
+    with pytest.raises(ParameterError, match=r"(?s)different in bfloat16: got 300 values, of which 2\d\d remain"):
         layer(np.zeros((4, 3), np.float32))
     assert layers.ScalarQuantizer(256, dtype="bfloat16")(np.ones((1, 1), np.float32)).shape == (1, 1)
 

@@ -129,11 +129,11 @@ def test_the_config_makes_the_same_layer_again():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rotation": -1}, "`rotation` must be a number from 0 to 180. Received: -1"),
-        ({"rotation": "17"}, "Received: '17'"),
-        ({"zoom": 1.0}, "`zoom` must be a number from 0 to 0.99. Received: 1.0"),
-        ({"shift": float("nan")}, "`shift` must be .* Received: nan"),
-        ({"shift": True}, "Received: True"),
+        ({"rotation": -1}, "`rotation` must be a number of at least 0 and of at most 180: got -1"),
+        ({"rotation": "17"}, "got '17'"),
+        ({"zoom": 1.0}, "`zoom` must be a number of at least 0 and of at most 0.99: got 1.0"),
+        ({"shift": float("nan")}, "`shift` must be .*: got nan"),
+        ({"shift": True}, "got True"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):
@@ -143,5 +143,5 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 
 @pytest.mark.parametrize("shape", [(5, 8), (2, 3, 4, 5, 6)])
 def test_what_are_no_images_is_refused(shape):
-    with pytest.raises(DataError, match=r"varies images.*Received: shape \(\d, .*Reshape"):
+    with pytest.raises(DataError, match=r"`inputs` must be images.*: got shape \(\d, .*Reshape"):
         RandomAffine()(np.zeros(shape, np.float32))

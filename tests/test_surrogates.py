@@ -87,10 +87,14 @@ def test_window_ends_exactly_at_its_width() -> None:
 
 
 def test_bad_slopes_and_widths_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"`slope` must be one of straight_through, .*Received: 'steep'"):
-        surrogates.check_slope("steep", 1.0)
+    settings = surrogates.SLOPE_SETTINGS
+    with pytest.raises(
+        ParameterError, match=r'`slope` must be "straight_through", "window" or "tanh": got \'steep\'\.$'
+    ):
+        settings["slope"].check("slope", "steep")
     for width in (0, -1.0, float("inf"), float("nan"), True, "1", None):
-        with pytest.raises(ParameterError, match=rf"`width` must be a positive number.*Received: {width!r}"):
-            surrogates.check_slope("window", width)
+        with pytest.raises(ParameterError, match=rf"`width` must be a number above 0: got {width!r}\.$"):
+            settings["width"].check("width", width)
     for slope in surrogates.SLOPES:
-        surrogates.check_slope(slope, 1)
+        settings["slope"].check("slope", slope)
+    settings["width"].check("width", 1)

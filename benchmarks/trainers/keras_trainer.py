@@ -16,7 +16,7 @@ MIDDLES = {
     "tanh": lambda: keras.layers.Activation("tanh"),
     "scalars": lambda: cw.layers.ScalarQuantizer(256, minimum=-1.0, maximum=1.0),
     "FSQ's scalars": lambda: cw.layers.ScalarQuantizer((8, 5, 5, 5), minimum=-1.0, maximum=1.0),
-    "stairs": lambda: cw.layers.Staircase((-0.75, -0.25, 0.25, 0.75)),
+    "stairs": lambda: cw.layers.Staircase((-0.75, -0.25, 0.25, 0.75), slope="drawn"),
     "choice": cw.layers.Hardmax,
 }
 

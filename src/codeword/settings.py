@@ -49,13 +49,11 @@ def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:
         setting.check(name, getattr(owner, name))
 
 
-def integer(least: int = 0, most: int | None = None) -> Setting:
-    """Allow Python and NumPy integers within a range; booleans are not integers."""
-    limit = 2**63 - 1 if most is None else most
-    return Setting(
-        f"an integer of at least {least}" if most is None else f"an integer from {least} to {most}",
-        lambda value: _is_a(Integral, value) and least <= value <= limit,
-    )
+def integer(least: int | None = 0, most: int | None = None) -> Setting:
+    """Allow Python and NumPy integers within a range, any with `integer(None)`; booleans are not integers."""
+    low, high = -math.inf if least is None else least, 2**63 - 1 if most is None else most
+    limits = "" if least is None else f" of at least {least}" if most is None else f" from {least} to {most}"
+    return Setting(f"an integer{limits}", lambda value: _is_a(Integral, value) and low <= value <= high)
 
 
 def number(

@@ -1,33 +1,32 @@
-"""Hard value forward, chosen slope backward.
+"""Surrogate gradients: the exact value of a hard function forward, the slope of a soft one backward.
 
-A step has slope 0 wherever it has one, so nothing before it would learn. A surrogate keeps the step's exact value and
-lets the gradient pass as if its slope were another:
+The true derivative of a step is 0 wherever it exists, so nothing before a step would learn. A surrogate leaves the
+value exactly hard and replaces the derivative.
 
-    value:     hard
-    gradient:  slope
-
-Two forms, both exact to the last bit on every backend, in float32, bfloat16 and float16, eager and compiled. The
-common ones are not: `hard + soft - stop_gradient(soft)` left 14-23 % of one-hot rows of ten off by one ulp, and
-`soft + stop_gradient(hard - soft)` all of them in bfloat16 under `jax.jit`.
+`with_slope` and `straight_through` are exact to the last bit on every backend, in float32, bfloat16 and float16, eager
+and compiled. The common forms are not: `hard + soft - stop_gradient(soft)` left 14-23 % of one-hot rows of ten off by
+one ulp, and `soft + stop_gradient(hard - soft)` all of them in bfloat16 under `jax.jit`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from codeword.backend import keras
-from codeword.errors import ParameterError
+from codeword.exact_tensors import as_float_tensor, finite_limit, index_of_maximum, widened
+from codeword.settings import number, one_of
 
 ops = keras.ops
 
-SLOPES = ("straight_through", "window", "tanh")
-
 
 def with_slope(hard: Any, x: Any, slope: Any) -> Any:
-    """Gives `hard`, with `slope` as its derivative by `x`.
+    """Return hard values with a given derivative.
 
-    NaN in `x` stays NaN; infinity in `x` gives `hard` and no gradient.
+    NaN in `x` stays NaN. Infinity in `x` returns `hard` and has no gradient.
+
+    Formula:
+        value `hard`, derivative by `x` `slope`
 
     Args:
         hard: Float tensor, the exact values.
@@ -37,14 +36,17 @@ def with_slope(hard: Any, x: Any, slope: Any) -> Any:
     Returns:
         Tensor that equals `hard` bit for bit.
     """
-    # Said outright: XLA turns 0 * NaN of the window slope into 0.
+    # Explicitly, because XLA turns 0 * NaN of the window slope into 0.
     exact = ops.where(ops.isnan(x), x, hard)
     finite = ops.where(ops.isinf(x), ops.zeros_like(x), x)
     return ops.stop_gradient(exact) + ops.stop_gradient(slope) * (finite - ops.stop_gradient(finite))
 
 
 def straight_through(hard: Any, soft: Any) -> Any:
-    """Gives `hard`, with the gradient of `soft`.
+    """Return hard values with the gradient of soft ones.
+
+    Formula:
+        value `hard`, gradient that of `soft`
 
     Args:
         hard: Float tensor, the exact values.
@@ -56,48 +58,126 @@ def straight_through(hard: Any, soft: Any) -> Any:
     return ops.stop_gradient(hard) + (soft - ops.stop_gradient(soft))
 
 
-def slope_of(distance: Any, slope: str, width: float) -> Any:
-    """Gives the surrogate slope at a distance from the steps.
+def constant(u: Any) -> Any:
+    """Return the slope 1 everywhere, as if the hard function were the identity.
 
-    ====================  ==========================================
-    `slope`               value at distance d >= 0, with u = d / width
-    ====================  ==========================================
-    "straight_through"    1
-    "window"              1 where u <= 1, else 0
-    "tanh"                1 - tanh(u)^2
-    ====================  ==========================================
+    Formula:
+        value `hard(x)`, derivative `1`
 
-    All are 1 on the step itself. The derivative of a logistic function of u is that of tanh at half of u, so it needs
-    no name of its own. A function of many steps, such as a staircase, has distance 0 from its first to its last edge:
-    there it rises by one in one on average, and outside it saturates.
-
-    Args:
-        distance: Float tensor, >= 0, in units of the input.
-        slope: One of the names above.
-        width: Positive float, in units of the input.
-
-    Returns:
-        Tensor like `distance`, from 0 to 1.
-
-    Source:
-        Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013 (straight_through);
-        Hubara et al., "Binarized Neural Networks", 2016, eq. (4) (window).
+    References:
+        Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013.
     """
-    if slope == "straight_through":
-        return ops.ones_like(distance)
-    u = distance / width
-    if slope == "window":
-        return ops.cast(u <= 1, distance.dtype)
+    return ops.ones_like(u)
+
+
+def window(u: Any) -> Any:
+    """Return the slope 1 within one width of the steps, and 0 farther away.
+
+    Formula:
+        value `hard(x)`, derivative `1 if u <= 1 else 0`
+
+    References:
+        Hubara et al., "Binarized Neural Networks", 2016, eq. (4).
+    """
+    return ops.cast(u <= 1, u.dtype)
+
+
+def tanh(u: Any) -> Any:
+    """Return the derivative of tanh, which falls smoothly from 1 at the steps to 0.
+
+    The derivative of a logistic function is the same with half the width, so it has no name of its own.
+
+    Formula:
+        value `hard(x)`, derivative `1 - tanh(u)^2`
+    """
     return 1 - ops.square(ops.tanh(u))
 
 
-def check_slope(slope: str, width: float, slopes: Sequence[str] = SLOPES) -> None:
-    """Refuses a slope that is not among `slopes`, and a width that is not positive."""
-    if slope not in slopes:
-        raise ParameterError(f"`slope` must be one of {', '.join(slopes)}. Received: {slope!r}.")
-    if (
-        isinstance(width, bool)
-        or not isinstance(width, int | float | np.integer | np.floating)
-        or not 0 < width < float("inf")
-    ):
-        raise ParameterError(f"`width` must be a positive number, in units of the input. Received: {width!r}.")
+SLOPES: dict[str, Callable[[Any], Any]] = {"straight_through": constant, "window": window, "tanh": tanh}
+"""The slopes of signs, steps, staircases and rounding, as functions of u = distance / width; all are 1 at u = 0."""
+
+SLOPE_SETTINGS = {"slope": one_of(*SLOPES), "width": number(above=0)}
+"""The settings that these functions share."""
+
+
+def slope_of(distance: Any, slope: str, width: float) -> Any:
+    """Return the surrogate slope at a distance from the steps.
+
+    A function of many steps, such as a staircase, has distance 0 from its first to its last edge: there it rises by one
+    in one on average. Outside it saturates.
+
+    Args:
+        distance: Float tensor, >= 0, in units of the input.
+        slope: A key of `SLOPES`.
+        width: Positive float, in units of the input.
+
+    Returns:
+        Tensor of the same shape and dtype, from 0 to 1.
+    """
+    return SLOPES[slope](distance / width)
+
+
+def softmax(hard: Any, scores: Any, noisy: Any, temperature: Any, axis: int) -> Any:
+    """Return the softmax of the noisy scores: with Gumbel noise this is Gumbel-softmax.
+
+    Formula:
+        value `hard`, gradient that of `softmax(noisy / temperature)`
+
+    References:
+        Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2.
+    """
+    # Subtracting the maximum before dividing keeps small temperatures from overflowing. The maximum is taken by its
+    # index, because Keras' `max` refuses an empty batch.
+    first = ops.expand_dims(index_of_maximum(noisy, axis), axis)
+    maximum = ops.stop_gradient(ops.take_along_axis(noisy, first, axis=axis))
+    return ops.softmax((noisy - maximum) / temperature, axis=axis)
+
+
+def reinmax(hard: Any, scores: Any, noisy: Any, temperature: Any, axis: int) -> Any:
+    """Return a soft value whose gradient is exact to second order for a choice drawn by the softmax of the scores.
+
+    Formula:
+        value `hard`, gradient that of `2 softmax(m) - softmax(scores) / 2`, where m moves with the scores and
+        `softmax(m) = (hard + softmax(scores / temperature)) / 2`
+
+    References:
+        Liu et al., "Bridging Discrete and Backpropagation: Straight-Through and Beyond", 2023, algorithm 2.
+    """
+    middle = ops.stop_gradient((hard + softmax(hard, scores, scores, temperature, axis)) / 2)
+    # The smallest normal number replaces 0, whose logarithm would be infinite.
+    moving = straight_through(ops.log(ops.maximum(middle, 1e-37)), scores)
+    return 2 * ops.softmax(moving, axis=axis) - softmax(hard, scores, scores, 1.0, axis) / 2
+
+
+CHOICE_SLOPES: dict[str, Callable[..., Any]] = {"softmax": softmax, "gumbel": softmax, "reinmax": reinmax}
+"""The slopes of a choice. "gumbel" and "reinmax" are for choices that are drawn."""
+
+TEMPERATURE = number(float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
+"""A temperature that float32 can represent, in units of the scores."""
+
+
+def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None) -> Any:
+    """Return the one-hot of the maximum of scores, or of scores plus noise, with the gradient of a softmax.
+
+    Args:
+        x: Float tensor of rank 1 or more: scores, any range.
+        axis: Axis of the choice.
+        slope: A key of `CHOICE_SLOPES`.
+        temperature: Positive number, or tensor of one.
+        noise: Tensor of the shape of `x`, added to the scores before the choice; or None.
+
+    Returns:
+        Tensor of the shape and dtype of `x`: along `axis` one 1, the rest 0; NaN throughout where a score is NaN.
+    """
+    x = as_float_tensor(x)
+    wide = widened(x)
+    scores = ops.where(ops.isinf(wide), finite_limit(x.dtype) * ops.sign(wide), wide)
+    noise = 0 if noise is None else ops.cast(noise, wide.dtype)
+    temperature = ops.cast(temperature, wide.dtype)
+    # `one_hot` accepts no negative axis but -1 on PyTorch and TensorFlow.
+    axis = axis + len(x.shape) if axis < 0 else axis
+    # Of `wide`, not of `scores`, because infinity must win over the largest number.
+    hard = ops.one_hot(index_of_maximum(wide + noise, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
+    hard = ops.where(ops.any(ops.isnan(wide), axis=axis, keepdims=True), np.nan, hard)
+    soft = CHOICE_SLOPES[slope](hard, scores, scores + noise, temperature, axis)
+    return ops.cast(straight_through(hard, soft), x.dtype)

@@ -58,7 +58,7 @@ def value_and_gradient(
 
 
 def slope_formula(distance: np.ndarray, slope: str, width: float) -> np.ndarray:
-    """Gives the table in the docstring of `surrogates.slope_of`, in plain NumPy."""
+    """Gives the slopes of `surrogates.SLOPES`, in plain NumPy."""
     u = np.asarray(distance, np.float64) / width
     return {
         **dict.fromkeys(("straight_through", "drawn"), np.ones_like(u)),

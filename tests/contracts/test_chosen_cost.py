@@ -152,12 +152,12 @@ def test_a_compiled_gate_learns_and_survives_saving(tmp_path: Any) -> None:
 @pytest.mark.parametrize("name", ["sharpness", "balance"])
 @pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan"), True, "much", None])
 def test_settings_that_cannot_work_are_refused(name: str, value: Any) -> None:
-    with pytest.raises(ParameterError, match=rf"`{name}` must be a number, at least 0\. Received: "):
+    with pytest.raises(ParameterError, match=rf"`{name}` must be a number of at least 0: got "):
         ChosenCost(**{name: value})
 
 
 def test_other_shapes_are_refused() -> None:
     costs, choices = batch((6, 3))
     for wrong, right in ((costs[:, :2], choices), (costs[:, None], choices), (costs[:, 0], choices[:, 0])):
-        with pytest.raises(DataError, match=r"`y_true` must be one cost for each choice.*Received: costs of shape \(6"):
+        with pytest.raises(DataError, match=r"`y_true` must have one cost per choice.*: got costs of shape \(6"):
             ChosenCost()(wrong, right)

@@ -1,6 +1,7 @@
 """What every metric promises, asked of all that `codeword.metrics` exports."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,9 +118,10 @@ def test_every_metric_has_an_example() -> None:
 
 
 def test_exact_match_has_an_example_of_every_kind_of_outputs() -> None:
-    from codeword.metrics.exact_match import OUTPUTS
+    from codeword.metrics.exact_match import SETTINGS
 
-    assert {example.settings.get("outputs", "values") for example in EXAMPLES["ExactMatch"]} == set(OUTPUTS)
+    outputs = {example.settings.get("outputs", "values") for example in EXAMPLES["ExactMatch"]}
+    assert outputs == set(re.findall(r'"(\w+)"', SETTINGS["outputs"].words))
 
 
 @every_metric
@@ -213,7 +215,7 @@ def test_last_axis_of_one_may_be_missing_and_other_shapes_are_refused(name: str,
         np.testing.assert_allclose(float(make(name, number)(targets, predictions)), example.score(right), rtol=1e-6)
     y_true, y_pred, _ = example.data((40, 3))
     for wrong in (y_true[:, :2], y_true[:20], y_true[0]):
-        with pytest.raises(DataError, match=r"`y_true` must have .*Received: shape \("):
+        with pytest.raises(DataError, match=r"`y_true` must have .*: got shape \("):
             make(name, number).update_state(wrong, y_pred)
 
 
@@ -255,8 +257,13 @@ def test_exact_match_without_levels_rounds_nothing() -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    for settings in ({"by": "column"}, {"outputs": "bits"}, {"outputs": "logits"}, {"levels": [1, 0]}):
-        with pytest.raises(ParameterError, match="Received: "):
-            metrics.ExactMatch(**settings)
+    with pytest.raises(ParameterError, match=r'`by` must be "cell" or "row": got \'column\'\.$'):
+        metrics.ExactMatch(by="column")
+    with pytest.raises(ParameterError, match=r'`outputs` must be "values", .*: got \'bits\'\.$'):
+        metrics.ExactMatch(outputs="bits")
+    with pytest.raises(ParameterError, match=r"`levels` must be given for outputs='logits': got None\.$"):
+        metrics.ExactMatch(outputs="logits")
+    with pytest.raises(ParameterError, match="`levels` must be "):
+        metrics.ExactMatch(levels=[1, 0])
     with pytest.raises(ParameterError, match=r"`edges` must be .*Received: 'ceiling'"):
         metrics.ExactMatch(levels=FOUR, edges="ceiling")

@@ -59,5 +59,5 @@ def metrics_of(kind: DataKind) -> list[Any]:
 def _activation(kind: DataKind) -> Any:
     if kind.activation == "staircase":
         assert isinstance(kind, Levels), "only levels have stairs"
-        return staircase(kind.values, kind.edges)
+        return staircase(kind.values, kind.edges, slope="straight_through")
     return kind.activation

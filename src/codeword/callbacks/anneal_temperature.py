@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from codeword.activations import check_temperature
 from codeword.backend import keras
 from codeword.errors import ParameterError
 from codeword.keras_internals import flat_layers
 from codeword.layers import Hardmax
+from codeword.surrogates import TEMPERATURE
 
 
 class AnnealTemperature(keras.callbacks.Callback):
@@ -32,7 +32,7 @@ class AnnealTemperature(keras.callbacks.Callback):
 
     def __init__(self, last: float = 0.25) -> None:
         super().__init__()
-        check_temperature("last", last)
+        TEMPERATURE.check("last", last)
         self.last = last
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Discrete layers: exact values forward, a surrogate slope backward."""
+"""Discrete layers with exact values and surrogate slopes, and layers for the inputs and codes of networks."""
 
 from codeword.layers.code_noise import CodeNoise as CodeNoise
 from codeword.layers.for_decoder import ForDecoder as ForDecoder

@@ -1,4 +1,4 @@
-"""What all discrete layers share: exact arithmetic under mixed precision, and how near a threshold a value lies."""
+"""Base class of the layers whose outputs are symbols of a code."""
 
 from abc import abstractmethod
 from typing import Any
@@ -9,9 +9,13 @@ ops = keras.ops
 
 
 class HardLayer(keras.layers.Layer):
-    """A layer whose outputs are symbols of a code.
+    """Base class of layers that turn numbers into symbols: exact arithmetic, symbols, and the distance to a threshold.
 
-    Under a mixed-precision policy it computes in float32, where no two steps collide, unless `dtype` says otherwise.
+    Under a mixed-precision policy the layer computes in float32, where no two levels collide, unless `dtype` says
+    otherwise.
+
+    Args:
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -22,14 +26,28 @@ class HardLayer(keras.layers.Layer):
 
     @abstractmethod
     def symbols(self, inputs: Any) -> Any:
-        """Gives the integer that each output stands for, int32."""
+        """Return the integer that each output stands for.
+
+        Args:
+            inputs: Float tensor, as the layer is called with.
+
+        Returns:
+            int32 tensor, of the shape of the inputs or without the axis of a choice.
+        """
 
     @abstractmethod
     def margin(self, inputs: Any) -> Any:
-        """Gives each symbol's distance to the nearest threshold, in units of the input, >= 0."""
+        """Return the distance of each symbol to the nearest threshold.
+
+        Args:
+            inputs: Float tensor, as the layer is called with.
+
+        Returns:
+            Float tensor of the shape of `symbols`, >= 0, in units of the input.
+        """
 
     def as_called(self, inputs: Any) -> Any:
-        """Gives inputs in the layer's dtype, as outputs are made from, so that symbols fit them bit for bit."""
+        """Return inputs in the layer's dtype, as `call` receives them, so that symbols match outputs bit for bit."""
         return ops.cast(inputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

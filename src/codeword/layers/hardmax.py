@@ -2,54 +2,62 @@
 
 from typing import Any
 
-import numpy as np
-
-from codeword import activations, random_numbers
+from codeword import random_numbers, surrogates
 from codeword.backend import keras
-from codeword.errors import ParameterError
+from codeword.exact_tensors import index_of_maximum, widened
 from codeword.layers.hard_layer import HardLayer
+from codeword.settings import TRAINING, as_plain, boolean, check_settings, integer, one_of, optional
 
 ops = keras.ops
 
-SLOPES = ("softmax", "gumbel", "reinmax")
-SAMPLED = ("gumbel", "reinmax")
+DRAWN = ("gumbel", "reinmax")
+
+SETTINGS = {
+    "axis": integer(None),
+    "slope": one_of(*surrogates.CHOICE_SLOPES),
+    "temperature": surrogates.TEMPERATURE,
+    "annealed": boolean,
+    "seed": optional(TRAINING["seed"]),
+}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class Hardmax(HardLayer):
-    """Gives the one-hot of the maximum along an axis; among equals the first wins.
+    """Return the one-hot of the maximum along an axis; the first of equal maxima wins.
+
+    With `slope="gumbel"` or "reinmax" the choice is drawn in training, with the probabilities `softmax(inputs)`. In
+    inference nothing is drawn.
 
     Gradient:
-        "softmax": that of `softmax(inputs / temperature)` along `axis`. "gumbel" and "reinmax" draw the choice in
-        training, with the odds `softmax(inputs)`; "gumbel" has the gradient of a softmax of inputs and noise, "reinmax"
-        one that is exact to second order. In inference nothing is drawn.
+        "softmax": the gradient of `softmax(inputs / temperature)` along `axis`. "gumbel": the same, of inputs plus
+        Gumbel noise. "reinmax": a gradient that is exact to second order for the drawn choice.
 
     Args:
         axis: Axis of the choice.
         slope: "softmax", "gumbel" or "reinmax".
-        temperature: Positive float, in units of the input, for the softmax. "reinmax" wants 2 to 4: at 1 the gate of
+        temperature: Positive float, in units of the input, for the softmax. "reinmax" needs 2 to 4: at 1 the gate of
             docs/slopes.md did not train.
         annealed: Whether the temperature is a variable that `callbacks.AnnealTemperature` lowers in training.
-        seed: Of the random numbers; None: from Keras' global seed.
+        seed: Integer from 0 to 2**32 - 1. None: derived from Keras' global seed.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
 
     Call arguments:
-        inputs: Float tensor of any rank above 1: scores, any range.
+        inputs: Float tensor of rank 2 or more: scores, any range.
         training: Whether "gumbel" and "reinmax" draw.
 
     Returns:
         Tensor of the same shape and dtype: along `axis` one 1, the rest 0.
 
     Raises:
-        ParameterError: If `slope` is unknown or `temperature` is not positive.
+        ParameterError: If a setting is not allowed.
 
     Example:
-        >>> chosen = Hardmax()(np.array([[0.1, 0.7, 0.7]]))
-        >>> keras.ops.convert_to_numpy(chosen).tolist()
+        >>> keras.ops.convert_to_numpy(Hardmax()(np.array([[0.1, 0.7, 0.7]]))).tolist()
         [[0.0, 1.0, 0.0]]
 
-    Source:
+    References:
         Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 2.2 ("gumbel", and "softmax"
-        without its noise); Liu et al., "Bridging Discrete and Backpropagation", 2023 ("reinmax").
+        without the noise); Liu et al., "Bridging Discrete and Backpropagation", 2023 ("reinmax").
     """
 
     def __init__(
@@ -63,17 +71,13 @@ class Hardmax(HardLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if slope not in SLOPES:
-            raise ParameterError(f"`slope` of Hardmax must be one of {', '.join(SLOPES)}. Received: {slope!r}.")
-        activations.check_temperature("temperature", temperature)
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-            raise ParameterError(f"`axis` must be an integer. Received: {axis!r}.")
-        self.axis = int(axis)
+        self.axis = as_plain(axis)
         self.slope = slope
-        self.temperature = float(temperature)
-        self.annealed = bool(annealed)
-        self.seed = seed
-        if slope in SAMPLED:
+        self.temperature = as_plain(temperature)
+        self.annealed = as_plain(annealed)
+        self.seed = as_plain(seed)
+        check_settings(self, SETTINGS)
+        if slope in DRAWN:
             self.seed_generator = keras.random.SeedGenerator(seed)
         if annealed:
             # Here and not in `build`: TensorFlow builds a network only in its first step, after `on_epoch_begin`.
@@ -82,36 +86,31 @@ class Hardmax(HardLayer):
                 initializer=keras.initializers.Constant(temperature),
                 trainable=False,
                 dtype="float32",
-                autocast=False,  # half precision would make 0 of a small one
+                autocast=False,  # half precision would turn a small one into 0
                 name="temperature",
             )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = self.as_called(inputs)
         temperature = self.current_temperature.value if self.annealed else self.temperature
-        drawn = training and self.slope in SAMPLED
-        noise = self._gumbel_noise(x) if drawn else None
-        slope = "reinmax" if drawn and self.slope == "reinmax" else "softmax"
-        return activations.choice(x, self.axis, slope, temperature, noise=noise)
+        if not training or self.slope not in DRAWN:
+            return surrogates.choice(x, self.axis, "softmax", temperature)
+        # Gumbel noise: the maximum of scores plus noise falls on each with the probabilities of their softmax.
+        noise = -ops.log(-ops.log(random_numbers.uniform(x, self.seed_generator)))
+        return surrogates.choice(x, self.axis, self.slope, temperature, noise=noise)
 
     def symbols(self, inputs: Any) -> Any:
-        return activations.index_of_maximum(self.as_called(inputs), self.axis)
+        return index_of_maximum(self.as_called(inputs), self.axis)
 
     def margin(self, inputs: Any) -> Any:
-        """Gives how far the best score lies before the second best; infinite where there is no second."""
-        scores = ops.moveaxis(activations.widened(self.as_called(inputs)), self.axis, -1)
+        """Return the difference of the best and the second best score; infinity where there is only one score."""
+        scores = ops.moveaxis(widened(self.as_called(inputs)), self.axis, -1)
         if scores.shape[-1] == 1:
             return ops.full_like(scores[..., 0], float("inf"))
         best_two = ops.top_k(scores, 2)[0]
         best, second = best_two[..., 0], best_two[..., 1]
-        # Two infinite scores are a tie; their difference would be NaN.
+        # Two infinite scores are a tie, but their difference would be NaN.
         return ops.where(ops.equal(best, second), 0.0, best - second)
 
     def get_config(self) -> dict[str, Any]:
-        settings = {"slope": self.slope, "temperature": self.temperature, "annealed": self.annealed, "seed": self.seed}
-        return {**super().get_config(), "axis": self.axis, **settings}
-
-    def _gumbel_noise(self, x: Any) -> Any:
-        """Gives noise whose maximum over scores and it falls on each with the odds of their softmax."""
-        # Neither 0 nor 1 is drawn, whose logarithms would be infinite.
-        return -ops.log(-ops.log(random_numbers.uniform(x, self.seed_generator)))
+        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}

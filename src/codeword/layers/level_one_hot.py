@@ -3,34 +3,38 @@
 from collections.abc import Sequence
 from typing import Any
 
-from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds.level_edges import checked_levels, level_edges
+from codeword.exact_tensors import bin_index
 
 ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class LevelOneHot(keras.layers.Layer):
-    """Turns every value into the one-hot of its nearest level.
+    """Return the one-hot of each value's nearest level.
 
-    Fed so, a network sees four greys as four categories, which is worth far more than the choice of the loss.
+    With this input a network sees four gray levels as four categories, which helps far more than the choice of the
+    loss.
 
     Gradient:
-        0: meant for the input of a network.
+        0: the layer is meant for the input of a network.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
 
     Call arguments:
         inputs: Tensor of any shape: values of the levels.
 
     Returns:
-        Float tensor with one more axis, the last, of `len(levels)`: one 1, the rest 0.
+        Float tensor of shape `(*inputs.shape, len(levels))`: along the last axis one 1, the rest 0.
+
+    Raises:
+        ParameterError: If the levels are unsorted, repeated or fewer than two.
 
     Example:
-        >>> one_hot = LevelOneHot([0, .5, 1])(np.array([[.5]]))
-        >>> keras.ops.convert_to_numpy(one_hot).tolist()
+        >>> keras.ops.convert_to_numpy(LevelOneHot([0, 0.5, 1])(np.array([[0.5]]))).tolist()
         [[[0.0, 1.0, 0.0]]]
     """
 

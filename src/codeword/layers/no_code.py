@@ -1,4 +1,4 @@
-"""The code layer of floats, which rounds nothing."""
+"""The code layer of plain floats, which rounds nothing."""
 
 from typing import Any
 
@@ -10,7 +10,23 @@ ops = keras.ops
 
 @keras.saving.register_keras_serializable(package="codeword")
 class NoCode(HardLayer):
-    """Passes floats through: the code layer of `Floats`, without symbols to be near to."""
+    """Return the inputs unchanged: the code layer of `Floats`.
+
+    The symbols are the inputs themselves, and their margin is infinite, because there is no threshold.
+
+    Args:
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
+
+    Call arguments:
+        inputs: Float tensor of any shape and range.
+
+    Returns:
+        The inputs.
+
+    Example:
+        >>> keras.ops.convert_to_numpy(NoCode()(np.array([[-0.5, 2.0]]))).tolist()
+        [[-0.5, 2.0]]
+    """
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -1,36 +1,52 @@
-"""Images a little turned, scaled and shifted: views of the same thing."""
+"""Random rotations, zooms and shifts of images."""
 
 import math
 from typing import Any
 
 from codeword.backend import keras
-from codeword.errors import DataError, ParameterError
+from codeword.errors import DataError
+from codeword.settings import TRAINING, as_plain, check_settings, number, optional
 
 ops = keras.ops
+
+SETTINGS = {
+    "rotation": number(0, 180),
+    "zoom": number(0, 0.99),
+    "shift": number(0, 1),
+    "seed": optional(TRAINING["seed"]),
+}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class RandomAffine(keras.layers.Layer):
-    """Turns, scales and shifts each image at random, in training only; in inference it gives images as they are.
+    """Rotate, zoom and shift each image at random in training; in inference return the images unchanged.
 
-    One bilinear interpolation for all three; what comes in from outside is 0.
+    Rotation, zoom and shift share one bilinear interpolation, so that an image is blurred once, not three times as by
+    three layers. Pixels from outside the image are 0. The default ranges suit handwritten digits; they are those of
+    `objectives.KeepGroups(augment="images")`.
 
     Args:
-        rotation: Largest angle in degrees, either way.
-        zoom: Largest change of height and of width, each for itself, as a share of them.
-        shift: Largest shift in each direction, as a share of height and width.
-        seed: Of the random numbers; None: from Keras' global seed.
+        rotation: Largest angle in degrees, in either direction, from 0 to 180.
+        zoom: Largest relative change of height and of width, which are drawn separately, from 0 to 0.99.
+        shift: Largest shift in each direction, as a share of height and width, from 0 to 1.
+        seed: Integer from 0 to 2**32 - 1. None: derived from Keras' global seed.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width)` or `(batch, height, width, channels)`.
-        training: Whether to vary the images.
+        training: Whether to change the images.
 
     Returns:
         Tensor of the same shape and dtype.
 
     Raises:
-        ParameterError: If a setting is negative, or `zoom` is 1 or more.
-        DataError: If the inputs are no images.
+        ParameterError: If a setting is outside its range.
+        DataError: If the inputs are not images.
+
+    Example:
+        >>> images = np.zeros((16, 28, 28), "float32")
+        >>> RandomAffine(rotation=10, shift=0.05)(images, training=True).shape
+        (16, 28, 28)
     """
 
     def __init__(
@@ -43,22 +59,20 @@ class RandomAffine(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         if kwargs.get("dtype") is None and keras.config.dtype_policy().compute_dtype in ("bfloat16", "float16"):
-            kwargs["dtype"] = "float32"  # half precision does not hold where a pixel lies
+            kwargs["dtype"] = "float32"  # half precision is too coarse for the position of a pixel
         super().__init__(**kwargs)
-        for name, value, most in (("rotation", rotation, 180.0), ("zoom", zoom, 0.99), ("shift", shift, 1.0)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-                raise ParameterError(f"`{name}` must be a number from 0 to {most:g}. Received: {value!r}.")
-        self.rotation = rotation
-        self.zoom = zoom
-        self.shift = shift
-        self.seed = seed
+        self.rotation = as_plain(rotation)
+        self.zoom = as_plain(zoom)
+        self.shift = as_plain(shift)
+        self.seed = as_plain(seed)
+        check_settings(self, SETTINGS)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
         if len(input_shape) not in (3, 4):
             raise DataError(
-                "RandomAffine varies images, (batch, height, width) or (batch, height, width, channels). "
-                f"Received: shape {tuple(input_shape)}. Reshape the rows to images."
+                "`inputs` must be images of shape (batch, height, width) or (batch, height, width, channels): "
+                f"got shape {tuple(input_shape)}. Reshape the rows to images."
             )
         super().build(input_shape)
 
@@ -67,22 +81,22 @@ class RandomAffine(keras.layers.Layer):
             return inputs
         images = inputs if len(inputs.shape) == 4 else ops.expand_dims(inputs, -1)
         transforms = self._transforms(ops.shape(images)[0], images.shape[1], images.shape[2])
-        varied = ops.image.affine_transform(
+        changed = ops.image.affine_transform(
             images, ops.cast(transforms, images.dtype), fill_mode="constant", data_format="channels_last"
         )
-        return varied if len(inputs.shape) == 4 else ops.squeeze(varied, -1)
+        return changed if len(inputs.shape) == 4 else ops.squeeze(changed, -1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        settings = {"rotation": self.rotation, "zoom": self.zoom, "shift": self.shift, "seed": self.seed}
-        return {**super().get_config(), **settings}
+        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}
 
     def _transforms(self, count: Any, height: int, width: int) -> Any:
-        """Gives for each image the eight numbers by which an output pixel (x, y) finds its input pixel.
+        """Return, for each image, the eight numbers that map an output pixel (x, y) to its input pixel.
 
-        Keras' order: x_in = a x + b y + c, y_in = d x + e y + f, and two zeros. They turn and scale about the center.
+        In Keras' order: x_in = a x + b y + c, y_in = d x + e y + f, and two zeros. Rotation and zoom are about the
+        center.
         """
 
         def uniform(largest: float) -> Any:
@@ -96,4 +110,4 @@ class RandomAffine(keras.layers.Layer):
         c = center_x - a * center_x - b * center_y + uniform(self.shift * width)
         f = center_y - d * center_x - e * center_y + uniform(self.shift * height)
         zero = ops.zeros_like(angle)
-        return ops.stack([a, b, c, d, e, f, zero, zero], axis=1)
+        return ops.stack([a, b, c, d, e, f, zero, zero], axis=1)  # (count, 8)

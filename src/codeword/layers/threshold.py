@@ -1,23 +1,28 @@
 """A threshold that cuts off what is below and keeps the rest."""
 
-from typing import Any
+from typing import Any, Self
 
-from codeword import activations, surrogates
+from codeword import activations
 from codeword.backend import keras
+from codeword.settings import as_plain, check_settings, number
+from codeword.surrogates import SLOPE_SETTINGS
+
+SETTINGS = {"threshold": number(), **SLOPE_SETTINGS}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class Threshold(keras.layers.Layer):
-    """Keeps every input from `value` on, and gives 0 for what is below.
+    """Return each input that is at or above the threshold, and 0 for the others.
 
     Gradient:
-        1 where an input is kept; below `surrogates.slope_of(value - input, slope, width)`, so that what was cut off
-        finds its way back.
+        1 at and above the threshold; below it `surrogates.slope_of(threshold - input, slope, width)`, so that an input
+        that was cut off can come back.
 
     Args:
-        value: Finite float, in units of the input.
+        threshold: Finite float, in units of the input.
         slope: "tanh", "window" or "straight_through".
-        width: Positive float, in units of the input. How far below the threshold an input may lie and still learn.
+        width: Positive float, in units of the input. Inputs much farther below the threshold get almost no gradient.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
 
     Call arguments:
         inputs: Float tensor of any shape and range.
@@ -26,28 +31,31 @@ class Threshold(keras.layers.Layer):
         Tensor of the same shape and dtype.
 
     Raises:
-        ParameterError: If a setting cannot work.
+        ParameterError: If `threshold` is not finite, `slope` is unknown or `width` is not positive.
 
     Example:
-        >>> kept = Threshold(0.5)(np.array([[0.2, 0.5, 0.75]]))
-        >>> keras.ops.convert_to_numpy(kept).tolist()
+        >>> keras.ops.convert_to_numpy(Threshold(0.5)(np.array([[0.2, 0.5, 0.75]]))).tolist()
         [[0.0, 0.5, 0.75]]
     """
 
-    def __init__(self, value: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, threshold: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        activations.check_threshold("value", value)
-        surrogates.check_slope(slope, width)
-        self.value = float(value)
+        self.threshold = as_plain(threshold)
         self.slope = slope
-        self.width = float(width)
+        self.width = as_plain(width)
+        check_settings(self, SETTINGS)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
-        return activations.threshold(inputs, self.value, self.slope, self.width)
+        return activations.threshold(inputs, self.threshold, self.slope, self.width)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "value": self.value, "slope": self.slope, "width": self.width}
+        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        # Files of before called it "value".
+        return cls(**{"threshold" if name == "value" else name: setting for name, setting in config.items()})

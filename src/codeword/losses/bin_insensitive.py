@@ -5,59 +5,85 @@ from typing import Any
 
 import numpy as np
 
-from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
-from codeword.losses.target_shapes import with_target_shape
+from codeword.exact_tensors import as_float_tensor
+from codeword.losses.level_loss import LevelLoss, true_class
 
 ops = keras.ops
 
 
-def bin_distance(y_true: Any, y_pred: Any, levels: Sequence[float], edges: str | Sequence[float]) -> Any:
-    """Gives how far each prediction lies outside the bin of its true level, in units of the levels, >= 0.
+def bin_insensitive(
+    y_true: Any, y_pred: Any, levels: int | Sequence[float], edges: str | Sequence[float] = "midpoint"
+) -> Any:
+    """Return how far each prediction lies outside the bin of its true level.
 
-    A bin is closed below and open above: bin i is [edge i-1, edge i). On the open edge itself the prediction is in
-    the wrong bin by nothing.
+    A bin is closed below and open above: bin i is [edge i-1, edge i). The open edge itself is at distance 0.
+
+    Formula:
+        `max(lower - y_pred, y_pred - upper, 0)`, mean over the last axis, with the edges lower and upper of the bin
+
+    Args:
+        y_true: Levels, shape `(batch, ...)`.
+        y_pred: Real predictions of the same shape.
+        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
+        edges: "midpoint", "floor" or the edges themselves.
+
+    Returns:
+        Tensor of the shape of `y_pred` without the last axis, >= 0, in units of the levels.
+
+    Raises:
+        DataError: If the shapes do not fit.
+
+    Example:
+        >>> bin_insensitive(np.array([[1], [1]]), np.array([[1.25], [2.0]], "float32"), levels=3).tolist()
+        [0.0, 0.5]
     """
-    # distance = max(lower - prediction, prediction - upper, 0)
+    levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
     thresholds = level_edges(levels, edges)
     lower = ops.convert_to_tensor(np.concatenate([[-np.inf], thresholds]), y_pred.dtype)
     upper = ops.convert_to_tensor(np.concatenate([thresholds, [np.inf]]), y_pred.dtype)
-    true_bin = bin_index(y_true, level_edges(levels, "midpoint"))
+    true_bin = true_class(y_true, y_pred.shape, levels)
     outside = ops.maximum(ops.take(lower, true_bin) - y_pred, y_pred - ops.take(upper, true_bin))
-    # `where`, not `maximum`: on the edge itself maximum would share the gradient between its two arguments. And `<= 0`,
-    # not `> 0`, so that NaN stays NaN: a network that broke must not look perfect.
-    return ops.where(outside <= 0, ops.zeros_like(outside), outside)
+    # `where`, because on the edge itself `maximum` would split the gradient between its two arguments. `<= 0`, not
+    # `> 0`, so that NaN stays NaN: a broken network must not look perfect.
+    return ops.mean(ops.where(outside <= 0, ops.zeros_like(outside), outside), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class BinInsensitive(keras.losses.Loss):
-    """Costs nothing while the prediction lies in the right bin; outside, its distance to that bin.
+class BinInsensitive(LevelLoss):
+    """Compute how far predictions lie outside the right bin; inside it the loss is 0.
 
-    The staircase itself then only stands behind the trained network: the network learns to hit bins, not values.
+    A network with this loss learns to hit bins, not values. Its predictions are put on levels after training.
 
     Formula:
-        `loss = mean(distance)`, distance = how far the prediction lies outside the bin of the true level.
+        `mean(distance)`, with the distance of each prediction to the bin of its true level
 
     Gradient:
         0 inside the right bin; -1 below it, +1 above it.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
-        edges: "midpoint", "floor" or the edges themselves; as for `Levels` and `layers.Staircase`.
+        edges: "midpoint", "floor" or the edges themselves, as for `Levels` and `layers.Staircase`.
+        name: Name of the loss.
+        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
     Call arguments:
         y_true: Levels, shape `(batch, ...)`.
         y_pred: Real predictions of the same shape.
 
+    Raises:
+        ParameterError: If the levels or edges cannot work.
+        DataError: If the shapes do not fit.
+
     Example:
-        >>> loss = BinInsensitive([0, .25, .5, .75], edges="floor")
-        >>> [round(float(loss(np.array([[.25]]), np.array([[p]]))), 2) for p in (.1, .3, .49, .6)]
+        >>> loss = BinInsensitive([0, 0.25, 0.5, 0.75], edges="floor")
+        >>> [round(float(loss(np.array([[0.25]]), np.array([[p]]))), 2) for p in (0.1, 0.3, 0.49, 0.6)]
         [0.15, 0.0, 0.0, 0.1]
 
-    Source:
-        Vapnik, "The Nature of Statistical Learning Theory", 1995, epsilon-insensitive loss. Differs: each level has its
-        own tube, the bin.
+    References:
+        Vapnik, "The Nature of Statistical Learning Theory", 1995, epsilon-insensitive loss. Here each level has its own
+        tube: its bin.
     """
 
     def __init__(
@@ -68,13 +94,11 @@ class BinInsensitive(keras.losses.Loss):
         name: str = "bin_insensitive",
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.levels = checked_levels(levels)
+        super().__init__(levels, name=name, **kwargs)
         self.edges = checked_edges(self.levels, edges)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        y_true = with_target_shape(y_true, y_pred.shape)
-        return ops.mean(bin_distance(y_true, y_pred, self.levels, self.edges), axis=-1)
+        return bin_insensitive(y_true, y_pred, self.levels, self.edges)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "levels": list(self.levels), "edges": self.edges}
+        return {**super().get_config(), "edges": self.edges}

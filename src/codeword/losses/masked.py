@@ -1,71 +1,70 @@
-"""Any loss, taken over the observed entries only."""
+"""Any loss, averaged over the observed entries only."""
 
 from collections.abc import Callable
 from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
+from codeword.exact_tensors import divide_or_zero, row_sum, wide_dtype
 from codeword.keras_internals import mask_of
-from codeword.losses.observed_entries import (
-    checked_average,
-    checked_missing,
-    divide_or_zero,
-    observed_entries,
-    refuse_coupled,
-    row_sum,
-    wide_dtype,
-)
+from codeword.losses.observed_entries import AVERAGE, checked_missing, observed_entries, refuse_coupled
 
 ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="codeword", name="MaskedLoss")
 class Masked(keras.losses.Loss):
-    """Another loss, averaged over the observed entries: what is missing costs nothing and teaches nothing.
+    """Average another loss over the observed entries, so that missing entries cost nothing and teach nothing.
+
+    With the default `average="entry"` each observed entry counts equally, as in the RMSE of ratings. The loss is then
+    the same quantity as `metrics.Masked` with its default, and a row with few entries has little influence. With
+    `average="row"` each row counts equally, and so the single entry of one row as much as a hundred of another.
 
     Formula:
-        e = the wrapped loss of one entry, w = its weight, 0 where missing; sums over the entries of a row, or of the
-        batch, and 0 where nothing is observed.
+        With e = the wrapped loss of one entry and w = its weight, 0 where missing; 0 where nothing is observed:
 
+        - average="entry": `sum(w e) / sum(w)` over the batch, with w times the weight of its row.
         - average="row": `sum(w e) / sum(w)` for each row, times the row's weight; then `reduction` over the rows.
-        - average="entry": `sum(w e) / sum(w)` over the batch, w times the weight of its row.
 
     Gradient:
-        By a prediction that is missing exactly 0, even if the prediction or the target is NaN or infinite. By an
-        observed one `w / sum(w)` times that of e; for average="row" times the row's weight, and over the number of
-        rows. NaN in an observed place stays NaN.
+        By a missing prediction exactly 0, even if the prediction or the target is NaN or infinite. By an observed one
+        `w / sum(w)` times the gradient of e; for average="row" also times the row's weight, and divided by the number
+        of rows. NaN in an observed place stays NaN.
 
     Args:
-        loss: Name ("mse", "huber", …), function or Keras loss with a value for each entry. Its own reduction and dtype
-            do not count.
-        missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all are observed, or if only
-            `sample_weight` says which, as where 0 is a legal value.
-        average: "row": each row with something observed counts alike. "entry": each observed entry of the batch does;
-            the mean over several batches, as Keras shows it, still weighs batches by their rows.
-        reduction: With average="row": "sum_over_batch_size" or "mean" divide by the number of rows, those without any
-            observed entry included; "mean_with_sample_weight" by the weights of the rows with one, so that empty rows
-            do not count; "sum" adds up the rows; None gives each row's, shape `(batch,)`. With average="entry" all
-            means are the formula's; "sum" is `sum(w e)`; None gives `w e`, shape of `y_true`.
-        name: "masked_" and the wrapped loss's name if None.
-        dtype: What the entries' losses are computed in, as for every Keras loss; counted and added up in float32 at
-            least.
+        loss: Name ("mse", "huber", …), function or Keras loss that has a value for each entry. Its own reduction and
+            dtype are ignored.
+        missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all entries are observed, or
+            only `sample_weight` says which are, as where 0 is a legal value.
+        average: "entry": each observed entry of the batch counts equally. Keras' mean over several batches still weighs
+            batches by their rows. "row": each row with an observed entry counts equally.
+        reduction: With average="entry" every mean is the formula; "sum" is `sum(w e)`; None returns `w e`, in the shape
+            of `y_true`. With average="row", "sum_over_batch_size" and "mean" divide by the number of rows, including
+            those without an observed entry; "mean_with_sample_weight" divides by the weights of the rows with one, so
+            that empty rows do not count; "sum" adds up the rows; None returns each row's loss, shape `(batch,)`.
+        name: Name of the loss. None: "masked_" and the name of the wrapped loss.
+        dtype: The dtype in which the entries' losses are computed, as for every Keras loss. They are counted and added
+            in float32 at least.
 
     Call arguments:
-        y_true: Numbers, shape `(batch, ...)`; what follows the first axis is a row.
-        y_pred: Predictions of the same shape; or with one more axis, of numbers for each class.
+        y_true: Numbers, shape `(batch, ...)`; all axes but the first form a row.
+        y_pred: Predictions of the same shape; or with one more axis, one number per class.
         sample_weight: Weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries: a mask or weights
-            of y_true's shape, or of its first axes. It is multiplied with the mask that `missing` makes, and where
-            it is 0 nothing is observed. `fit(x, y, sample_weight=mask)` hands it over.
+            of y_true's shape, or of its first axes. It is multiplied by the mask that `missing` makes, and an entry of
+            weight 0 is not observed. `fit(x, y, sample_weight=mask)` passes it on.
 
     Raises:
-        ParameterError: If the loss has no value for a single entry, such as categorical cross-entropy.
+        ParameterError: If a setting is not allowed, or the loss has no value for a single entry, such as categorical
+            cross-entropy.
         DataError: If the shapes do not fit.
 
     Example:
         >>> stars = np.array([[5, 0, 3], [0, 0, 1]])  # 0: not rated
-        >>> loss = Masked("mse", missing=0)
-        >>> float(loss(stars, np.array([[4., 9., 3.], [9., 9., 4.]])))  # mean of (1 + 0) / 2 and 9
-        4.75
+        >>> predicted = np.array([[4.0, 9.0, 3.0], [9.0, 9.0, 3.0]])
+        >>> round(float(Masked("mse", missing=0)(stars, predicted)), 4)  # mean of the errors 1, 0 and 4
+        1.6667
+        >>> float(Masked("mse", missing=0, average="row")(stars, predicted))  # mean of (1 + 0) / 2 and 4
+        2.25
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Masked(keras.losses.Loss):
         loss: str | Callable[[Any, Any], Any] | keras.losses.Loss,
         missing: float | None = 0,
         *,
-        average: str = "row",
+        average: str = "entry",
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
@@ -82,17 +81,17 @@ class Masked(keras.losses.Loss):
             wrapped = keras.losses.get(loss)
         except ValueError as error:
             raise ParameterError(
-                f"`loss` must be a Keras loss: its name, a function or an object. Received: {loss!r}. "
-                'Take one such as "mse".'
+                f'`loss` must be the name of a Keras loss, such as "mse", a function or a loss object: got {loss!r}.'
             ) from error
         if wrapped is None or isinstance(wrapped, Masked):
-            raise ParameterError(f'`loss` must be a loss to mask. Received: {loss!r}. Take one such as "mse".')
+            raise ParameterError(f'`loss` must be a loss to mask, such as "mse": got {loss!r}.')
         refuse_coupled("loss", loss, wrapped)
         own_name = loss if isinstance(loss, str) else getattr(wrapped, "name", getattr(wrapped, "__name__", "loss"))
         super().__init__(name=name or f"masked_{own_name}", reduction=reduction, dtype=dtype)
         self.loss = loss if isinstance(loss, str) else wrapped
         self.missing = checked_missing(missing)
-        self.average = checked_average(average)
+        AVERAGE.check("average", average)
+        self.average = average
         self._value = wrapped.call if isinstance(wrapped, keras.losses.Loss) else wrapped
         self._part = wrapped
 
@@ -105,24 +104,24 @@ class Masked(keras.losses.Loss):
         if mask is not None:
             weights = ops.where(mask, weights, ops.zeros_like(weights))
         costs = ops.cast(costs, weights.dtype)
-        # After the weights, as a cost of the stand-in 1 may be infinite, as a logarithm can make it.
+        # After the weights, because the stand-in 1 can have an infinite cost, such as a logarithm of 0.
         costs = ops.where(weights == 0, ops.zeros_like(costs), costs)
         average = self._row_average if self.average == "row" else self._entry_average
         return ops.cast(average(costs, weights, rows), self.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Gives the wrapped loss of each entry, missing or not, in y_true's shape."""
+        """Return the wrapped loss of each entry, missing entries included, in y_true's shape."""
         if len(y_pred.shape) > len(y_true.shape):
             costs = self._value(y_true, y_pred)
         else:
-            # Keras' losses take the mean over the last axis: over this one it is the entry itself.
+            # Keras' losses average over the last axis: over an axis of size 1 that is the entry itself.
             costs = self._value(y_true[..., None], y_pred[..., None])
         given, wanted = tuple(costs.shape), tuple(y_true.shape)
         pairs = zip(given, wanted, strict=False)
         if len(given) != len(wanted) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
             raise DataError(
-                f"`loss` must give a value for each entry, shape {wanted}. "
-                f"Received: shape {given} from {self.loss!r}. Let it take the mean over the last axis only."
+                f"`loss` must return one value per entry, shape {wanted}: got shape {given} from {self.loss!r}. "
+                "Let it average over the last axis only."
             )
         return costs
 
@@ -158,7 +157,7 @@ class Masked(keras.losses.Loss):
 
 
 class _Given(keras.losses.Loss):
-    """Values that only Keras' reduction is left to do for, its share for several devices included."""
+    """Reduce values that are losses already, as Keras does, its scaling for several devices included."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return y_pred

@@ -1,4 +1,4 @@
-"""Which entries of a target are observed, and what each of them weighs."""
+"""Which entries of a target are observed, and the weight of each."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,15 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
+from codeword.exact_tensors import wide_dtype, with_target_shape
 from codeword.keras_internals import function_of
-from codeword.losses.target_shapes import with_target_shape
+from codeword.settings import one_of
 
 ops = keras.ops
 
-AVERAGES = ("row", "entry")
+AVERAGE = one_of("entry", "row")
+"""What counts equally: each observed entry, or each row with one."""
+
 COUPLED = frozenset(
     "categorical_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy categorical_hinge "
     "cosine_similarity kl_divergence dice tversky circle ctc "
@@ -23,42 +26,39 @@ COUPLED = frozenset(
 
 
 def checked_missing(missing: Any) -> float | None:
-    """Returns the number that stands for a missing entry as a float, NaN or None, or refuses it."""
+    """Return the number that stands for a missing entry as a float, NaN or None.
+
+    Raises:
+        ParameterError: If it is no number.
+    """
     if missing is None:
         return None
     if isinstance(missing, bool) or not isinstance(missing, int | float | np.integer | np.floating):
         raise ParameterError(
-            f"`missing` must be the number that stands for a missing entry, NaN, or None for none. "
-            f'Received: {missing!r}. Pass missing=0, missing=float("nan") or missing=None.'
+            f"`missing` must be the number that stands for a missing entry, NaN, or None if none does: got {missing!r}."
         )
     # One and the same NaN, so that two configurations with it are equal.
     return math.nan if math.isnan(missing) else float(missing)
 
 
-def checked_average(average: Any) -> str:
-    """Returns "row" or "entry", or refuses it."""
-    if average not in AVERAGES:
-        raise ParameterError(
-            f'`average` must be "row" (each row counts alike) or "entry" (each observed entry does). '
-            f"Received: {average!r}. Pass one of them."
-        )
-    return str(average)
-
-
 def refuse_coupled(argument: str, given: Any, part: Any) -> None:
-    """Refuses a Keras loss or metric that has no value for a single entry of a row, such as cosine similarity."""
+    """Refuse a Keras loss or metric that has no value for a single entry of a row, such as cosine similarity.
+
+    Raises:
+        ParameterError: If it couples the entries of a row.
+    """
     if _keras_names(part) & COUPLED:
         raise ParameterError(
-            f"`{argument}` must have a value for each entry by itself, so that missing ones can be left out. "
-            f"Received: {given!r}, which couples the entries of a row. "
-            'Take one such as "mse", "huber", "binary_crossentropy" or "sparse_categorical_crossentropy".'
+            f"`{argument}` must have a value for each entry, so that missing entries can be left out: got {given!r}, "
+            "which couples the entries of a row. "
+            'Pass one such as "mse", "huber", "binary_crossentropy" or "sparse_categorical_crossentropy".'
         )
 
 
 def has_class_axis(part: Any, y_true: Any, y_pred: Any) -> bool:
-    """Says whether the predictions have one axis more than the targets: a number for each class of each entry.
+    """Return whether the predictions have one axis more than the targets: one number per class of each entry.
 
-    Keras' own losses and metrics have it if they are sparse; all others if the shapes say so.
+    For Keras' own losses and metrics this holds only if they are sparse; for others the shapes decide.
     """
     given, predicted = tuple(y_true.shape), tuple(y_pred.shape)
     one_more = len(predicted) == len(given) + 1 or (len(predicted) == len(given) and given[-1:] == (1,))
@@ -69,27 +69,27 @@ def has_class_axis(part: Any, y_true: Any, y_pred: Any) -> bool:
 def observed_entries(
     part: Any, y_true: Any, y_pred: Any, missing: float | None, sample_weight: Any = None, mask: Any = None
 ) -> tuple[Any, Any, Any, Any]:
-    """Gives targets and predictions that hold 1 wherever nothing is observed, and what the entries and rows weigh.
+    """Return targets and predictions that are 1 wherever nothing is observed, and the weights of entries and rows.
 
-    1 is legal for every loss: it has a logarithm, can be divided by, and is a label among 0 and 1 as among -1 and +1.
+    1 is legal for every loss: it has a logarithm, can be a divisor, and is a label among 0 and 1 as among -1 and +1.
 
     Args:
-        part: The loss or metric that the entries are for.
-        y_true: Tensor of shape `(batch, ...)`; NaN and infinity may stand in missing places.
-        y_pred: Tensor of the same shape, or with an axis more; see `has_class_axis`.
+        part: The loss or metric that receives the entries.
+        y_true: Tensor of shape `(batch, ...)`. Missing entries may be NaN or infinite.
+        y_pred: Tensor of the same shape, or with one more axis; see `has_class_axis`.
         missing: The number that stands for a missing entry, NaN or None.
         sample_weight: None; weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries, of y_true's
-            shape or its first axes. A weight of 0 says "not observed".
+            shape or its first axes. An entry of weight 0 is not observed.
         mask: None, or a tensor of y_true's shape or its first axes, true where observed.
 
     Returns:
-        y_true, y_pred, weights of y_true's shape, 0 where nothing is observed, and weights of the rows.
+        `y_true`, `y_pred`, weights of y_true's shape, 0 where nothing is observed, and weights of the rows.
 
     Raises:
         DataError: If the shapes do not fit.
     """
     y_true = with_target_shape(y_true, y_pred.shape[:-1] if has_class_axis(part, y_true, y_pred) else y_pred.shape)
-    # Half precision counts exactly to 256 or 2048 only.
+    # Half precision counts exactly only up to 256 or 2048.
     dtype = wide_dtype(y_true)
     observed = _is_observed(ops.cast(y_true, dtype), missing)
     if mask is not None:
@@ -113,22 +113,6 @@ def observed_entries(
     )
 
 
-def wide_dtype(tensor: Any) -> str:
-    """Names the dtype to count and add up in: float64 for float64, else float32."""
-    return "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
-
-
-def row_sum(entries: Any) -> Any:
-    """Adds up all axes but the first."""
-    return ops.sum(entries, axis=tuple(range(1, len(entries.shape)))) if len(entries.shape) > 1 else entries
-
-
-def divide_or_zero(total: Any, count: Any) -> Any:
-    """Divides, and gives 0 where the divisor is 0; the gradient is finite there too, unlike that of a plain `where`."""
-    nothing = ops.equal(count, 0)
-    return ops.where(nothing, ops.zeros_like(total), total / ops.where(nothing, ops.ones_like(count), count))
-
-
 def _is_observed(y_true: Any, missing: float | None) -> Any:
     if missing is None:
         return ops.ones_like(y_true, dtype="bool")
@@ -138,7 +122,7 @@ def _is_observed(y_true: Any, missing: float | None) -> Any:
 
 
 def _over_entries(weights: Any, y_true: Any) -> Any:
-    """Appends axes of 1 to weights of the first axes, or drops them, so that they spread over the entries."""
+    """Return weights of the first axes with as many axes as the entries, added or removed ones having size 1."""
     given, wanted = tuple(weights.shape), tuple(y_true.shape)
     kept: Sequence[int | None] = given
     while len(kept) > 1 and kept[-1] == 1:
@@ -146,15 +130,15 @@ def _over_entries(weights: Any, y_true: Any) -> Any:
     pairs = zip(kept, wanted, strict=False)
     if len(kept) > len(wanted) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
         raise DataError(
-            f"`sample_weight` must weigh the rows, shape {wanted[:1]}, or the entries, shape {wanted} of `y_true`. "
-            f"Received: shape {given}. Give a mask of y_true's shape, 1 where observed."
+            f"`sample_weight` must weigh the rows, shape {wanted[:1]}, or the entries of `y_true`, shape {wanted}: "
+            f"got shape {given}. Pass a mask of y_true's shape, 1 where observed."
         )
     sizes = ops.shape(weights)
     return ops.reshape(weights, (*sizes[: len(kept)], *[1] * (len(wanted) - len(kept))))
 
 
 def _keras_names(part: Any) -> set[str]:
-    """Gives what Keras calls the loss or metric, lower case without underscores; nothing if it is not Keras' own."""
+    """Return Keras' names of the loss or metric, lower case without underscores; none if it is not Keras' own."""
     things = (type(part), part, function_of(part))
     own = [thing for thing in things if str(getattr(thing, "__module__", "")).startswith("keras.")]
     names = {getattr(thing, "__name__", "").lower().replace("_", "") for thing in own}

@@ -1,36 +1,48 @@
-"""Share of cells or rows that come back exactly."""
+"""Share of cells or rows that are reconstructed exactly."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from codeword.activations import bin_index
 from codeword.backend import keras
 from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.errors import ParameterError
-from codeword.losses.target_shapes import with_target_shape
+from codeword.exact_tensors import bin_index, with_target_shape
+from codeword.settings import check_settings, one_of
 
 ops = keras.ops
 
-OUTPUTS = ("values", "logits", "ordinal_logits", "binary_logits")
+SETTINGS = {
+    "by": one_of("cell", "row"),
+    "outputs": one_of("values", "logits", "ordinal_logits", "binary_logits"),
+}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class ExactMatch(keras.metrics.Mean):
-    """Share of cells, or of whole rows, in which the prediction is exactly right.
+    """Compute the share of cells, or of whole rows, in which the prediction is exactly right.
 
-    Without `levels` prediction and truth must be the same numbers. With `levels` the prediction may also be what a
-    head gives, and is put on its level first.
+    Without `levels`, prediction and truth must be the same number. With `levels`, the prediction may also be the output
+    of a head; it is put on its level first.
 
     Args:
         by: "cell", or "row": a row counts if all its cells are right.
         levels: Strictly ascending numbers, or their count for 0, 1, 2, …; None for any numbers.
         edges: Where a real output changes level: "midpoint", "floor" or the edges themselves.
-        outputs: What the network gives: "values", "logits" (one a level), "ordinal_logits" (one an edge) or
-            "binary_logits" (one for two levels, no axis more).
+        outputs: What the network outputs: "values", "logits" (one per level), "ordinal_logits" (one per edge) or
+            "binary_logits" (one for two levels, without another axis).
+        name: Name of the metric. None: "cells_exact" or "rows_exact".
+        **kwargs: `dtype` of `keras.metrics.Metric`.
 
     Call arguments:
         y_true: Values, shape `(batch, ...)`.
         y_pred: Values of the same shape, or logits with one more axis.
+
+    Returns:
+        Number from 0 to 1; NaN is never right.
+
+    Raises:
+        ParameterError: If a setting is not allowed.
+        DataError: If the shapes do not fit.
 
     Example:
         >>> metric = ExactMatch(by="row")
@@ -48,18 +60,14 @@ class ExactMatch(keras.metrics.Mean):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if by not in ("cell", "row"):
-            raise ParameterError(f'`by` must be "cell" or "row". Received: {by!r}.')
-        if outputs not in OUTPUTS or (outputs != "values" and levels is None):
-            raise ParameterError(
-                f"`outputs` must be one of {', '.join(OUTPUTS)}, and logits need `levels`. "
-                f"Received: outputs={outputs!r}, levels={levels!r}."
-            )
         super().__init__(name=name or f"{by}s_exact", **kwargs)
         self.by = by
         self.levels = None if levels is None else checked_levels(levels)
         self.edges = edges if self.levels is None else checked_edges(self.levels, edges)
         self.outputs = outputs
+        check_settings(self, SETTINGS)
+        if outputs != "values" and levels is None:
+            raise ParameterError(f"`levels` must be given for outputs={outputs!r}: got None.")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
@@ -70,7 +78,7 @@ class ExactMatch(keras.metrics.Mean):
         else:
             true_class = bin_index(y_true, level_edges(self.levels, "midpoint"))
             right = ops.equal(true_class, self._predicted_class(y_pred, self.levels))
-            # NaN is on no level, whatever `argmax` and comparisons make of it.
+            # NaN is on no level, although `argmax` and comparisons put it on one.
             broken = ops.any(ops.isnan(y_pred), axis=-1) if one_axis_more else ops.isnan(y_pred)
             right = ops.logical_and(right, ops.logical_not(broken))
         if self.by == "row" and len(right.shape) > 1:

@@ -1,19 +1,13 @@
-"""Any metric, taken over the observed entries only."""
+"""Any metric, computed over the observed entries only."""
 
 from collections.abc import Callable
 from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import ParameterError
+from codeword.exact_tensors import divide_or_zero, row_sum
 from codeword.keras_internals import mask_of, take_direction
-from codeword.losses.observed_entries import (
-    checked_average,
-    checked_missing,
-    divide_or_zero,
-    observed_entries,
-    refuse_coupled,
-    row_sum,
-)
+from codeword.losses.observed_entries import AVERAGE, checked_missing, observed_entries, refuse_coupled
 from codeword.metrics.exact_match import ExactMatch
 
 ops = keras.ops
@@ -21,37 +15,40 @@ ops = keras.ops
 
 @keras.saving.register_keras_serializable(package="codeword", name="MaskedMetric")
 class Masked(keras.metrics.Metric):
-    """Another metric, fed with the observed entries only.
+    """Compute another metric over the observed entries only.
 
-    The wrapped metric gets the entries one by one, each as a row of one value (or of its logits), and their weights.
+    The wrapped metric receives the entries one by one, each as a row of one value (or of its logits), and their
+    weights. With the default `average="entry"` each observed entry counts equally, as usual for the RMSE of ratings and
+    as in `losses.Masked`.
 
     Args:
-        metric: Name ("mse", "mae", "rmse", …), function or Keras metric that takes `sample_weight`. A metric given as
-            an object belongs to this one from then on.
-        missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all are observed, or if only
-            `sample_weight` says which.
-        average: "entry": each observed entry counts alike. "row": each row with something observed does; unlike in
-            `losses.Masked`, rows without any do not count.
-        name: The wrapped metric's own if None, so that "rmse" is shown as "rmse".
-        dtype: Of a metric given by name or function; an object keeps its own.
+        metric: Name ("mse", "mae", "rmse", …), function or Keras metric that takes `sample_weight`. A metric object
+            belongs to this one from then on.
+        missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all entries are observed, or
+            only `sample_weight` says which are.
+        average: "entry": each observed entry counts equally. "row": each row with an observed entry does. Unlike in
+            `losses.Masked`, rows without one do not count.
+        name: Name of the metric. None: the name of the wrapped metric, so that "rmse" is shown as "rmse".
+        dtype: Dtype of a metric given by name or function; a metric object keeps its own.
 
     Call arguments:
-        y_true: Numbers, shape `(batch, ...)`; what follows the first axis is a row.
-        y_pred: Predictions of the same shape; or with one more axis, of numbers for each class.
+        y_true: Numbers, shape `(batch, ...)`; all axes but the first form a row.
+        y_pred: Predictions of the same shape; or with one more axis, one number per class.
         sample_weight: Weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries: a mask or weights
-            of y_true's shape, or of its first axes. Keras hands it only to `compile(weighted_metrics=[...])`.
+            of y_true's shape, or of its first axes. Keras passes it to `compile(weighted_metrics=[...])` only.
 
     Returns:
-        What the wrapped metric gives; where nothing was observed what it gives without data: 0, but NaN for R2Score.
+        The result of the wrapped metric; where nothing was observed its result without data: 0, but NaN for R2Score.
 
     Raises:
-        ParameterError: If the metric has no value for a single entry, such as cosine similarity.
+        ParameterError: If a setting is not allowed, or the metric has no value for a single entry, such as cosine
+            similarity.
         DataError: If the shapes do not fit.
 
     Example:
         >>> stars = np.array([[5, 0, 3], [0, 0, 1]])  # 0: not rated
         >>> metric = Masked("rmse", missing=0)
-        >>> float(metric(stars, np.array([[3., 9., 3.], [9., 9., 1.]]))) ** 2  # of the errors 2, 0, 0
+        >>> float(metric(stars, np.array([[3.0, 9.0, 3.0], [9.0, 9.0, 1.0]]))) ** 2  # of the errors 2, 0, 0
         1.333...
     """
 
@@ -67,11 +64,12 @@ class Masked(keras.metrics.Metric):
         wrapped = _as_metric(metric, dtype)
         refuse_coupled("metric", metric, wrapped)
         if isinstance(wrapped, ExactMatch) and wrapped.by == "row":
-            raise ParameterError('`metric` must have a value for each entry. Received: by="row". Pass by="cell".')
+            raise ParameterError('`metric` must have a value for each entry: got ExactMatch(by="row"). Pass by="cell".')
         super().__init__(name=name or (metric if isinstance(metric, str) else wrapped.name), dtype=dtype)
         self.metric = wrapped
         self.missing = checked_missing(missing)
-        self.average = checked_average(average)
+        AVERAGE.check("average", average)
+        self.average = average
         self._by_name = metric if isinstance(metric, str) else None
         take_direction(self, wrapped)
 
@@ -114,11 +112,11 @@ def _as_metric(metric: Any, dtype: Any) -> Any:
         wrapped = keras.metrics.get("RootMeanSquaredError" if metric == "rmse" else metric)
     except ValueError as error:
         raise ParameterError(
-            f"`metric` must be a Keras metric: its name, a function or an object. Received: {metric!r}. "
-            'Take one such as "rmse".'
+            f'`metric` must be the name of a Keras metric, such as "rmse", a function or a metric object: '
+            f"got {metric!r}."
         ) from error
     if wrapped is None or isinstance(wrapped, Masked):
-        raise ParameterError(f'`metric` must be a metric to mask. Received: {metric!r}. Take one such as "rmse".')
+        raise ParameterError(f'`metric` must be a metric to mask, such as "rmse": got {metric!r}.')
     if isinstance(wrapped, keras.metrics.Metric):
         return type(wrapped)(dtype=dtype) if isinstance(metric, str) else wrapped
     return keras.metrics.MeanMetricWrapper(wrapped, name=getattr(wrapped, "__name__", "metric"), dtype=dtype)

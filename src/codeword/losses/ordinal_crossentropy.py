@@ -1,0 +1,79 @@
+"""Cross-entropy with one logit per edge between levels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from codeword.backend import keras
+from codeword.data_kinds.level_edges import checked_levels
+from codeword.exact_tensors import as_float_tensor
+from codeword.losses.level_loss import LevelLoss, check_logits, true_class
+
+ops = keras.ops
+
+
+def ordinal_crossentropy(y_true: Any, y_pred: Any, levels: int | Sequence[float]) -> Any:
+    """Return the mean binary cross-entropy of "is the true level above this edge?", with one logit per edge.
+
+    Formula:
+        mean over the edges of `-log s(z)` where the true level is above the edge and `-log s(-z)` elsewhere, with the
+        logit z and the logistic function s
+
+    Args:
+        y_true: Levels, shape `(batch, ...)`.
+        y_pred: Logits, shape `(batch, ..., len(levels) - 1)`.
+        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
+
+    Returns:
+        Tensor of shape `(batch, ...)`: the loss of each cell, >= 0.
+
+    Raises:
+        DataError: If the shapes do not fit.
+
+    Example:
+        >>> round(ordinal_crossentropy(np.array([0.5]), np.zeros((1, 2), "float32"), [0, 0.5, 1]).item(), 4)  # log 2
+        0.6931
+    """
+    levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
+    check_logits(y_pred, len(levels) - 1, levels)
+    classes = true_class(y_true, y_pred.shape[:-1], levels)
+    above = ops.cast(classes[..., None] > ops.arange(len(levels) - 1, dtype="int32"), y_pred.dtype)
+    return ops.mean(ops.softplus(ops.where(above > 0, -y_pred, y_pred)), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="codeword")
+class OrdinalCrossentropy(LevelLoss):
+    """Compute the cross-entropy with one logit per edge: classification that knows the order of the levels.
+
+    Each logit answers "is the level above this edge?". The predicted level is the number of logits that are >= 0.
+
+    Formula:
+        mean over the edges and cells of `-log s(z)` where the true level is above the edge and `-log s(-z)` elsewhere,
+        with the logit z and the logistic function s
+
+    Args:
+        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
+        name: Name of the loss.
+        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Levels, shape `(batch, ...)`.
+        y_pred: Logits, shape `(batch, ..., len(levels) - 1)`.
+
+    Raises:
+        ParameterError: If the levels are unsorted, repeated or fewer than two.
+        DataError: If the shapes do not fit.
+
+    Example:
+        >>> loss = OrdinalCrossentropy([0, 0.5, 1])
+        >>> round(float(loss(np.array([[0.5]]), np.array([[[0.0, 0.0]]], "float32"))), 4)  # log 2
+        0.6931
+
+    References:
+        Cheng, Wang and Pollastri, "A Neural Network Approach to Ordinal Regression", 2008, with logistic loss.
+    """
+
+    def __init__(self, levels: int | Sequence[float], *, name: str = "ordinal_crossentropy", **kwargs: Any) -> None:
+        super().__init__(levels, name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ordinal_crossentropy(y_true, y_pred, self.levels)
