@@ -505,68 +505,39 @@ def rename(prefix: str, new: str) -> Edit:
     return edit
 
 
-HOSTILE: dict[str, tuple[Edit, str]] = {
-    "unknown estimator": (setting("estimator", "os.system"), "no model of this library is called 'os.system'"),
-    "unknown entry": (setting("callbacks", []), r"lacks or adds entries: \['callbacks'\]"),
-    "missing entry": (lambda config, arrays: config.pop("code"), r"lacks or adds entries: \['code'\]"),
-    "wrong type": (setting("input_shape", "6"), r"lacks or adds entries: \['input_shape'\]"),
-    "unknown parameter": (parameter("optimizer", "x"), "other parameters than an Autoencoder"),
-    "no layer sizes": (lambda config, arrays: config["parameters"].pop("hidden"), "other parameters"),
-    "parameter of a wrong type": (parameter("seed", "0"), "`seed` must be an integer.*Received: '0'"),
-    "vast parameter": (parameter("epochs", 10**400), "`epochs` must be"),
-    "no shape": (setting("input_shape", []), r"`input_shape` is \[\]"),
-    "negative shape": (setting("input_shape", [-6]), r"`input_shape` is \[-6\]"),
-    "names of no strings": (setting("feature_names", [1, 2, 3, 4, 5, 6]), "`feature_names` are no strings"),
-    "huge hidden": (parameter("hidden", [10**9]), "the encoder needs .* weights; the file has"),
-    "huge shape": (setting("input_shape", [10**9, 10**9]), "do not fit"),
-    "huge code": (setting("code", {"kind": "Scalars", "num_scalars": 10**12, "steps": 256}), "the encoder needs"),
-    "huge choices": (setting("code", {"kind": "Choices", "num_choices": 10**9, "size": 65_536}), "the encoder needs"),
-    "count of levels": (setting("data", {"kind": "Levels", "values": 10**7}), "`levels` must be at most"),
-    "text for edges": (setting("data", {"kind": "Levels", "values": [0, 1], "edges": ["a"]}), "`edges` must be"),
-    "unknown data": (setting("data", {"kind": "Words"}), "Received: 'Words'"),
-    "ratings": (setting("data", {"kind": "Ratings", "low": 1, "high": 5}), "An Autoencoder needs every cell"),
-    "unhashable data": (setting("data", {"kind": []}), r"Received: \[\]"),
-    "unknown code": (setting("code", {"kind": "Trits"}), "Received: 'Trits'"),
-    "another code": (setting("code", {"kind": "Bits", "num_bits": 7}), "the encoder needs"),
-    "other statistics": (setting("data", {"kind": "UnitInterval"}), "the statistics .* do not fit"),
-    "NaN": (array(lambda weights: weights * np.float32("nan")), "holds NaN or infinity"),
-    "infinite statistics": (array(lambda mean: mean + np.inf, "statistics/mean"), "holds NaN or infinity"),
-    "integers": (array(lambda weights: weights.astype(np.int32)), "int32, is no array of this model"),
-    "other floats": (array(lambda weights: weights.astype(np.float64)), "names, order and dtypes"),
-    "transposed": (array(lambda weights: weights.T), "the weights do not fit the network"),
-    "too few": (array(lambda weights: weights[1:]), "the encoder needs .* weights; the file has"),
-    "statistics of another shape": (array(lambda mean: mean[1:], "statistics/mean"), "the statistics .* do not fit"),
-    "extra array": (
-        lambda config, arrays: arrays.update({"encoder/999/kernel": np.zeros(1, "f4")}),
-        "weights; the file",
-    ),
-    "extra empty array": (lambda config, arrays: arrays.update({"encoder/999/x": np.zeros(0, "f4")}), "do not fit"),
-    "array of another part": (lambda config, arrays: arrays.update({"optimizer/0": np.zeros(1)}), "no array of this"),
-    "missing array": (lambda config, arrays: arrays.pop(min(arrays)), "needs .* weights; the file has"),
-    "array without a part": (lambda config, arrays: arrays.update({"encoder": np.zeros(0, "f4")}), "names, order"),
-    "swapped": (swap_two_of_one_shape, "names, order and dtypes"),
-    "renamed": (rename("encoder/000", "encoder/000/other"), "names, order and dtypes"),
-    "reordered": (rename("encoder/000", "encoder/998/kernel"), "do not fit"),
+HOSTILE: dict[str, Edit] = {
+    "names of no strings": setting("feature_names", [1, 2, 3, 4, 5, 6]),
+    "names of too few columns": setting("feature_names", ["a"]),
+    "huge hidden": parameter("hidden", [10**9]),
+    "huge shape": setting("input_shape", [10**9, 10**9]),
+    "huge code": setting("code", {"kind": "Scalars", "num_scalars": 10**12, "steps": 256}),
+    "huge choices": setting("code", {"kind": "Choices", "num_choices": 10**9, "size": 65_536}),
+    "count of levels": setting("data", {"kind": "Levels", "values": 10**7}),
+    "text for edges": setting("data", {"kind": "Levels", "values": [0, 1], "edges": ["a"]}),
+    "unknown data": setting("data", {"kind": "Words"}),
+    "ratings": setting("data", {"kind": "Ratings", "low": 1, "high": 5}),
+    "unhashable data": setting("data", {"kind": []}),
+    "unknown code": setting("code", {"kind": "Trits"}),
+    "another code": setting("code", {"kind": "Bits", "num_bits": 7}),
+    "other statistics": setting("data", {"kind": "UnitInterval"}),
+    "transposed": array(lambda weights: weights.T),
+    "too few": array(lambda weights: weights[1:]),
+    "array of another part": lambda config, arrays: arrays.update({"optimizer/0": np.zeros(1)}),
+    "array without a part": lambda config, arrays: arrays.update({"encoder": np.zeros(0, "f4")}),
+    "swapped": swap_two_of_one_shape,
+    "reordered": rename("encoder/000", "encoder/998/kernel"),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_well_sealed_file_of_no_possible_model_is_refused(saved: Path, name: str) -> None:
-    edit, _ = HOSTILE[name]
     config, arrays = read_model_file(saved)
-    edit(config, arrays)
+    HOSTILE[name](config, arrays)
     write_model_file(saved, config, arrays)
     start = time.perf_counter()
     with pytest.raises(ModelFileError, match=r"saved\.codeword: "):
         cw.load(saved)
     assert time.perf_counter() - start < 5  # no network of 10**9 units was begun
-
-
-def test_a_setting_that_an_older_file_lacks_has_its_default(saved: Path) -> None:
-    config, arrays = read_model_file(saved)
-    del config["parameters"]["swap"]
-    write_model_file(saved, config, arrays)
-    assert cw.load(saved).swap is None
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])

@@ -1,6 +1,7 @@
 """Ids of users and items: whole numbers or text (no Keras)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +36,31 @@ class Ids:
     def are_counted(self) -> bool:
         """Whether they are the numbers from 0, as those of a matrix."""
         return bool(np.array_equal(self.values, np.arange(len(self.values))))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the ids as numbers, or as the bytes of all texts and where each text ends; see `from_arrays`."""
+        if self.values.dtype.kind == "i":
+            return {"": self.values}
+        encoded = [text.encode() for text in self.values.tolist()]
+        ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+        return {"/text": np.frombuffer(b"".join(encoded), np.uint8), "/ends": ends}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], name: str) -> Self:
+        """Read ids of this name from the arrays that `to_arrays` returned, or refuse them.
+
+        Raises:
+            DataError: If text and ends do not fit each other, or the ids do not ascend.
+        """
+        values = arrays.get(name)
+        if values is None:
+            text, bounds = arrays[f"{name}/text"].tobytes(), [0, *arrays[f"{name}/ends"].tolist()]
+            if bounds != sorted(bounds) or bounds[-1] != len(text):
+                raise DataError(f"`{name}/ends` must divide `{name}/text`.")
+            values = np.array([text[start:end].decode() for start, end in pairwise(bounds)], str)
+        if len(values) == 0 or (values[1:] <= values[:-1]).any():
+            raise DataError(f"The ids in `{name}` must be in ascending order.")
+        return cls(values)
 
     def positions(self, ids: Any, name: str) -> NDArray[np.intp]:
         """Gives where each id stands, -1 for an unknown one.

@@ -6,8 +6,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from codeword.autoencoders.settings import SETTINGS, check_settings
 from codeword.backend import keras
 from codeword.code_kinds import code_kind_from_config
@@ -57,8 +55,7 @@ class SavedAutoencoder(SavedModel):
             "own_decoder": self.decoder is not None,
             "data": self.data_.to_config(),
             "code": self.code_.to_config(),
-            "input_shape": list(self.input_shape_),
-            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
+            **self._rows_config(),
         }
 
     def _learned_arrays(self) -> Arrays:
@@ -88,10 +85,7 @@ class SavedAutoencoder(SavedModel):
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
         self.data_, self.code_, self.input_shape_ = self.data, self.code, tuple(config["input_shape"])
-        if len(self.input_shape_) == 1:
-            self.n_features_in_ = self.input_shape_[0]
-        if config["feature_names"]:
-            self.feature_names_in_ = np.array(config["feature_names"], object)
+        self._learn_rows(config)
         self.statistics_ = {name: arrays[f"statistics/{name}"] for name in self.data_.statistic_names}
 
     def _take_parts(self, path: str | Path, config: dict[str, Any], given: dict[str, Any]) -> None:

@@ -55,6 +55,11 @@ class Array(NamedTuple):
 class SavedModel(BaseEstimator):
     """An estimator with one file: `save`, `fingerprint_`, `codeword.load`, pickling and copying.
 
+    A subclass declares its file in class attributes and four methods: `_learned_config` returns the entries of
+    `CONFIG`; `_learned_arrays` the arrays beside the weights of `NETWORKS`; `_declared_arrays` what every array must
+    be, from the configuration and the lengths of a few arrays; `_learn_from` takes from checked parts what `fit` would
+    have learned, but for the networks, which `_build_networks` makes with fresh weights.
+
     Attributes:
         SETTINGS: The constructor's settings by name.
         UNSAVED: Settings that are not among the `parameters` of the file.
@@ -64,7 +69,7 @@ class SavedModel(BaseEstimator):
         CONFIG: The entries of the configuration beside `estimator` and `parameters`.
         PARTS: Arguments of `load` that belong to this estimator.
         NETWORKS: Attributes that hold Keras models, by the prefix of their weights in the file.
-        DERIVED: Attributes with Keras models that `_build_networks` makes of the same weights.
+        DERIVED: Attributes with Keras models that are made from the same weights.
     """
 
     SETTINGS: ClassVar[Mapping[str, Setting]]
@@ -116,26 +121,6 @@ class SavedModel(BaseEstimator):
     def _check_settings(self) -> None:
         check_settings(self, self.SETTINGS)
 
-    def _learned_config(self) -> dict[str, Any]:
-        """Return the entries of `CONFIG`."""
-        raise NotImplementedError
-
-    def _learned_arrays(self) -> Arrays:
-        """Return the arrays beside the weights of `NETWORKS`."""
-        raise NotImplementedError
-
-    def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
-        """Return what every array must be, from the configuration and the lengths of a few arrays.
-
-        Raises:
-            ParameterError: If entries of the configuration contradict each other.
-        """
-        raise NotImplementedError
-
-    def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
-        """Take from checked parts what `fit` would have learned, but for the networks."""
-        raise NotImplementedError
-
     def _take_parts(self, path: str | Path, config: dict[str, Any], given: dict[str, Any]) -> None:
         """Take the user's own models or experts.
 
@@ -143,8 +128,17 @@ class SavedModel(BaseEstimator):
             ParameterError: If they are missing or do not fit the file.
         """
 
-    def _build_networks(self) -> None:
-        """Make the networks with fresh weights."""
+    def _rows_config(self) -> dict[str, Any]:
+        """Return the entries that describe a row of the training data."""
+        names = [str(name) for name in getattr(self, "feature_names_in_", [])]
+        shape = getattr(self, "input_shape_", None) or (self.n_features_in_,)
+        return {"input_shape": list(shape), "feature_names": names}
+
+    def _learn_rows(self, config: dict[str, Any]) -> None:
+        if len(config["input_shape"]) == 1:
+            (self.n_features_in_,) = config["input_shape"]
+        if config["feature_names"]:
+            self.feature_names_in_ = np.array(config["feature_names"], object)
 
     def _parts(self) -> tuple[dict[str, Any], Arrays]:
         """Return all that makes the fitted model: plain values, and arrays by name."""
@@ -170,8 +164,7 @@ class SavedModel(BaseEstimator):
         model._take_parts(path, config, given)
         if cls.NETWORKS:
             try:
-                model._build_networks()
-                model._set_weights({attribute: in_order(arrays, part) for part, attribute in cls.NETWORKS.items()})
+                model._build_with({attribute: in_order(arrays, part) for part, attribute in cls.NETWORKS.items()})
             except CodewordError:
                 raise  # by the user's own model
             except _ERRORS as error:
@@ -199,15 +192,13 @@ class SavedModel(BaseEstimator):
 
     def _check_identity(self, config: dict[str, Any]) -> None:
         """Refuse a file whose fingerprint is not the fingerprint of the model that it makes."""
-        written, made = (
-            {name: json.dumps(entries[name], sort_keys=True) for name in IDENTITY if name in entries}
-            for entries in (config, {"estimator": type(self).__name__, **self._learned_config()})
-        )
-        wrong = sorted(name for name, text in written.items() if text != made[name])
-        if wrong:
-            raise ParameterError(f"`{wrong[0]}` is not as `save` writes it")
+        made = {**config, **self._learned_config()}
+        for name in set(IDENTITY) & set(config):
+            if json.dumps(config[name], sort_keys=True) != json.dumps(made[name], sort_keys=True):
+                raise ParameterError(f"`{name}` is not as `save` writes it")
 
-    def _set_weights(self, weights: dict[str, list[NDArray[Any]]]) -> None:
+    def _build_with(self, weights: dict[str, list[NDArray[Any]]]) -> None:
+        self._build_networks()
         for attribute, arrays in weights.items():
             getattr(self, attribute).set_weights(arrays)
 
@@ -221,8 +212,7 @@ class SavedModel(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({name: value for name, value in state.items() if name != "_weights"})
         if state["_weights"]:
-            self._build_networks()
-            self._set_weights(state["_weights"])
+            self._build_with(state["_weights"])
 
 
 def load(
@@ -253,9 +243,7 @@ def load(
     given = {"encoder": encoder, "decoder": decoder, "experts": experts}
     for part, value in given.items():
         if value is not None and part not in estimator.PARTS:
-            raise ParameterError(
-                f"{path} is of class {name}, which has no `{part}`: got {part}={value!r}. Leave it out."
-            )
+            raise ParameterError(f"A model of {name} has no `{part}`: got {part}={value!r} for {path}. Leave it out.")
     loaded: Autoencoder = estimator._from_parts(path, config, arrays, {part: given[part] for part in estimator.PARTS})
     return loaded
 

@@ -4,20 +4,13 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codeword.errors import ParameterError
 from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, texts
+from codeword.gates.class_labels import classes_from_config, classes_to_config
 from codeword.settings import Setting, integer, optional, sizes
 
 NUM_PROBES = 16
-LABELS = {  # the dtypes that labels may have, and what they are in JSON
-    "U": str,
-    "O": str,
-    "bool": bool,
-    **dict.fromkeys((f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), int),
-    **dict.fromkeys(("float16", "float32", "float64"), float),
-}
 FIGURES = {"gate", "best_expert", "best_possible"}
 SHARES = Setting("shares that sum to 1", lambda array: array.min() >= 0 and bool(np.isclose(array.sum(), 1)))
 PROBABILITIES = Setting("probabilities", lambda array: array.min() >= 0 and array.max() <= 1.001)
@@ -68,12 +61,11 @@ class SavedGate(SavedModel):
     def _learned_config(self) -> dict[str, Any]:
         return {
             "hidden": [int(units) for units in self.hidden_],
-            "input_shape": [self.n_features_in_],
-            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
+            **self._rows_config(),
             "num_experts": int(self.num_experts_),
             "output_shape": None if self.experts_ is not None else list(self.output_shape_),
             "held_out": self.held_out_,
-            "classes": _classes_to_config(self.classes_) if hasattr(self, "classes_") else None,
+            "classes": classes_to_config(self.classes_) if hasattr(self, "classes_") else None,
         }
 
     def _learned_arrays(self) -> Arrays:
@@ -90,7 +82,7 @@ class SavedGate(SavedModel):
             raise ParameterError("a classifier has classes, a regressor a scale of its targets")
         answer: tuple[int, ...]  # the shape of an expert's answer to one row
         if classifies:
-            num_classes = len(_classes_from_config(config["classes"]))
+            num_classes = len(classes_from_config(config["classes"]))
             answer, wide = (), (num_classes,)
         else:
             wide = (max(len(np.atleast_1d(arrays["target_scale"])), 1),)
@@ -117,12 +109,14 @@ class SavedGate(SavedModel):
         return declared
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
-        (self.n_features_in_,), self.num_experts_ = config["input_shape"], config["num_experts"]
-        self.hidden_, self.held_out_ = tuple(config["hidden"]), config["held_out"]
-        if config["feature_names"]:
-            self.feature_names_in_ = np.array(config["feature_names"], object)
+        self._learn_rows(config)
+        self.num_experts_, self.hidden_, self.held_out_ = (
+            config["num_experts"],
+            tuple(config["hidden"]),
+            config["held_out"],
+        )
         if config["classes"] is not None:
-            self.classes_ = _classes_from_config(config["classes"])
+            self.classes_ = classes_from_config(config["classes"])
         if "target_scale" in arrays:
             scale = arrays["target_scale"]
             self.target_scale_ = scale if len(scale) > 1 else scale[0]
@@ -132,28 +126,3 @@ class SavedGate(SavedModel):
         self.experts_: Any = None if config["output_shape"] is not None else []  # `load` gives them
         if config["output_shape"] is not None:
             self.output_shape_ = tuple(config["output_shape"])
-
-
-def _classes_from_config(config: dict[str, Any]) -> NDArray[Any]:
-    """Return class labels as they were.
-
-    Raises:
-        ParameterError: If the configuration describes none.
-    """
-    values, dtype = config["values"], config["dtype"]
-    if type(values) is not list or not values or not all(type(value) is LABELS[dtype] for value in values):
-        raise ParameterError(f"the classes are no labels of {dtype!r}")
-    classes = np.array(values, dtype)
-    if classes.tolist() != sorted(set(values)):
-        raise ParameterError("the classes are not in ascending order")
-    return classes
-
-
-def _classes_to_config(classes: NDArray[Any]) -> dict[str, Any]:
-    dtype = classes.dtype.kind if classes.dtype.kind in "UO" else classes.dtype.name
-    if not all(isinstance(label, LABELS.get(dtype, type(None))) for label in classes.tolist()):
-        raise ParameterError(
-            f"Class labels must be text, numbers or booleans to be saved: got {classes[:5].tolist()}, dtype {dtype}. "
-            "Fit the experts and the gate to such labels."
-        )
-    return {"dtype": dtype, "values": classes.tolist()}

@@ -1,6 +1,5 @@
 """What the file of a rating autoencoder holds."""
 
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,8 +63,8 @@ class SavedRatings(SavedModel):
             "ratings/starts": matrix.indptr.astype(np.int64),
             "members/weights": self.member_weights_,
             "validation_rmse": np.array([self.validation_rmse_]),
-            **_ids_to_arrays("users", self.ratings_.users),
-            **_ids_to_arrays("items", self.ratings_.items),
+            **{f"ids/users{part}": array for part, array in self.ratings_.users.to_arrays().items()},
+            **{f"ids/items{part}": array for part, array in self.ratings_.items.to_arrays().items()},
         }
         for position, member in enumerate(self.members_):
             arrays |= {f"members/{position:03d}/{name}": getattr(member.network, name) for name in WEIGHTS}
@@ -101,7 +100,7 @@ class SavedRatings(SavedModel):
         return declared
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
-        users, items = _ids_from_arrays("users", arrays), _ids_from_arrays("items", arrays)
+        users, items = Ids.from_arrays(arrays, "ids/users"), Ids.from_arrays(arrays, "ids/items")
         entries = (arrays[f"ratings/{name}"] for name in ("values", "items", "starts"))
         matrix = scipy.sparse.csr_array(tuple(entries), shape=(len(users), len(items)))
         matrix.check_format(full_check=True)
@@ -117,25 +116,3 @@ class SavedRatings(SavedModel):
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])
         self._prepare()
-
-
-def _ids_to_arrays(side: str, ids: Ids) -> Arrays:
-    """Return ids as numbers, or as the bytes of their text and where each ends."""
-    if ids.values.dtype.kind == "i":
-        return {f"ids/{side}": ids.values}
-    encoded = [text.encode() for text in ids.values.tolist()]
-    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    return {f"ids/{side}/text": np.frombuffer(b"".join(encoded), np.uint8), f"ids/{side}/ends": ends}
-
-
-def _ids_from_arrays(side: str, arrays: Arrays) -> Ids:
-    if f"ids/{side}" in arrays:
-        return Ids(arrays[f"ids/{side}"])
-    text, ends = arrays[f"ids/{side}/text"].tobytes(), arrays[f"ids/{side}/ends"].tolist()
-    bounds = [0, *ends]
-    if bounds != sorted(bounds) or bounds[-1] != len(text):
-        raise ParameterError(f"the ids of {side} do not fit their text")
-    values = np.array([text[start:end].decode() for start, end in pairwise(bounds)], str)
-    if len(values) == 0 or (values[1:] <= values[:-1]).any():
-        raise ParameterError(f"the ids of {side} are not in ascending order")
-    return Ids(values)
