@@ -106,7 +106,7 @@ def head_of_target(
         choices = (replace(choices[0], keras=str(call), when=programs.WHEN_CLASSES),)
     program = programs.target_program(kind, loss=call, prepare=prepare)
     meaning = f"class labels, 0 to {kind.num_channels - 1}" if classes else kind.meaning
-    scaling = kind.scaling if kind.entry_code("y") else programs.SCALING_OF_A_TARGET
+    scaling = programs.SCALING_OF_A_TARGET if kind.entry_levels else kind.scaling
     return AdvisedHead(kind, meaning, scaling, choices, program, None, prepare, answer)
 
 
