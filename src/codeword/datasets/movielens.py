@@ -1,4 +1,4 @@
-"""MovieLens 100K and 1M: ratings of films, whole stars from 1 to 5."""
+"""MovieLens 100K and 1M: ratings of films in whole stars from 1 to 5."""
 
 import io
 import urllib.request
@@ -8,94 +8,98 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 import scipy.sparse
+from numpy.typing import NDArray
 
 from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
 from codeword.datasets.rating_columns import RatingColumns
-from codeword.errors import ParameterError, TableFileError
+from codeword.errors import TableFileError
+from codeword.settings import integer
 
 _HOME = "https://files.grouplens.org/datasets/movielens/"
 _TIMEOUT_SECONDS = 60
 
 
-def load_movielens_100k(
-    fold: int | None = None, folder: str | Path | None = None
-) -> RatingColumns | tuple[RatingColumns, RatingColumns]:
-    """Loads MovieLens 100K: 100,000 ratings of 1,682 films by 943 people.
+def load_movielens_100k(fold: int = 1, folder: str | Path | None = None) -> tuple[RatingColumns, RatingColumns]:
+    """Load MovieLens 100K, 100,000 ratings of 1,682 films by 943 people, in one of its five published splits.
 
     Args:
-        fold: 1 to 5 for the published split of that number, u1 to u5; None for all ratings.
-        folder: Holds `ml-100k.zip`. None: `movielens-100k` in the folder that the environment variable CODEWORD_DATA
-            names; if that is not set, the zip is read from GroupLens, its home.
+        fold: Number of the split, 1 to 5, for u1 to u5. The five test parts together are the whole set.
+        folder: Folder that holds `ml-100k.zip`. None: `movielens-100k` in the folder that the environment variable
+            CODEWORD_DATA names or, if that is not set, a download from GroupLens.
 
     Returns:
-        All ratings; with a `fold` the pair of its training and test ratings.
+        The training ratings and the test ratings.
 
     Raises:
-        FileNotFoundError: If the file is missing or GroupLens out of reach.
+        FileNotFoundError: If the file is missing or cannot be downloaded.
         TableFileError: If the file is damaged.
         ParameterError: If there is no such fold.
 
-    Source:
+    References:
         Harper and Konstan, "The MovieLens Datasets: History and Context", 2015. Its terms forbid redistribution.
     """
-    if fold is not None and fold not in range(1, 6):
-        raise ParameterError(f"`fold` must be 1 to 5, or None for all ratings. Received: {fold!r}.")
+    integer(1, 5).check("fold", fold)
     path = data_folder("movielens-100k", folder)
-    names = ["u.data"] if fold is None else [f"u{fold}.base", f"u{fold}.test"]
-    try:
-        with zipfile.ZipFile(_opened(path, "ml-100k.zip")) as archive:
-            parts = [np.loadtxt(io.BytesIO(archive.read(f"ml-100k/{name}")), np.int64) for name in names]
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise TableFileError(f"ml-100k.zip must be the published zip. Received: {error}. Fetch it again.") from error
-    columns = [RatingColumns(part[:, 0], part[:, 1], part[:, 2].astype(np.float32)) for part in parts]
-    return columns[0] if fold is None else (columns[0], columns[1])
+    names = [f"ml-100k/u{fold}.{part}" for part in ("base", "test")]
+    train, test = (_columns_of(table) for table in _tables(path, "movielens-100k", "ml-100k.zip", names, b"\t"))
+    return train, test
 
 
 def load_movielens_1m(folder: str | Path | None = None) -> RatingColumns:
-    """Loads MovieLens 1M: 1,000,209 ratings of 3,706 films by 6,040 people.
+    """Load MovieLens 1M: 1,000,209 ratings of 3,706 films by 6,040 people.
 
-    The order is that of `movielens_1m.mat`, by film and then by person, so that a split by permutation is the same
-    wherever it came from.
+    The set has no published split; `split_ratings` makes one. The ratings are ordered by film and then by person,
+    whichever file they come from, so that a seed always gives the same split.
 
     Args:
-        folder: Holds `movielens_1m.mat`, or the published `ml-1m.zip`. None: `movielens-1m` in the folder that the
-            environment variable CODEWORD_DATA names; if that is not set, the zip is read from GroupLens, its home.
+        folder: Folder that holds `movielens_1m.mat` or the published `ml-1m.zip`. None: `movielens-1m` in the folder
+            that the environment variable CODEWORD_DATA names or, if that is not set, a download from GroupLens.
 
     Raises:
-        FileNotFoundError, TableFileError: Like `load_movielens_100k`.
+        FileNotFoundError: If the file is missing or cannot be downloaded.
+        TableFileError: If the file is damaged.
     """
     path = data_folder("movielens-1m", folder)
     if path is not None and (path / "movielens_1m.mat").is_file():
         try:
             matrix = scipy.sparse.coo_array(scipy.io.loadmat(path / "movielens_1m.mat")["X"])
-        except (ValueError, KeyError, TypeError, NotImplementedError) as error:  # the last of a MATLAB 7.3 file
-            raise TableFileError(f"{path}/movielens_1m.mat cannot be read: {error}. Fetch it again.") from error
-        return RatingColumns(
-            matrix.row.astype(np.int64) + 1, matrix.col.astype(np.int64) + 1, matrix.data.astype(np.float32)
-        )
+        except (ValueError, KeyError, TypeError, NotImplementedError) as error:  # the last for a MATLAB 7.3 file
+            raise TableFileError(f"{path}/movielens_1m.mat must be a MATLAB file with a matrix X: {error}.") from error
+        return _columns_of(np.column_stack([matrix.row + 1, matrix.col + 1, matrix.data]))
+    (table,) = _tables(path, "movielens-1m", "ml-1m.zip", ["ml-1m/ratings.dat"], b"::")
+    return _columns_of(table[np.lexsort((table[:, 0], table[:, 1]))])
+
+
+def _columns_of(table: NDArray[np.generic]) -> RatingColumns:
+    users, items = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    return RatingColumns(users, items, table[:, 2].astype(np.float32))
+
+
+def _tables(
+    folder: Path | None, data_set: str, name: str, members: list[str], separator: bytes
+) -> list[NDArray[np.int64]]:
+    """Read members of a published zip as tables of integers."""
     try:
-        with zipfile.ZipFile(_opened(path, "ml-1m.zip")) as archive:
-            text = archive.read("ml-1m/ratings.dat").replace(b"::", b" ")
-        table = np.loadtxt(io.BytesIO(text), np.int64)
+        with zipfile.ZipFile(_opened(folder, data_set, name)) as archive:
+            texts = [archive.read(member).replace(separator, b" ") for member in members]
+        return [np.loadtxt(io.BytesIO(text), np.int64) for text in texts]
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise TableFileError(f"ml-1m.zip must be the published zip. Received: {error}. Fetch it again.") from error
-    table = table[np.lexsort((table[:, 0], table[:, 1]))]
-    return RatingColumns(table[:, 0], table[:, 1], table[:, 2].astype(np.float32))
+        raise TableFileError(f"{name} must be the published zip: got a file that is not ({error}).") from error
 
 
-def _opened(folder: Path | None, name: str) -> io.BytesIO:
+def _opened(folder: Path | None, data_set: str, name: str) -> io.BytesIO:
     if folder is not None:
         if not (folder / name).is_file():
             raise FileNotFoundError(
-                f"{folder} must hold {name}. Received: no such file. Set {FOLDER_VARIABLE} to the folder above, or "
-                "pass folder=."
+                f"{folder} must contain {name}: got no such file. Set {FOLDER_VARIABLE} to the folder that contains "
+                f"{data_set}/{name}, or pass `folder`."
             )
         return io.BytesIO((folder / name).read_bytes())
     try:
-        with urllib.request.urlopen(_HOME + name, timeout=_TIMEOUT_SECONDS) as answer:
-            return io.BytesIO(answer.read())
+        with urllib.request.urlopen(_HOME + name, timeout=_TIMEOUT_SECONDS) as response:
+            return io.BytesIO(response.read())
     except OSError as error:
         raise FileNotFoundError(
-            f"{name} must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to a "
-            f"folder that holds {'movielens-100k' if '100k' in name else 'movielens-1m'}/{name}."
+            f"{name} could not be downloaded: {error}. Set {FOLDER_VARIABLE} to a folder that contains "
+            f"{data_set}/{name}."
         ) from error
