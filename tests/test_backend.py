@@ -135,12 +135,12 @@ import importlib
 import numpy as np
 import codeword
 bits = np.array([[1, 0, 1, 1, 0, 0, 0, 0, 1, 1]], np.uint8)
-packed = codeword.code_kinds.packing.pack_bits(bits)
+packed = codeword.packing.pack_bits(bits)
 modules = ["layers", "activations", "losses", "metrics", "surrogates", "layers"]
 errors = [error_of(lambda: importlib.import_module("codeword." + name)) for name in modules]
 errors.append(error_of(lambda: codeword.layers.SignBits))
 errors.append(error_of(lambda: codeword.Autoencoder))
-same = codeword.code_kinds.packing.unpack_bits(packed, 10).tolist() == bits.tolist()
+same = codeword.packing.unpack_bits(packed, 10).tolist() == bits.tolist()
 print(json.dumps([same, codeword.Bits(10).num_bytes, errors, "keras" in sys.modules]))
 """
     same, num_bytes, errors, keras_is_loaded = answer_of(HIDE_ALL + TELL_ERROR + code, KERAS_BACKEND=None)
@@ -150,7 +150,7 @@ print(json.dumps([same, codeword.Bits(10).num_bytes, errors, "keras" in sys.modu
     for name, is_import_error, message in errors:
         assert name == "MissingExtraError"
         assert is_import_error
-        assert 'Received: none of them is installed. Install one: pip install "codeword[jax]"' in message
+        assert 'got none of them is installed. Install one: pip install "codeword[jax]"' in message
 
 
 @pytest.mark.parametrize("chosen", backend.PREFERENCE)
@@ -162,7 +162,7 @@ print(json.dumps([error_of(lambda: codeword.layers) for _ in range(2)]))
     for name, is_import_error, message in answer_of(HIDE_ALL + TELL_ERROR + code, KERAS_BACKEND=chosen):
         assert name == "MissingExtraError"
         assert is_import_error
-        assert f"Received: KERAS_BACKEND='{chosen}' and the error" in message
+        assert f"got KERAS_BACKEND='{chosen}' and the error" in message
         assert f'pip install "codeword[{chosen}]", or set KERAS_BACKEND to one that is installed' in message
 
 
@@ -177,7 +177,7 @@ def test_tables_and_files_never_load_keras() -> None:
 import json, sys
 answers = {}
 for name in ["codeword"] + ["codeword." + name for name in
-        ("errors", "backend", "packing", "data_kinds", "code_kinds", "model_file", "tables", "output_file")]:
+        ("errors", "backend", "code_kinds.packing", "data_kinds", "code_kinds", "files.model_file", "files.tables", "search")]:
     __import__(name)
     answers[name] = sorted({"keras", "jax", "torch", "tensorflow"} & set(sys.modules))
 import codeword

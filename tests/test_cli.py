@@ -67,14 +67,14 @@ def test_codes_of_another_model_are_refused(folder):
     run("fit", folder / "images.npy", "-o", folder / "other.codeword", *FIT, "--seed", 1, "--json")
     run("encode", folder / "other.codeword", folder / "images.npy", folder / "other.npy", "--quiet")
     result = run("decode", folder / "m.codeword", folder / "other.npy", folder / "never.npy", exit_code=1)
-    assert "Received: codes of model" in result.output
+    assert "got codes of model" in result.output
     assert not (folder / "never.npy").exists()
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_training(folder):
     result = run("fit", folder / "images.npy", "-o", folder / "missing" / "m.codeword", *FIT, exit_code=1)
-    assert "Received: No such file or directory" in result.output
-    assert "nothing was written" in result.output
+    assert "got No such file or directory" in result.output
+    assert "Nothing was written" in result.output
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(folder):
     [
         (["fit", "nowhere.npy", "-o", "m.codeword"], 1, "no such file"),
         (["fit", "images.txt", "-o", "m.codeword"], 1, "must end in .npy, .csv, .parquet"),
-        (["fit", "images.npy", "-o", "m.codeword", "--code", "bytes:8"], 2, "Received: 'bytes:8'"),
-        (["fit", "images.npy", "-o", "m.codeword", "--data", "levels"], 2, "Received: 'levels'"),
-        (["fit", "images.npy", "-o", "m.codeword", "--hidden", "a,b"], 2, "Received: 'a,b'"),
+        (["fit", "images.npy", "-o", "m.codeword", "--code", "bytes:8"], 2, "'bytes:8'"),
+        (["fit", "images.npy", "-o", "m.codeword", "--data", "levels"], 2, "'levels'"),
+        (["fit", "images.npy", "-o", "m.codeword", "--hidden", "a,b"], 2, "'a,b'"),
         (["fit", "images.npy"], 2, "--output"),
         (["encode", "nowhere.codeword", "images.npy", "never.npy"], 1, "no such file"),
         (["dance"], 2, "No such command"),
@@ -99,7 +99,7 @@ def test_mistakes_are_told_with_the_right_exit_code(folder, monkeypatch, words, 
 def test_bad_data_is_told_in_words_not_as_a_traceback(folder):
     np.save(folder / "bad.npy", np.where(IMAGES == 0.5, np.nan, IMAGES))
     result = run("encode", folder / "m.codeword", folder / "bad.npy", folder / "never.npy", exit_code=1)
-    assert "Error: `x` must be finite. Received:" in result.output
+    assert "Error: `x` must be finite" in result.output
     assert not (folder / "never.npy").exists()
 
 

@@ -39,7 +39,7 @@ BANNED = {
     r"\bmost passes\b": "maximum number of epochs",
     r"\bnobody (said|says|is asked)\b": "unknown",
     r"\bsays? (so|of itself)\b": "report",
-    r"(?<![\w.)\]\"'/*-])\.\d": "a leading zero: 0.5",
+    r"(?<![\w%.)\]\"'/*-])\.\d": "a leading zero: 0.5",
 }
 
 

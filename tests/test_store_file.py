@@ -48,15 +48,15 @@ def test_files_that_are_no_stores(tmp_path: Path) -> None:
                 connection.execute(f"INSERT INTO codeword_store VALUES ({note})")
     for path, received in (
         (texts, "not a valid DuckDB database"),
-        (foreign, "a DuckDB file without a proper table codeword_store"),
-        (bare, "a DuckDB file without a proper table codeword_store"),
+        (foreign, "a DuckDB file without a valid table codeword_store"),
+        (bare, "a DuckDB file without a valid table codeword_store"),
         (newer, "2. Upgrade codeword"),
     ):
         before = path.read_bytes()
-        with pytest.raises(StoreFileError, match=f"Received: .*{received}"):
+        with pytest.raises(StoreFileError, match=f"got .*{received}"):
             CodeStore(path)
         assert path.read_bytes() == before
-    with pytest.raises(FileNotFoundError, match="Received: a folder"):
+    with pytest.raises(FileNotFoundError, match="got a folder"):
         CodeStore(tmp_path)
     missing = CodeStore(tmp_path / "missing.duckdb")
     for call in (
@@ -65,16 +65,16 @@ def test_files_that_are_no_stores(tmp_path: Path) -> None:
         lambda: missing.get([1]),
         lambda: missing.num_bits,
     ):
-        with pytest.raises(FileNotFoundError, match="Received: no such file"):
+        with pytest.raises(FileNotFoundError, match="got no such file"):
             call()
     (tmp_path / "missing.duckdb.wal").write_bytes(b"left")
-    with pytest.raises(StoreFileError, match=r"Received: a leftover missing.duckdb.wal"):
+    with pytest.raises(StoreFileError, match=r"got a leftover missing.duckdb.wal"):
         missing.append(None, CODES)
     assert (tmp_path / "missing.duckdb.wal").read_bytes() == b"left"
 
 
 def test_places_that_cannot_be_written_to(tmp_path: Path, store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(OutputPathError, match="Received: No such file"):
+    with pytest.raises(OutputPathError, match="got No such file"):
         CodeStore(tmp_path / "no" / "codes.duckdb").append(None, CODES)
 
     def refuse(*_: Any) -> Any:
@@ -83,7 +83,7 @@ def test_places_that_cannot_be_written_to(tmp_path: Path, store: CodeStore, monk
     monkeypatch.setattr(store_lock, "_lock_file", refuse)  # root may write everywhere
     assert store.search(ZERO, 1)[1].tolist() == [["y"]]
     for call in (lambda: store.append(["w"], CODES[:1]), lambda: store.delete(["x"])):
-        with pytest.raises(OutputPathError, match="Received: Permission denied"):
+        with pytest.raises(OutputPathError, match="got Permission denied"):
             call()
 
 
@@ -140,7 +140,7 @@ for content in damaged + [good[:cut] for cut in cuts]:
         rows = store.get([f"row {number}" for number in range(8)])
         ids = store.search(codes, 1)[1]
     except StoreFileError as error:
-        assert "Received: a" in str(error), error
+        assert "got a" in str(error), error
         tally["error"] += 1
     else:
         np.testing.assert_array_equal(rows.codes, codes)
@@ -196,7 +196,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     new, parquet = tmp_path / "new.duckdb", tmp_path / "codes.parquet"
     messages, *counts = told(run(FULL_DISK, store.path, new, parquet))
     for message in messages:
-        assert "Received:" in message
+        assert "got " in message
         assert "File too large" in message
     assert counts == [5, 15, 15]
     assert not new.exists()
@@ -219,7 +219,7 @@ def test_waiting_for_others(store: CodeStore, caplog: pytest.LogCaptureFixture) 
     process = run(HOLD, store.path)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    with pytest.raises(StoreBusyError, match=r"within 0.2 s.* Received: another DuckDB client"):
+    with pytest.raises(StoreBusyError, match=r"within 0.2 s.* got another DuckDB client"):
         CodeStore(store.path, timeout_seconds=0.2)
     caplog.clear()
     timer = threading.Timer(1.5, process.communicate)
@@ -233,9 +233,9 @@ def test_waiting_for_others(store: CodeStore, caplog: pytest.LogCaptureFixture) 
 
 
 def test_a_writer_that_is_busy_is_named(store: CodeStore) -> None:
-    with store._file.writing(), pytest.raises(StoreBusyError, match=f"Received: process {os.getpid()}, which has been"):
+    with store._file.writing(), pytest.raises(StoreBusyError, match=f"got process {os.getpid()}, which has been"):
         CodeStore(store.path, timeout_seconds=0.1)
-    with store._file.reading(), pytest.raises(StoreBusyError, match="Received: other processes, which read"):
+    with store._file.reading(), pytest.raises(StoreBusyError, match="got other processes, which read"):
         CodeStore(store.path, timeout_seconds=0.1).delete(["x"])
     assert len(store) == 3
 

@@ -20,7 +20,7 @@ ROWS = np.arange(60.0).reshape(20, 3)
 
 @pytest.fixture(autouse=True)
 def chunks_of_four_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_pieces, "CELLS_A_CHUNK", 12)
+    monkeypatch.setattr(table_pieces, "CELLS_PER_CHUNK", 12)
 
 
 def cut(array: np.ndarray, rows: int) -> Iterator[np.ndarray]:
@@ -65,7 +65,7 @@ def test_rows_of_any_shape_and_no_rows_can_be_written(tmp_path: Path, suffix: st
 
 
 def test_many_row_groups_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_pieces, "CELLS_A_CHUNK", 50_000)
+    monkeypatch.setattr(table_pieces, "CELLS_PER_CHUNK", 50_000)
     path = tmp_path / "x.parquet"
     duckdb.sql("SELECT (i * 7919) % 100003 AS a, i AS b FROM range(100000) t(i)").write_parquet(
         str(path), row_group_size=2048
@@ -87,7 +87,7 @@ def test_codes_in_pieces_know_their_model(tmp_path: Path, suffix: str) -> None:
         assert kind == Bits(16)
         assert pieces[5:13].dtype == np.uint8
         np.testing.assert_array_equal(pieces[5:13], codes[5:13])
-    with pytest.raises(CodeError, match="Received: codes of model"), open_codes(path, fingerprint="0" * 64):
+    with pytest.raises(CodeError, match="got codes of model"), open_codes(path, fingerprint="0" * 64):
         pass
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_table_of_numbers_is_refused_at_once(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(error, match=f"x.csv must.*Received: {received}"), open_rows(path):
+    with pytest.raises(error, match=f"x.csv must.*got {received}"), open_rows(path):
         pass
 
 
@@ -152,5 +152,5 @@ def test_other_suffixes_and_places_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), open_rows(tmp_path / "x.parquet"):
         pass
     write_codes(tmp_path / "c.npy", ROWS, fingerprint=MODEL, kind=Bits(24))
-    with pytest.raises(CodeError, match="Received: shape"), open_codes(tmp_path / "c.npy"):
+    with pytest.raises(CodeError, match="got shape"), open_codes(tmp_path / "c.npy"):
         pass

@@ -48,13 +48,13 @@ def __getattr__(name: str) -> Any:
     backend = choose_backend()
     if backend is None:
         raise MissingExtraError(
-            "codeword needs Keras with a backend: JAX, PyTorch or TensorFlow. Received: none of them is installed. "
+            "codeword needs Keras with a backend: JAX, PyTorch or TensorFlow: got none of them is installed. "
             'Install one: pip install "codeword[jax]" (or codeword[torch], codeword[tensorflow]).'
         )
     try:
         return importlib.import_module("keras")
     except ImportError as error:
         raise MissingExtraError(
-            f"Keras could not load its backend. Received: KERAS_BACKEND={backend!r} and the error {error!r}. "
+            f"Keras could not load its backend: got KERAS_BACKEND={backend!r} and the error {error!r}. "
             f'Install it, pip install "codeword[{backend}]", or set KERAS_BACKEND to one that is installed.'
         ) from error

@@ -45,7 +45,7 @@ def demo(output: Path, as_json: bool) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputPathError(f"{output} must be a folder that can be made. Received: {error.strerror}.") from error
+        raise OutputPathError(f"{output} must be a folder that can be made: got {error.strerror}.") from error
 
     images = four_level_digits()
     order = np.random.default_rng(0).permutation(len(images))

@@ -63,7 +63,7 @@ def encode(
         for name, values in beside.items():
             if len(values) != len(x):
                 raise DataError(
-                    f"{metadata} must have a row for each of the {len(x)} rows of {input}. Received: {len(values)} in "
+                    f"{metadata} must have a row for each of the {len(x)} rows of {input}: got {len(values)} in "
                     f"column {name}. Give as many."
                 )
 

@@ -41,7 +41,6 @@ def _loaded(path: Path, wanted: str, purpose: str, remedy: str) -> Any:
     given = type(model).__name__
     if given != wanted:
         raise ParameterError(
-            f"{path} must be {_MODELS_OF[wanted]}, {wanted}, {purpose}. "
-            f"Received: {given}, {_MODELS_OF[given]}. {remedy}"
+            f"{path} must be {_MODELS_OF[wanted]}, {wanted}, {purpose}: got {given}, {_MODELS_OF[given]}. {remedy}"
         )
     return model

@@ -95,7 +95,7 @@ def _found(
         store = CodeStore(path)
         wanted, kind = read_codes(codes, fingerprint=store.fingerprint)
         if kind is not None and not isinstance(kind, Bits):
-            raise CodeError(f"{codes} must hold codes of Bits. Received: {kind}. Encode with the model of the store.")
+            raise CodeError(f"{codes} must hold codes of Bits: got {kind}. Encode with the model of the store.")
     index = store.index(where)
     if within is not None:
         pair: Any = index.within(wanted, within)

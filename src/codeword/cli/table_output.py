@@ -14,5 +14,5 @@ def check_table_path(path: Path) -> None:
     from codeword.files.output_file import check_writable
 
     if path.suffix not in (".csv", ".parquet"):
-        raise TableFileError(f"{path} must end in .csv or .parquet, a table. Received: {path.suffix!r}. Rename it.")
+        raise TableFileError(f"{path} must end in .csv or .parquet, a table: got {path.suffix!r}. Rename it.")
     check_writable(path)

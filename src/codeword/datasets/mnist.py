@@ -75,7 +75,7 @@ def _download(name: str) -> ImageSet:
         (x_train, y_train), (x_test, y_test) = module.load_data()
     except Exception as error:  # Keras raises a bare Exception where the network does not answer
         raise FileNotFoundError(
-            f"{name} must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to a "
+            f"{name} must be in a folder or in reach of a download: got {error}. Set {FOLDER_VARIABLE} to a "
             f"folder that holds {name}/ with the four idx files."
         ) from error
     return ImageSet(x_train, y_train, x_test, y_test)
@@ -85,7 +85,7 @@ def _read_idx(folder: Path, name: str, magic: int) -> NDArray[np.uint8]:
     path = next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
     if path is None:
         raise FileNotFoundError(
-            f"{folder} must hold {name} or {name}.gz. Received: no such file. Set {FOLDER_VARIABLE} to the folder "
+            f"{folder} must hold {name} or {name}.gz: got no such file. Set {FOLDER_VARIABLE} to the folder "
             "above, or pass folder=."
         )
     try:
@@ -93,7 +93,7 @@ def _read_idx(folder: Path, name: str, magic: int) -> NDArray[np.uint8]:
         found, *shape = struct.unpack_from(">II" if magic == _LABELS else ">IIII", content)
         data = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
-        raise TableFileError(f"{path} must be an idx file. Received: {error}. Restore it from a copy.") from error
+        raise TableFileError(f"{path} must be an idx file: got {error}. Restore it from a copy.") from error
     if found != magic:
-        raise TableFileError(f"{path} must begin with the number {magic}. Received: {found}. Restore it from a copy.")
+        raise TableFileError(f"{path} must begin with the number {magic}: got {found}. Restore it from a copy.")
     return data

@@ -49,7 +49,7 @@ def load_newsgroups(folder: str | Path | None = None) -> TextSet:
     path = path / "20news-bydate.tar.gz"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path.parent} must hold {path.name}. Received: no such file. Set {FOLDER_VARIABLE} to the folder above, "
+            f"{path.parent} must hold {path.name}: got no such file. Set {FOLDER_VARIABLE} to the folder above, "
             "or pass folder=."
         )
     texts: dict[str, list[tuple[str, str]]] = {"train": [], "test": []}
@@ -64,9 +64,9 @@ def load_newsgroups(folder: str | Path | None = None) -> TextSet:
         names = tuple(sorted({group for group, _ in texts["train"]}))
         labels = {part: np.array([names.index(group) for group, _ in found], np.int64) for part, found in texts.items()}
     except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
-        raise TableFileError(f"{path} must be the published archive. Received: {error}. Fetch it again.") from error
+        raise TableFileError(f"{path} must be the published archive: got {error}. Fetch it again.") from error
     if not all(texts.values()):
-        raise TableFileError(f"{path} must hold texts to train and to test. Received: none. Fetch it again.")
+        raise TableFileError(f"{path} must hold texts to train and to test: got none. Fetch it again.")
     bodies = {part: [text for _, text in found] for part, found in texts.items()}
     return TextSet(bodies["train"], labels["train"], bodies["test"], labels["test"], names)
 
@@ -87,13 +87,13 @@ def load_newsgroups_minilm(folder: str | Path | None = None) -> EmbeddingSet:
     missing = [name for name in names if path is None or not (path / f"{name}.npy").is_file()]
     if missing or path is None:
         raise FileNotFoundError(
-            f"{path or 'A folder'} must hold {missing[0]}.npy. Received: no such file. Encode the texts of "
+            f"{path or 'A folder'} must hold {missing[0]}.npy: got no such file. Encode the texts of "
             f"load_newsgroups with MiniLM-L6-v2, and set {FOLDER_VARIABLE} or pass folder=."
         )
     try:
         x_train, y_train, x_test, y_test = (np.load(path / f"{name}.npy", allow_pickle=False) for name in names)
     except (ValueError, EOFError, OSError) as error:
-        raise TableFileError(f"{path} must hold .npy files of numbers. Received: {error}. Write them again.") from error
+        raise TableFileError(f"{path} must hold .npy files of numbers: got {error}. Write them again.") from error
     return EmbeddingSet(x_train.astype(np.float32), y_train, x_test.astype(np.float32), y_test)
 
 
@@ -104,7 +104,7 @@ def _download() -> TextSet:
         train, test = (fetch_20newsgroups(subset=part, shuffle=False) for part in ("train", "test"))
     except OSError as error:
         raise FileNotFoundError(
-            f"20 Newsgroups must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to "
+            f"20 Newsgroups must be in a folder or in reach of a download: got {error}. Set {FOLDER_VARIABLE} to "
             "a folder that holds 20newsgroups/20news-bydate.tar.gz."
         ) from error
     return TextSet(train.data, train.target, test.data, test.target, tuple(train.target_names))

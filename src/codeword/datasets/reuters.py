@@ -49,9 +49,9 @@ def load_reuters(folder: str | Path | None = None, *, num_topics: int = 20) -> T
                 if file is not None:
                     _collect(file.read().decode("latin-1"), found)
     except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise TableFileError(f"{_NAME} must be the published archive. Received: {error}. Fetch it again.") from error
+        raise TableFileError(f"{_NAME} must be the published archive: got {error}. Fetch it again.") from error
     if not all(found.values()):
-        raise TableFileError(f"{_NAME} must hold articles to train and to test. Received: none. Fetch it again.")
+        raise TableFileError(f"{_NAME} must hold articles to train and to test: got none. Fetch it again.")
     names = tuple(topic for topic, _ in Counter(topic for topic, _ in found["TRAIN"]).most_common(num_topics))
     kept = {part: [pair for pair in pairs if pair[0] in names] for part, pairs in found.items()}
     texts = {part: [text for _, text in pairs] for part, pairs in kept.items()}
@@ -72,7 +72,7 @@ def _content(folder: Path | None) -> bytes:
     if folder is not None:
         if not (folder / _NAME).is_file():
             raise FileNotFoundError(
-                f"{folder} must hold {_NAME}. Received: no such file. Set {FOLDER_VARIABLE} to the folder above, or "
+                f"{folder} must hold {_NAME}: got no such file. Set {FOLDER_VARIABLE} to the folder above, or "
                 "pass folder=."
             )
         return (folder / _NAME).read_bytes()
@@ -81,6 +81,6 @@ def _content(folder: Path | None) -> bytes:
             return bytes(answer.read())
     except OSError as error:
         raise FileNotFoundError(
-            f"{_NAME} must be in a folder or in reach of a download. Received: {error}. Set {FOLDER_VARIABLE} to a "
+            f"{_NAME} must be in a folder or in reach of a download: got {error}. Set {FOLDER_VARIABLE} to a "
             f"folder that holds reuters21578/{_NAME}."
         ) from error

@@ -42,7 +42,7 @@ def load_usps(folder: str | Path | None = None) -> Digits:
     path = (data_folder("usps", folder) or Path()) / "USPS.mat"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} must be there. Received: no such file. Set {FOLDER_VARIABLE} to the folder above its folder, or "
+            f"{path} must be there: got no such file. Set {FOLDER_VARIABLE} to the folder above its folder, or "
             "pass folder=."
         )
     try:
@@ -53,6 +53,6 @@ def load_usps(folder: str | Path | None = None) -> Digits:
         *(ValueError, TypeError, LookupError, StopIteration, NotImplementedError, OSError),
         *(MatReadError, zlib.error),
     ) as error:
-        raise TableFileError(f"{path} must hold 256 x 11000 pixels and labels. Received: {error!r}.") from error
+        raise TableFileError(f"{path} must hold 256 x 11000 pixels and labels: got {error!r}.") from error
     # One column an image; the digit 0 is labelled 10.
     return Digits(np.ascontiguousarray(images.T).reshape(-1, 16, 16), (labels.ravel() % 10).astype(np.uint8))

@@ -77,7 +77,7 @@ def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -
     """
     codes, num_bits = check_bit_codes(codes, num_bits)
     if len(codes) == 0:
-        raise CodeError("`codes` must have at least one row. Received: none. Give codes.")
+        raise CodeError("`codes` must have at least one row: got none. Give codes.")
     bits = np.unpackbits(codes, axis=1, count=num_bits)
     ones = bits.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,7 +105,7 @@ def _share_near(margin: Any, shape: tuple[int, ...]) -> float:
     margin = np.asarray(margin)
     if margin.shape != shape or margin.dtype.kind != "f":
         raise DataError(
-            f"`margin` must be floats of shape {shape}, one a bit. Received: shape {margin.shape}, dtype "
+            f"`margin` must be floats of shape {shape}, one a bit: got shape {margin.shape}, dtype "
             f"{margin.dtype}. "
             "Take both from encode(x, return_margin=True)."
         )

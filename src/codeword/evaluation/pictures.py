@@ -16,7 +16,7 @@ def require_matplotlib() -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(
-            f'Pictures need matplotlib. Received: {error}. Install it: pip install "codeword[plots]".'
+            f'Pictures need matplotlib: got {error}. Install it: pip install "codeword[plots]".'
         ) from error
     return Figure
 

@@ -51,7 +51,7 @@ def mean_average_precision(
     found = np.concatenate(averages)
     if np.isnan(found).all():
         raise DataError(
-            "`query_labels` must hold a label that the database has. Received: none. Check that both are of one kind."
+            "`query_labels` must hold a label that the database has: got none. Check that both are of one kind."
         )
     return float(np.nanmean(found))
 
@@ -92,12 +92,12 @@ def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int, *, num_bit
     neighbors = np.asarray(neighbors)
     if neighbors.ndim != 2 or len(neighbors) != len(query_codes) or neighbors.dtype.kind not in "iu":
         raise DataError(
-            f"`neighbors` must be integers of shape ({len(query_codes)}, t), rows of the database. Received: shape "
+            f"`neighbors` must be integers of shape ({len(query_codes)}, t), rows of the database: got shape "
             f"{neighbors.shape}, dtype {neighbors.dtype}. Take what nearest_rows returned."
         )
     if neighbors.size == 0 or neighbors.min() < 0 or neighbors.max() >= len(codes):
         raise DataError(
-            f"`neighbors` must be rows of the database, 0 to {len(codes) - 1}. Received: "
+            f"`neighbors` must be rows of the database, 0 to {len(codes) - 1}: got "
             f"{f'{neighbors.min()} to {neighbors.max()}' if neighbors.size else 'none'}. Search in the same database."
         )
     _check_k(k, len(codes))
@@ -144,9 +144,7 @@ def _counts(
     wanted = _labels(query_labels, len(query_codes), "query_labels")
     if (there.dtype.kind == "U") != (wanted.dtype.kind == "U"):
         kind = "text" if there.dtype.kind == "U" else "numbers"
-        raise DataError(
-            f"`query_labels` must be {kind}, as `labels` are. Received: dtype {wanted.dtype}. Convert them."
-        )
+        raise DataError(f"`query_labels` must be {kind}, as `labels` are: got dtype {wanted.dtype}. Convert them.")
     for part, distances in _distances(codes, query_codes):
         right = there == wanted[part, None]
         yield _histogram(distances, num_bits), _histogram(distances, num_bits, right)
@@ -186,12 +184,12 @@ def _checked(codes: Any, query_codes: Any, num_bits: int | None) -> tuple[NDArra
     query_codes, _ = check_bit_codes(array, num_bits if alike else None, name="query_codes")
     if query_codes.shape[1] != codes.shape[1]:
         raise CodeError(
-            f"`query_codes` must have {codes.shape[1]} columns, as `codes` have. Received: {query_codes.shape[1]}. "
+            f"`query_codes` must have {codes.shape[1]} columns, as `codes` have: got {query_codes.shape[1]}. "
             "Encode both with the same model."
         )
     for name, array in (("codes", codes), ("query_codes", query_codes)):
         if len(array) == 0:
-            raise CodeError(f"`{name}` must have at least one row. Received: none. Give codes.")
+            raise CodeError(f"`{name}` must have at least one row: got none. Give codes.")
     return codes, query_codes, num_bits
 
 
@@ -199,20 +197,20 @@ def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
     """Gives labels as numbers or text, none of them missing."""
     if np.ma.is_masked(labels):
         missing = int(np.ma.getmaskarray(labels).sum())
-        raise DataError(f"`{name}` must not be missing. Received: {missing} masked. Drop those rows.")
+        raise DataError(f"`{name}` must not be missing: got {missing} masked. Drop those rows.")
     labels = np.asarray(labels)
     if labels.shape != (count,):
         raise DataError(
-            f"`{name}` must have shape ({count},), one a code. Received: shape {labels.shape}. Give one label a row."
+            f"`{name}` must have shape ({count},), one a code: got shape {labels.shape}. Give one label a row."
         )
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise DataError(f"`{name}` must not be missing. Received: {int(np.isnan(labels).sum())} NaN. Drop those rows.")
+        raise DataError(f"`{name}` must not be missing: got {int(np.isnan(labels).sum())} NaN. Drop those rows.")
     if labels.dtype.kind not in "biufU":
         found = sorted({type(label).__name__ for label in labels.tolist()})
         raise DataError(
-            f"`{name}` must be all numbers or all text, none missing. Received: {', '.join(found)}. Drop rows without "
+            f"`{name}` must be all numbers or all text, none missing: got {', '.join(found)}. Drop rows without "
             "a label, or write all as text."
         )
     return labels
@@ -221,5 +219,5 @@ def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
 def _check_k(k: Any, size: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= size:
         raise ParameterError(
-            f"`k` must be an integer from 1 to {size}, the size of the database. Received: {k!r}. Give less."
+            f"`k` must be an integer from 1 to {size}, the size of the database: got {k!r}. Give less."
         )

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: temporary file, fsync, rename."""
+"""Atomic writes: temporary file, fsync, rename."""
 
 import os
 import tempfile
@@ -12,9 +12,12 @@ from codeword.errors import OutputPathError
 
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
-    """Opens a file for writing that takes the place of `path` only when all of it is on the disk.
+    """Open a file for writing that replaces `path` only when all of it is on disk.
 
-    An old file at `path` survives any error, also a crash of the process or the machine.
+    An old file at `path` survives any error, including a crash of the process or the machine.
+
+    Yields:
+        The open temporary file.
 
     Raises:
         OutputPathError: If the folder does not exist or cannot be written to, or the disk is full.
@@ -41,11 +44,11 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Gives a file that another program wrote its place, so that a crash leaves it whole or not there at all.
+    """Move a finished file to its path, so that after a crash it is there completely or not at all.
 
     Args:
-        temporary: The file, in the same file system.
-        path: Its place.
+        temporary: The file, on the same file system.
+        path: Its new path.
     """
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
@@ -54,14 +57,14 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Refuses a place where `replaced_whole` would fail, before hours of work end in an error.
+    """Check that `replaced_whole` can write to a path, before hours of work end in an error.
 
     Raises:
         OutputPathError: If the folder does not exist or cannot be written to, or `path` is a folder.
     """
     path = Path(path)
     if path.is_dir():
-        raise OutputPathError(f"{path} must be a file. Received: a folder. Give a file name in it.")
+        raise OutputPathError(f"{path} must be a file: got a folder. Add a file name.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -70,10 +73,10 @@ def check_writable(path: str | Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputPathError:
-    """Gives the error for a place that the system does not let us write to."""
+    """Return the error for a path that the system does not let us write to."""
     return OutputPathError(
-        f"{path} must be in a folder that exists and can be written to. Received: {error.strerror or error}. "
-        "Create the folder, free the disk, or choose another place; nothing was written."
+        f"{path} must be in an existing, writable folder with free space: got {error.strerror or error}. "
+        "Nothing was written."
     )
 
 
@@ -84,7 +87,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the rename itself survive a power failure, where the system can."""
+    """Make the rename itself survive a power failure, where the system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,7 +1,9 @@
-"""How DuckDB reads and writes table files: the words of queries, and errors told (no Keras)."""
+"""Table files read and written by DuckDB: parts of queries, and readable errors (no Keras)."""
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.errors import TableFileError
+from codeword.errors import OutputPathError, TableFileError
 
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
 
@@ -35,13 +37,13 @@ def answer(path: Path, select: str, *, header: bool | None = None, as_text: bool
 
 
 def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict[str, Any]:
-    """Gives the columns that DuckDB answers with; refuses a file that it cannot read."""
+    """Return the columns of a query's result, or raise if DuckDB cannot read the file."""
     try:
         return connection.execute(query).fetchnumpy()
     except duckdb.Error as error:
         raise TableFileError(
-            f"{path} must be a {path.suffix[1:]} table. Received: a file that cannot be read as one "
-            f"({str(error).splitlines()[0]}). Restore it from a copy or write it again."
+            f"{path} must be a {path.suffix[1:]} table: got a file that cannot be read as one "
+            f"({str(error).splitlines()[0]})."
         ) from error
 
 
@@ -63,29 +65,43 @@ def table_reader(path: Path, options: str = "", *, header: bool | None = None) -
 
 
 def columns_of(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Gives an array's columns by the names c0, c1, …: one a number of a row."""
+    """Return the columns of an array by the names c0, c1, …, with rows flattened."""
     flat = array.reshape(len(array), math.prod(array.shape[1:]))
     native = flat.astype(array.dtype.newbyteorder("="), copy=False)
     return {f"c{number}": np.ascontiguousarray(native[:, number]) for number in range(flat.shape[1])}
 
 
 def copy_to(connection: duckdb.DuckDBPyConnection, table: str, target: str | Path, options: str) -> None:
-    """Writes a table of DuckDB straight into the file that `replaced_whole` syncs and renames."""
-    connection.execute(f"COPY {table} TO '{quoted(target)}' ({options}, USE_TMP_FILE false)")
+    """Write a table or query of DuckDB to the file that `replaced_whole` syncs and renames.
+
+    Raises:
+        OutputPathError: If the disk is full.
+    """
+    with disk_errors(target):
+        connection.execute(f"COPY {table} TO '{quoted(target)}' ({options}, USE_TMP_FILE false)")
+
+
+@contextmanager
+def disk_errors(target: str | Path) -> Iterator[None]:
+    """Raise `OutputPathError` where DuckDB fails to write to a disk."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise OutputPathError(f"{target} must be on a disk with free space: got {error}.") from error
 
 
 def quoted(path: str | Path) -> str:
-    """Gives a path as it stands between the quotes of a query."""
+    """Return a path for use between single quotes in a query."""
     return str(path).replace("'", "''")
 
 
 def quoted_name(name: str) -> str:
-    """Gives a column's name as it stands in a query."""
+    """Return a column name in double quotes for use in a query."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def pattern(path: Path) -> str:
-    """Quotes a path that DuckDB reads as a pattern, so that it means this file alone."""
+    """Return a path for use between single quotes where DuckDB expands wildcards, so that it matches only this file."""
     return re.sub(r"[*?\[]", r"[\g<0>]", quoted(path))
 
 

@@ -1,4 +1,4 @@
-"""Files of rows and codes in pieces, for more of them than there is memory (no Keras)."""
+"""Files of rows and codes read and written in pieces, for data larger than memory (no Keras)."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -11,36 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.errors import OutputPathError
 from codeword.files import sql_tables, tables
 from codeword.files.output_file import replaced_whole
 
-CELLS_A_CHUNK = 1 << 22  # to ask DuckDB takes some 50 ms, however few the rows
-CELLS_A_GROUP = 1 << 24  # of a Parquet file: DuckDB has a group in memory while it writes
-ROWS_A_GROUP = (2_048, 122_880)  # at least, at most: DuckDB's own
+CELLS_PER_CHUNK = 1 << 22  # a query takes about 50 ms, however few rows it returns
+CELLS_PER_GROUP = 1 << 24  # DuckDB keeps a row group of a Parquet file in memory while it writes
+ROWS_PER_GROUP = (2_048, 122_880)  # minimum and maximum, as in DuckDB
 
+Choose = Callable[[list[str]], list[str]]
 Check = Callable[[dict[str, Any], int], NDArray[Any]]
 
 
 class TableRows:
-    """The rows of a Parquet file in their order, of which only slices come into memory; `open_rows` makes it.
+    """Rows of a Parquet file, of which only slices are in memory; `open_rows` creates it.
 
     Args:
-        connection: To DuckDB.
-        file: The Parquet file.
-        names: The columns to read.
-        check: Makes an array of columns by name and the number of their first row, or refuses them.
+        connection: Connection to DuckDB.
+        file: Parquet file.
+        choose: Function that selects the columns to read from the names of all columns.
+        check: Function that converts columns by name, and the number of their first row, to an array, or raises.
 
     Attributes:
         shape: `(rows, columns)`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path, names: list[str], check: Check) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path, choose: Choose, check: Check) -> None:
         self._connection, self._file, self._check = connection, file, check
+        reader = sql_tables.table_reader(file)
+        names = choose(self._asked("DESCRIBE SELECT *", reader)["column_name"].tolist())
         self._columns = ", ".join(sql_tables.quoted_name(name) for name in names)
-        found = self._asked("SELECT count(*) AS num_rows", sql_tables.table_reader(file))
+        found = self._asked("SELECT count(*) AS num_rows", reader)
         self.shape = (int(found["num_rows"][0]), len(names))
-        self._start, self._chunk = 0, self._read(0, 1)  # refuses columns of text at once
+        self._start, self._chunk = 0, self._read(0, 1)  # raises immediately for columns of text
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -48,7 +50,7 @@ class TableRows:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop, _ = rows.indices(len(self))
         if start < self._start or stop > self._start + len(self._chunk):
-            num_rows = max(stop - start, CELLS_A_CHUNK // self.shape[1])
+            num_rows = max(stop - start, CELLS_PER_CHUNK // self.shape[1])
             self._start, self._chunk = start, self._read(start, start + num_rows)
         return self._chunk[start - self._start : stop - self._start]
 
@@ -63,57 +65,63 @@ class TableRows:
 
 @contextmanager
 def open_rows(path: str | Path) -> Iterator[Any]:
-    """Opens a file of numbers to be read in slices; refuses what `read_array` refuses, at the latest in its slice.
+    """Open a file of numbers for reading in slices.
 
-    A .csv file is first turned into a temporary Parquet file, as only all of it tells the types of its columns.
+    The errors are those of `read_array`, raised at the latest when their slice is read. A .csv file is first converted
+    to a temporary Parquet file, as the types of its columns depend on all rows.
+
+    Args:
+        path: `.npy`, `.csv` or `.parquet`.
 
     Yields:
         A memory-mapped array for `.npy`, else `TableRows`.
     """
-    path = Path(path)
+    path = tables.existing_file(path)
     if path.suffix == ".npy":
         yield tables.read_array(path)
         return
-    names = tables.column_names(path)
-    with _opened(path, names, lambda columns, start: tables.as_numbers_table(path, columns, first_row=start)) as rows:
+    with _opened(path, list, lambda columns, start: tables.as_numbers_table(path, columns, first_row=start)) as rows:
         yield rows
 
 
 @contextmanager
 def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[tuple[Any, CodeKind | None]]:
-    """Opens a file of codes, to be read in slices; refuses what `tables.read_codes` refuses.
+    """Open a file of codes for reading in slices, with the errors of `tables.read_codes`.
+
+    Args:
+        path: `.npy`, `.csv` or `.parquet`.
+        fingerprint: Fingerprint of the model that will decode them. None: accept codes of any model.
 
     Yields:
-        A memory-mapped array or `TableRows`, and the code kind; None where the file does not say it.
+        A memory-mapped array or `TableRows`, and the code kind, or None if the file does not record it.
     """
-    path = Path(path)
+    path = tables.existing_file(path)
     if path.suffix == ".npy":
         yield tables.read_codes(path, fingerprint=fingerprint)
         return
-    names = tables.code_columns(path)
-    kind = tables.check_origin(path, fingerprint)
+    origin = tables.check_origin(path, fingerprint)
 
     def check(columns: dict[str, Any], start: int) -> NDArray[np.uint8]:
         return tables.as_codes(path, tables.as_numbers_table(path, columns, first_row=start))
 
-    with _opened(path, names, check) as rows:
-        yield rows, kind
+    with _opened(path, lambda names: tables.code_columns(path, names), check) as rows:
+        yield rows, None if origin is None else origin.code
 
 
 def write_array_pieces(path: str | Path, pieces: Iterable[NDArray[Any]], *, num_rows: int) -> tuple[int, ...]:
-    """Writes pieces of an array one behind the other to a file, as `tables.write_array` writes all of it.
+    """Write the pieces of an array to a file, which is the same as by `tables.write_array`.
 
     Args:
         path: `.npy`, `.csv` or `.parquet`.
-        pieces: Arrays of shape `(rows, ...)`, at least one; only the last one read is in memory.
-        num_rows: Rows of all pieces together.
+        pieces: Arrays of shape `(rows, ...)`, at least one; one of them is in memory at a time.
+        num_rows: Total number of rows.
 
     Returns:
         The shape of the whole array.
 
     Raises:
         TableFileError: If the suffix is unknown.
-        OutputPathError: If the place cannot be written to.
+        OutputPathError: If the file cannot be written.
     """
     return _write(Path(path), pieces, num_rows, metadata=None)
 
@@ -121,13 +129,12 @@ def write_array_pieces(path: str | Path, pieces: Iterable[NDArray[Any]], *, num_
 def write_code_pieces(
     path: str | Path, pieces: Iterable[NDArray[np.uint8]], *, num_rows: int, fingerprint: str, kind: CodeKind
 ) -> None:
-    """Writes pieces of codes one behind the other to a file, as `tables.write_codes` writes all of them."""
+    """Write the pieces of an array of codes to a file, which is the same as by `tables.write_codes`."""
     _write(Path(path), pieces, num_rows, metadata={"model": fingerprint, "code": kind.to_config()})
 
 
 @contextmanager
-def _opened(path: Path, names: list[str], check: Check) -> Iterator[TableRows]:
-    """Opens a table; refuses one without rows."""
+def _opened(path: Path, choose: Choose, check: Check) -> Iterator[TableRows]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         file = path
         if path.suffix == ".csv":
@@ -136,7 +143,7 @@ def _opened(path: Path, names: list[str], check: Check) -> Iterator[TableRows]:
                 f"COPY (SELECT * FROM {sql_tables.table_reader(path)}) TO '{sql_tables.quoted(file)}' (FORMAT parquet)"
             )
             sql_tables.asked(connection, path, copy)
-        yield TableRows(connection, file, names, check)
+        yield TableRows(connection, file, choose, check)
 
 
 def _write(
@@ -160,41 +167,39 @@ def _write_npy(file: BinaryIO, pieces: Iterable[NDArray[Any]], num_rows: int) ->
             header = {"descr": np.lib.format.dtype_to_descr(piece.dtype), "fortran_order": False}
             np.lib.format.write_array_header_1_0(file, {**header, "shape": (num_rows, *row_shape)})
         file.write(np.ascontiguousarray(piece).data)
-    assert row_shape is not None, "one piece at least"
+    assert row_shape is not None, "at least one piece"
     return row_shape
 
 
 def _write_table(file: Path, pieces: Iterable[NDArray[Any]], options: str) -> tuple[int, ...]:
-    """Collects pieces in a temporary database beside `file`, as DuckDB cannot append to a file."""
+    """Collect the pieces in a temporary database next to `file`, as DuckDB cannot append to a file."""
     row_shape: tuple[int, ...] | None = None
-    try:
-        with (
-            tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder,
-            duckdb.connect(Path(folder) / "rows.duckdb") as connection,
-        ):
-            for chunk in _chunks(pieces):
-                if row_shape is None:
-                    row_shape = chunk.shape[1:]
-                    connection.register("columns", sql_tables.columns_of(chunk[:0]))
-                    connection.execute("CREATE TABLE rows AS SELECT * FROM columns")
-                connection.register("columns", sql_tables.columns_of(chunk))
-                connection.execute("INSERT INTO rows SELECT * FROM columns")
-            assert row_shape is not None, "one piece at least"
-            if options.startswith("FORMAT parquet"):
-                fitting = CELLS_A_GROUP // max(1, int(np.prod(row_shape)))
-                options += f", ROW_GROUP_SIZE {int(np.clip(fitting, *ROWS_A_GROUP))}"
-            sql_tables.copy_to(connection, "rows", file, options)
-    except duckdb.IOException as error:
-        raise OutputPathError(f"{file} must be a place with room. Received: {error}. Free some.") from error
+    with (
+        sql_tables.disk_errors(file),
+        tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder,
+        duckdb.connect(Path(folder) / "rows.duckdb") as connection,
+    ):
+        for chunk in _chunks(pieces):
+            if row_shape is None:
+                row_shape = chunk.shape[1:]
+                connection.register("columns", sql_tables.columns_of(chunk[:0]))
+                connection.execute("CREATE TABLE rows AS SELECT * FROM columns")
+            connection.register("columns", sql_tables.columns_of(chunk))
+            connection.execute("INSERT INTO rows SELECT * FROM columns")
+        assert row_shape is not None, "at least one piece"
+        if options.startswith("FORMAT parquet"):
+            fitting = CELLS_PER_GROUP // max(1, int(np.prod(row_shape)))
+            options += f", ROW_GROUP_SIZE {int(np.clip(fitting, *ROWS_PER_GROUP))}"
+        sql_tables.copy_to(connection, "rows", file, options)
     return row_shape
 
 
 def _chunks(pieces: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Joins pieces until they are worth a statement of DuckDB."""
+    """Join pieces until they are large enough for one statement of DuckDB."""
     waiting: list[NDArray[Any]] = []
     for piece in pieces:
         waiting.append(piece)
-        if sum(some.size for some in waiting) >= CELLS_A_CHUNK:
+        if sum(some.size for some in waiting) >= CELLS_PER_CHUNK:
             yield np.concatenate(waiting)
             waiting = []
     if waiting:

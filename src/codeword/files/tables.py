@@ -1,7 +1,7 @@
-"""Frames and files in and out: .npy, .csv and .parquet (no Keras).
+"""Data frames and files in .npy, .csv and .parquet format (no Keras).
 
-Codes carry the fingerprint and code kind of their model with them: in the metadata of a Parquet file, and beside a
-.npy or .csv file in a small `.json` file of the same name.
+Files of codes record the fingerprint and code kind of their model: in the metadata of a Parquet file, and in a small
+`.json` file of the same name next to a .npy or .csv file.
 """
 
 import json
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind, code_kind_from_config
-from codeword.errors import CodeError, DataError, DataTypeError, OutputPathError, TableFileError
+from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name
+from codeword.files.sql_tables import answer, columns_of, copy_to, pattern
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
@@ -26,34 +26,42 @@ CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
 
 
 class Origin(NamedTuple):
-    """Where codes come from: the fingerprint of their model, and their kind."""
+    """The fingerprint of the model that made codes, and their kind."""
 
     fingerprint: str
     code: CodeKind
 
 
+class CodeTable(NamedTuple):
+    """Codes from a file, uint8 of shape `(n, num_bytes)`, the other columns by name, and the origin if recorded."""
+
+    codes: NDArray[np.uint8]
+    others: dict[str, Any]
+    origin: Origin | None
+
+
 def as_array(x: Any) -> Any:
-    """Turns a data frame (pandas, Polars, Arrow) into an array; gives anything else back as it is."""
+    """Convert a data frame (pandas, Polars, Arrow) to an array; return anything else unchanged."""
     frame = nw.from_native(x, eager_only=True, pass_through=True)
     return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
 
 
 def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
-    """Reads numbers from a file.
+    """Read numbers from a file.
 
     Args:
-        path: `.npy` of any shape; `.csv` with or without a header, or `.parquet`: one column a number.
-        empty_as_nan: Whether an empty cell of a table is read as NaN; else it is refused.
+        path: `.npy` of any shape; `.csv` with or without a header; or `.parquet`.
+        empty_as_nan: Read empty cells of a table as NaN. Otherwise they are an error.
 
     Returns:
-        The array; for tables of shape `(rows, columns)`. A `.npy` file is memory-mapped, read-only.
+        The array; for tables, of shape `(rows, columns)`. A `.npy` file is memory-mapped, read-only.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TableFileError: If the file is damaged, or no file of these kinds.
-        DataError: If a column holds no numbers, a cell is empty, or there is no row.
+        TableFileError: If the file is damaged or has another format.
+        DataError: If a column does not hold numbers, a cell is empty, or there is no row.
     """
-    path = _existing(path)
+    path = existing_file(path)
     if path.suffix == ".npy":
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -61,35 +69,32 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
                 raise ValueError(f"it holds {getattr(array, 'dtype', 'several arrays')}")
             return array
         except (ValueError, EOFError, OSError) as error:
-            raise TableFileError(
-                f"{path} must be a .npy file of numbers. Received: one that is not ({error}). "
-                "Save it with np.save, without objects."
-            ) from error
+            raise TableFileError(f"{path} must be a .npy file of numbers: got one that is not ({error}).") from error
     return as_numbers_table(path, answer(path, "SELECT *"), empty_as_nan=empty_as_nan)
 
 
 def as_numbers_table(
     path: Path, columns: dict[str, Any], *, empty_as_nan: bool = False, first_row: int = 0
 ) -> NDArray[Any]:
-    """Puts a table's columns of numbers side by side, or refuses them as `read_array` does.
+    """Stack the numeric columns of a table, or raise as `read_array` does.
 
     Args:
-        path: Of the table, for messages.
-        columns: By name, masked where cells are empty.
-        empty_as_nan: Whether an empty cell becomes NaN; else it is refused.
-        first_row: Where the columns are a piece of the table, the number of their first row.
+        path: Path of the table, for messages.
+        columns: Columns by name, masked where cells are empty.
+        empty_as_nan: Convert empty cells to NaN. Otherwise they are an error.
+        first_row: Number of the first row in the table, if the columns are a piece of it.
 
     Returns:
         Array of shape `(rows, columns)`.
     """
     for name, values in columns.items():
         if len(values) == 0:
-            raise DataError(f"{path} must have at least one row of numbers. Received: none. Write the file again.")
+            raise DataError(f"{path} must have at least one row of numbers: got none.")
         if np.ma.is_masked(values) and not empty_as_nan:
             row = first_row + int(np.argmax(np.ma.getmaskarray(values)))
-            raise DataError(f"{path} must have no empty cell. Received: one in column {name!r}, row {row}. Fill it in.")
+            raise DataError(f"{path} must not have empty cells: got one in column {name!r}, row {row}.")
         if values.dtype.kind not in "fiub":
-            raise DataError(f"{path} must hold numbers only. Received: text in column {name!r}. Drop the column.")
+            raise DataError(f"{path} must hold only numbers: got text in column {name!r}.")
         if np.ma.is_masked(values):
             columns[name] = np.ma.filled(values.astype(np.float64), np.nan)
     return np.column_stack([np.asarray(values) for values in columns.values()])
@@ -138,7 +143,7 @@ def column_names(path: str | Path, *, header: bool | None = None) -> list[str]:
         path: `.npy`, `.csv` or `.parquet`.
         header: As for `read_columns`.
     """
-    path = _existing(path)
+    path = existing_file(path)
     if path.suffix == ".npy":
         return []
     return answer(path, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
@@ -151,104 +156,111 @@ def as_table_path(path: str | Path) -> Path:
         FileNotFoundError: If there is no such file.
         TableFileError: If it is a .npy file, or none of these.
     """
-    path = _existing(path)
+    path = existing_file(path)
     if path.suffix == ".npy":
         raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
     return path
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
-    """Writes numbers to a file, whole or not at all; tables get one column a number, named c0, c1, ….
+    """Write numbers to a file, completely or not at all; the columns of tables are named c0, c1, ….
+
+    Args:
+        path: `.npy`, `.csv` or `.parquet`.
+        array: Numbers of shape `(n, ...)`; tables flatten the rows.
 
     Raises:
         TableFileError: If the suffix is unknown.
-        OutputPathError: If the place cannot be written to.
+        OutputPathError: If the file cannot be written.
     """
     _write(Path(path), array, metadata=None)
 
 
 def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Writes a table, whole or not at all.
+    """Write a table, completely or not at all.
 
     Args:
         path: `.csv` or `.parquet`.
-        columns: By name arrays of one length, numbers or text.
+        columns: Arrays of numbers or strings by name, all of the same length.
 
     Raises:
-        OutputPathError: If the place cannot be written to.
+        OutputPathError: If the file cannot be written.
     """
     with replaced_whole(path) as file:
-        _copy_columns(columns, file.name, "FORMAT parquet" if Path(path).suffix == ".parquet" else "FORMAT csv, HEADER")
+        _copy_columns(columns, file.name, copy_options(Path(path).suffix, None))
 
 
 def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
-    """Reads codes, and refuses those of another model.
+    """Read codes, and check which model made them.
 
     Args:
-        path: What `write_codes` wrote; or bare codes, whose origin nobody can tell.
-        fingerprint: The model that shall decode them; None to accept any.
+        path: File written by `write_codes`, or bare codes of unknown origin.
+        fingerprint: Fingerprint of the model that will decode them. None: accept codes of any model.
 
     Returns:
-        Codes, uint8 of shape `(n, num_bytes)`, and their code kind; None where the file does not say it.
+        Codes, uint8 of shape `(n, num_bytes)`, and their code kind, or None if the file does not record it.
 
     Raises:
-        CodeError: If another model made them, or they are not bytes.
+        CodeError: If another model made the codes, or they are not bytes.
         FileNotFoundError, TableFileError: If the file cannot be read.
     """
-    path = _existing(path)
+    table = read_code_table(path, fingerprint=fingerprint)
+    return table.codes, None if table.origin is None else table.origin.code
+
+
+def read_code_table(path: str | Path, *, fingerprint: str | None = None) -> CodeTable:
+    """Read codes and the other columns of their file in one pass; see `read_codes`."""
+    path = existing_file(path)
+    others: dict[str, Any] = {}
     if path.suffix == ".npy":
         codes = read_array(path)
     else:
-        columns = ", ".join(quoted_name(name) for name in code_columns(path))
-        codes = as_numbers_table(path, answer(path, f"SELECT {columns}"))
-    codes = as_codes(path, codes)
-    return codes, check_origin(path, fingerprint)
+        others = answer(path, "SELECT *")
+        codes = as_numbers_table(path, {name: others.pop(name) for name in code_columns(path, list(others))})
+    return CodeTable(as_codes(path, codes), others, check_origin(path, fingerprint))
 
 
-def code_columns(path: str | Path) -> list[str]:
-    """Gives the names of a table's columns that hold codes: all, but of a store's export those of the bytes."""
-    columns = column_names(path)
+def code_columns(path: Path, columns: list[str]) -> list[str]:
+    """Return the names of the columns that hold codes: c0, c1, … of a store's export, otherwise all."""
     if "id" not in columns:
         return columns
     names = sorted((name for name in columns if CODE_COLUMN.fullmatch(name)), key=lambda name: int(name[1:]))
     if not names:
-        raise CodeError(f"{path} must hold codes in columns c0, c1, …. Received: {', '.join(columns)}. Encode rows.")
+        raise CodeError(f"{path} must hold codes in columns c0, c1, …: got {', '.join(columns)}.")
     return names
 
 
 def as_codes(path: Path, codes: NDArray[Any]) -> NDArray[np.uint8]:
-    """Returns what a file holds as codes, or refuses what is not bytes."""
+    """Return the content of a file as codes, or raise if it is not bytes."""
     if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
         codes = codes.astype(np.uint8)  # text has no dtype
     if codes.dtype != np.uint8 or codes.ndim != 2:
         raise CodeError(
-            f"{path} must hold codes: uint8, one row a sample. Received: shape {codes.shape}, dtype {codes.dtype}. "
+            f"{path} must hold codes, uint8 of shape (n, num_bytes): got shape {codes.shape}, dtype {codes.dtype}. "
             "Write it with `codeword encode`."
         )
     return codes
 
 
-def check_origin(path: str | Path, fingerprint: str | None) -> CodeKind | None:
-    """Gives the kind of a file's codes, if it says so; refuses those of another model than `fingerprint`."""
+def check_origin(path: str | Path, fingerprint: str | None) -> Origin | None:
+    """Return the recorded origin of a file's codes, or raise if another model than `fingerprint` made them."""
     origin = read_origin(path)
-    if origin is None:
-        return None
-    if fingerprint is not None and origin.fingerprint != fingerprint:
+    if origin is not None and fingerprint is not None and origin.fingerprint != fingerprint:
         raise CodeError(
-            f"{path} must hold codes of this model, {fingerprint[:12]}. Received: codes of model "
-            f"{origin.fingerprint[:12]}. Use them with the model that made them."
+            f"{path} must hold codes of model {fingerprint[:12]}: got codes of model {origin.fingerprint[:12]}. "
+            "Use the model that made them."
         )
-    return origin.code
+    return origin
 
 
 def read_origin(path: str | Path) -> Origin | None:
-    """Gives what a file of codes says of their model; None if it says nothing.
+    """Return the recorded origin of a file's codes; None if there is no record.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TableFileError: If what it says cannot be read.
+        TableFileError: If the record cannot be read.
     """
-    path = _existing(path)
+    path = existing_file(path)
     if path.suffix == ".parquet":
         with duckdb.connect() as connection:
             query = f"SELECT value FROM parquet_kv_metadata('{pattern(path)}') WHERE key = '{METADATA_KEY}'"
@@ -263,25 +275,31 @@ def read_origin(path: str | Path) -> Origin | None:
         return Origin(str(note["model"]), code_kind_from_config(note["code"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TableFileError(
-            f"{path} must say which model made its codes. Received: a note that cannot be read ({error!r}). "
+            f"{path} must record which model made its codes: got a record that cannot be read ({error!r}). "
             "Encode the data again."
         ) from error
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
-    """Writes codes with the fingerprint and kind of their model, whole or not at all.
+    """Write codes with the fingerprint and code kind of their model, completely or not at all.
+
+    Args:
+        path: `.npy`, `.csv` or `.parquet`.
+        codes: Codes, uint8 of shape `(n, num_bytes)`.
+        fingerprint: Fingerprint of the model that made them.
+        kind: Their code kind.
 
     Raises:
         TableFileError: If the suffix is unknown.
-        OutputPathError: If the place cannot be written to.
+        OutputPathError: If the file cannot be written.
     """
     _write(Path(path), codes, metadata={"model": fingerprint, "code": kind.to_config()})
 
 
 def check_suffix(path: str | Path) -> None:
-    """Refuses a file name that is neither .npy, .csv nor .parquet."""
+    """Check that a file name ends in .npy, .csv or .parquet."""
     if Path(path).suffix not in SUFFIXES:
-        raise TableFileError(f"{path} must end in {', '.join(SUFFIXES)}. Received: {Path(path).suffix!r}.")
+        raise TableFileError(f"{path} must end in {', '.join(SUFFIXES)}: got {Path(path).suffix!r}.")
 
 
 def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) -> None:
@@ -296,14 +314,14 @@ def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) 
 
 
 def write_sidecar(path: Path, metadata: dict[str, Any] | None) -> None:
-    """Writes what is known of codes beside a file that has no place for it in itself."""
+    """Write the origin of codes next to a file whose format cannot record it."""
     if metadata is not None and path.suffix != ".parquet":
         with replaced_whole(_sidecar(path)) as file:
             file.write(json.dumps(metadata, indent=1).encode())
 
 
 def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
-    """Gives DuckDB's options for a file of this suffix."""
+    """Return DuckDB's options for writing a file with this suffix."""
     if suffix == ".csv":
         return "FORMAT csv, HEADER"
     text = json.dumps(metadata).replace("'", "''")
@@ -311,19 +329,17 @@ def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
-    try:
-        with duckdb.connect() as connection:
-            connection.register("columns", columns)
-            copy_to(connection, "columns", target, options)
-    except duckdb.IOException as error:
-        raise OutputPathError(f"{target} must be a place with room. Received: {error}. Free some.") from error
+    with duckdb.connect() as connection:
+        connection.register("columns", columns)
+        copy_to(connection, "columns", target, options)
 
 
-def _existing(path: str | Path) -> Path:
+def existing_file(path: str | Path) -> Path:
+    """Return the path of a data file, or raise if there is no such file."""
     path = Path(path)
     check_suffix(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} must be a data file. Received: no such file. Check the path.")
+        raise FileNotFoundError(f"{path} must be a data file: got no such file.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Search among codes: in memory on FAISS, on disk on DuckDB (no Keras)."""
+"""Search for similar codes: in memory with FAISS, on disk with DuckDB (no Keras)."""
 
 from codeword.search.hamming import HammingIndex as HammingIndex
 from codeword.search.nearest_rows import nearest_rows as nearest_rows

@@ -7,30 +7,31 @@ from typing import Any
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds.packing import check_bit_codes
-from codeword.errors import CodeError, DataError, ParameterError
+from codeword.errors import CodeError, DataError
+from codeword.settings import integer
 
-_BLOCK = 4_096  # queries between two moves of the progress bar
+_BLOCK = 4_096  # queries between two updates of the progress bar
 
 
 class HammingIndex:
-    """Finds the codes that differ from a query in the fewest bits; exact, with ties ordered by id.
+    """Exact in-memory index that finds the codes with the smallest Hamming distance to a query.
 
-    The codes are copied, ordered by id, and do not change after that: a million of 64 bits take 16 MB and a tenth of a
-    second.
+    Ties are ordered by id. The index copies the codes, sorts them by id and never changes: a million codes of 64 bits
+    take 16 MB and 0.1 seconds.
 
     Args:
-        codes: Packed codes, uint8 of shape `(n, num_bytes)`, from the `encode` of a model with `Bits`.
-        ids: Different whole numbers or texts, one a code; None: the row numbers.
-        num_bits: Bits of a code, where the last byte is not full; None: all bits of the bytes. Padding adds nothing to
-            a distance in either case.
+        codes: Packed codes, uint8 of shape `(n, num_bytes)`, as returned by `encode` of a model with `Bits`.
+        ids: Distinct integers or strings, one id per code. Default: the row numbers.
+        num_bits: Number of bits per code if the last byte is not full. Default: 8 bits per byte. Padding bits are zero
+            and never add to a distance.
 
     Raises:
         CodeError: If the codes are not packed, or there are none.
-        DataError: If an id is there twice or missing, or their number is not that of the codes.
+        DataError: If an id is duplicated or missing, or if the number of ids differs from the number of codes.
 
     Example:
         >>> index = HammingIndex(np.array([[0b1111], [0b0001], [0b0011]], np.uint8), ids=["x", "y", "z"])
@@ -42,74 +43,74 @@ class HammingIndex:
     def __init__(self, codes: Any, ids: Any = None, *, num_bits: int | None = None) -> None:
         codes, self._num_bits = check_bit_codes(codes, num_bits)
         if len(codes) == 0:
-            raise CodeError("`codes` must have at least one row to search in. Received: none. Encode some rows first.")
+            raise CodeError("`codes` must have at least one row: got none.")
         self._ids = None
         if ids is not None:
             self._ids = checked_ids(ids, "ids")
-            check_different(self._ids, len(codes))
+            check_distinct(self._ids, len(codes))
             if (self._ids[1:] < self._ids[:-1]).any():
-                # FAISS orders ties by row; with the rows in the order of the ids that is the order of the ids.
+                # FAISS orders ties by row, so rows sorted by id put ties in the order of their ids.
                 order = np.argsort(self._ids)
                 codes, self._ids = codes[order], self._ids[order]
         self._index = faiss.IndexBinaryFlat(8 * codes.shape[1])
-        # FAISS's own 32 made 4,096 queries among 100,000 codes take 5 times as long.
+        # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
         self._index.query_batch_size = _BLOCK  # type: ignore[attr-defined]
         self._index.add(codes)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    def __repr__(self) -> str:
+        return f"<HammingIndex: {len(self):,} codes of {self._num_bits} bits>"
+
     @property
     def num_bits(self) -> int:
-        """Bits of a code."""
+        """Number of bits per code."""
         return self._num_bits
 
-    def search(self, codes: Any, k: int = 10, *, verbose: int = 0) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        """Finds the `k` nearest codes of each query.
+    def search(self, codes: Any, k: int = 10, *, verbose: bool | int = 0) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        """Find the `k` nearest codes of each query.
 
         Args:
             codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
-            k: From 1 to the size of the index.
-            verbose: 1 for a progress bar where there are many queries.
+            k: Integer from 1 to the number of codes in the index.
+            verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances in bits, int32, and ids, both of shape `(q, k)`: nearest first, of equal ones the lower id.
+            Distances in bits, int32, and ids, both of shape `(q, k)`, nearest first. Among equal distances the lower
+            id comes first.
 
         Raises:
-            CodeError: If the queries are not packed or of another width.
-            ParameterError: If `k` does not fit.
+            CodeError: If the queries are not packed or have another width than the codes.
+            ParameterError: If `k` is out of range.
         """
         codes = self._checked_queries(codes)
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(self):
-            raise ParameterError(
-                f"`k` must be an integer from 1 to {len(self)}, the codes here. Received: {k!r}. Give less."
-            )
-        if len(codes) <= _BLOCK:
-            distances, rows = self._search(codes, int(k))
-            return distances, self._ids_of(rows)
+        integer(1, len(self)).check("k", k)
         distances, rows = np.empty((len(codes), k), np.int32), np.empty((len(codes), k), np.int64)
-        for start in tqdm(range(0, len(codes), _BLOCK), desc="search", disable=not verbose):
+        silent = not verbose or len(codes) <= _BLOCK
+        for start in tqdm(range(0, len(codes), _BLOCK), desc="search", disable=silent):
             part = slice(start, start + _BLOCK)
             distances[part], rows[part] = self._search(codes[part], int(k))
         return distances, self._ids_of(rows)
 
     def within(self, codes: Any, distance: int) -> tuple[list[NDArray[np.int32]], list[NDArray[Any]]]:
-        """Finds all codes at most so many bits from each query.
+        """Find all codes within a Hamming distance of each query.
 
         Args:
             codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
-            distance: Bits that may differ, 0 or more; an entry at exactly this distance is found.
+            distance: Maximum distance in bits, an integer of at least 0. Codes at exactly this distance are included.
 
         Returns:
-            For each query an array of distances in bits, and one of ids: nearest first, of equal ones the lower id.
+            A list of arrays with the distances in bits and a list of arrays with the ids, one array per query, nearest
+            first. Among equal distances the lower id comes first.
 
         Raises:
-            CodeError, ParameterError: Like `search`.
+            CodeError: If the queries are not packed or have another width than the codes.
+            ParameterError: If `distance` is not an integer of at least 0.
         """
         codes = self._checked_queries(codes)
-        if isinstance(distance, bool) or not isinstance(distance, int | np.integer) or distance < 0:
-            raise ParameterError(f"`distance` must be a number of bits, an integer from 0. Received: {distance!r}.")
-        # FAISS finds what is nearer than the radius, not at it.
+        integer(0).check("distance", distance)
+        # FAISS excludes codes at exactly the radius.
         with _threads_for(len(codes)):
             ends, distances, rows = self._index.range_search(codes, min(int(distance), self._num_bits) + 1)
         queries = np.repeat(np.arange(len(codes)), np.diff(ends.astype(np.int64)))
@@ -132,10 +133,10 @@ class HammingIndex:
 
 @contextmanager
 def _threads_for(num_queries: int) -> Iterator[None]:
-    """Lets FAISS use one thread for one query.
+    """Let FAISS use a single thread for a single query.
 
-    It shares out queries: with one, its other threads do nothing but be waited for, on a machine whose two cores were
-    busy 318 ms instead of 1.7 for a million codes of 64 bits. The number of threads is this Python thread's own.
+    FAISS distributes queries among threads. With one query the others only add waiting time: on a machine with two busy
+    cores, 318 ms instead of 1.7 ms for a million codes of 64 bits. The setting holds for this Python thread only.
     """
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1 if num_queries == 1 else threads)
@@ -146,33 +147,32 @@ def _threads_for(num_queries: int) -> Iterator[None]:
 
 
 def checked_query_codes(codes: Any, num_bits: int, num_bytes: int) -> NDArray[np.uint8]:
-    """Refuses queries that are not packed as the codes they are compared with.
+    """Check that queries are packed in the same way as the codes they are compared with.
 
     Raises:
-        CodeError: If width, dtype or padding do not fit, or there is no query.
+        CodeError: If the width, dtype or padding does not fit, or if there is no query.
     """
     array = np.asarray(codes)
     if array.dtype == np.uint8 and array.ndim == 2 and array.shape[1] not in (num_bytes, num_bits):
         raise CodeError(
-            f"`codes` must have {num_bytes} bytes a row, as the codes searched in. Received: {array.shape[1]}. "
+            f"`codes` must have {num_bytes} bytes per row, like the indexed codes: got {array.shape[1]}. "
             "Encode the queries with the same model."
         )
     array, _ = check_bit_codes(array, num_bits)
     if len(array) == 0:
-        raise CodeError("`codes` must have at least one query. Received: none. Give codes.")
+        raise CodeError("`codes` must have at least one query: got none.")
     return array
 
 
-def check_different(ids: NDArray[Any], count: int) -> None:
-    """Refuses ids that are not one a code, or of which one is there twice."""
+def check_distinct(ids: NDArray[Any], count: int) -> None:
+    """Check that there is one id per code and no id occurs twice."""
     if len(ids) != count:
-        raise DataError(f"`ids` must be one a code. Received: {len(ids)} ids for {count} codes. Give as many.")
+        raise DataError(f"`ids` must have one id per code: got {len(ids)} ids for {count} codes.")
     if (ids[1:] > ids[:-1]).all():
-        return  # as those of a store mostly are: to sort them took more than half of the time to load it
+        return  # already sorted, as in most stores: sorting again took more than half of the time to load one
     values, counts = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
         repeated = values[counts > 1]
         raise DataError(
-            f"`ids` must be different. Received: {len(repeated)} that are there more than once, the first "
-            f"{repeated[0].item()!r}. Give each code an id of its own."
+            f"`ids` must be distinct: got {len(repeated)} that occur more than once, the first {repeated[0].item()!r}."
         )

@@ -1,4 +1,4 @@
-"""Columns that stand beside codes in a store: frames or arrays, checked and with their SQL types (no Keras)."""
+"""Metadata columns of a store: frames or arrays, checked and converted to SQL types (no Keras)."""
 
 import datetime
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import CODE_COLUMN
 from codeword.search.code_words import WORD_COLUMN
 
-# Of each kind of NumPy array: the SQL type, and the type of the array that DuckDB is given.
+# For each kind of NumPy dtype: the SQL type and the dtype that is passed to DuckDB.
 _TYPES: dict[str, tuple[str, Any]] = {
     "b": ("BOOLEAN", bool),
     "i": ("BIGINT", np.int64),
@@ -23,27 +23,27 @@ _TYPES: dict[str, tuple[str, Any]] = {
 }
 
 
-NOTHING = "NULL"  # the type of a column without a value: it fits any
+NOTHING = "NULL"  # the type of a column that has only missing values: it is compatible with every type
 
 
 class MetadataColumn(NamedTuple):
-    """Values of shape `(n,)`, text as objects with None where it is missing; and the type of their column."""
+    """Values of shape `(n,)`, strings as objects with None where missing, and the SQL type of the column."""
 
     values: Any
     sql_type: str
 
 
 def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
-    """Checks metadata of `count` rows.
+    """Check metadata and convert it to columns.
 
     Args:
-        metadata: Frame (pandas, Polars, Arrow), or arrays by name; None for none. Missing are None, NaN, NaT and what
-            is masked. Times are kept to the microsecond, those with a time zone in UTC.
-        count: Rows that they must have.
+        metadata: Frame (pandas, Polars, Arrow), or mapping from names to arrays, or None. None, NaN, NaT and masked
+            entries are missing. Times are stored to the microsecond; times with a time zone are converted to UTC.
+        count: Required number of rows.
 
     Raises:
-        DataError: If a column has another length, or a name that is taken.
-        DataTypeError: If it is no table, or values are of no type that a store keeps.
+        DataError: If a column has another length or an invalid name.
+        DataTypeError: If `metadata` is not a table, or a column has a type that a store cannot keep.
     """
     if metadata is None:
         return {}
@@ -52,10 +52,10 @@ def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
     for name, values in _by_name(metadata).items():
         if not isinstance(name, str) or name.lower() in taken or not _is_free(name):
             raise DataError(
-                "Each column of `metadata` must have a name of its own, a text that is not id, rowid, code_0 or c0. "
-                f"Received: {name!r}. Rename it."
+                "Each column of `metadata` must have a unique name, a string other than id, rowid, code_0 or c0: "
+                f"got {name!r}."
             )
-        taken.add(name.lower())  # SQL does not tell Label from label
+        taken.add(name.lower())  # SQL names are case-insensitive
         columns[name] = _checked(name, values, count)
     return columns
 
@@ -67,19 +67,18 @@ def _by_name(metadata: Any) -> Mapping[Any, Any]:
             return dict(zip(frame.columns, frame.iter_columns(), strict=True))
     except nw.exceptions.DuplicateError as error:
         raise DataError(
-            f"Each column of `metadata` must have a name of its own. Received: {' '.join(str(error).split())}. "
-            "Rename them."
+            f"Each column of `metadata` must have a unique name: got {' '.join(str(error).split())}."
         ) from error
     if isinstance(metadata, Mapping):
         return metadata
     raise DataTypeError(
-        f"`metadata` must be a frame, or arrays by name. Received: {type(metadata).__name__}. "
-        'Write {"label": labels}, say.'
+        f'`metadata` must be a data frame or a mapping from names to arrays, such as {{"label": labels}}: got '
+        f"{type(metadata).__name__}."
     )
 
 
 def _is_free(name: str) -> bool:
-    """Tells whether DuckDB can keep a name, and no column of codes has it."""
+    """Return whether DuckDB accepts a name and no column of codes uses it."""
     of_codes = WORD_COLUMN.fullmatch(name.lower()) or CODE_COLUMN.fullmatch(name.lower())
     return bool(name) and not of_codes and "\0" not in name and _is_whole(name)
 
@@ -88,8 +87,7 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
     array = _as_array(values)
     if array.shape != (count,):
         raise DataError(
-            f"`metadata` must have one value a code. Received: column {name!r} of shape {array.shape} for {count} "
-            "codes. Give as many."
+            f"`metadata` must have one value per code: got column {name!r} of shape {array.shape} for {count} codes."
         )
     missing = np.ma.getmaskarray(array).copy()
     array = np.asarray(array)
@@ -110,7 +108,7 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
 
 
 def _as_array(values: Any) -> Any:
-    """Gives values as an array, masked if they were; those of a frame and of a list as they are, as objects."""
+    """Return values as an array; masked arrays stay masked, and lists become arrays of objects."""
     if isinstance(values, np.ma.MaskedArray):
         return values
     series = nw.from_native(values, series_only=True, pass_through=True)
@@ -121,7 +119,7 @@ def _as_array(values: Any) -> Any:
         array = np.fromiter(series.to_list(), object, len(series))
         array[missing] = None
         return array
-    # NumPy would turn a list of texts and numbers into texts.
+    # NumPy would convert a list of strings and numbers to strings.
     return np.fromiter(values, object, len(values)) if isinstance(values, list | tuple) else np.asarray(values)
 
 
@@ -131,7 +129,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
-    """Gives Python objects of one kind as an array of that kind, text as objects; missing ones become anything."""
+    """Convert Python objects of one type to an array of that type, strings as objects; missing entries are ignored."""
     present = array[~missing]
     kinds = {type(value) for value in present}
 
@@ -143,8 +141,8 @@ def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> N
         halves = sum(not _is_whole(text) for text in texts if text is not None)
         if halves:
             raise DataError(
-                f"`metadata` must hold text of whole characters. Received: {halves} texts with halves of characters "
-                f"in column {name!r}. Mend the encoding where it was read."
+                f"`metadata` must hold valid Unicode: got {halves} strings with lone surrogates in column {name!r}. "
+                "Check the encoding with which the text was read."
             )
         return np.fromiter(texts, object, len(texts))
     filled = np.where(missing, present[0], array).tolist()
@@ -178,13 +176,12 @@ def _is_whole(text: str) -> bool:
 
 def _too_large(name: str, value: Any) -> DataError:
     return DataError(
-        f"`metadata` must hold whole numbers of 64 bits, below 2**63. Received: {value} in column {name!r}. "
-        "Write them as text."
+        f"`metadata` must hold integers below 2**63: got {value} in column {name!r}. Convert the column to strings."
     )
 
 
 def _no_type(name: str, found: str) -> DataTypeError:
     return DataTypeError(
-        f"`metadata` must hold numbers, text, booleans or times, of one kind a column. Received: {found} in column "
-        f"{name!r}. Write them as text."
+        f"Each column of `metadata` must hold numbers, strings, booleans or times: got {found} in column {name!r}. "
+        "Convert the column to strings."
     )

@@ -1,10 +1,9 @@
-"""Who may open a store's file now: many readers, or one writer, in turn (no Keras).
+"""Fair turns for many readers or one writer of a store's file (no Keras).
 
-DuckDB lets one process write or many read, and refuses at once who comes at the wrong time. Here they wait. Two lock
-files beside the store keep the turns: who writes holds `.room` alone, who reads holds it together with other readers.
-Each first passes `.turn`, which a writer keeps until those before it have left: so readers that come one after the
-other without end cannot keep a writer out. While it writes, `.turn` is free for the next: so a writer that comes back
-at once finds the others before it.
+DuckDB lets either one process write or many processes read, and rejects all others immediately. Here they wait. Two
+lock files next to the store keep the turns. A writer holds `.room` exclusively, readers share it. Each process first
+takes `.turn`. A writer keeps `.turn` until all earlier processes have left `.room`, so an endless stream of readers
+cannot starve it. While it writes, `.turn` is free for the next process, so the same writer cannot overtake the others.
 """
 
 import json
@@ -22,19 +21,19 @@ import portalocker
 from codeword.errors import StoreBusyError
 from codeword.files.output_file import cannot_write
 
-_RANDOM = random.SystemRandom()  # its own: users seed Python's, and forked processes would wait alike
+_RANDOM = random.SystemRandom()  # users seed Python's global generator, and forked processes would wait in step
 _LOG = logging.getLogger("codeword")
 _SAY_AFTER_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_OF_THE_NEXT_SECONDS = 0.004  # few wait for the room, and it is empty meanwhile
+_LONGEST_PAUSE_OF_THE_NEXT_SECONDS = 0.004  # few processes wait for the room, and it is idle in the meantime
 
 
 class Patience:
-    """How long somebody has waited for a store, and what is said of it.
+    """Time that a call has waited for a store.
 
     Args:
-        path: Of the store.
-        timeout_seconds: Waiting beyond this ends in `StoreBusyError`.
+        path: Path of the store.
+        timeout_seconds: Maximum time to wait.
     """
 
     def __init__(self, path: Path, timeout_seconds: float) -> None:
@@ -44,20 +43,20 @@ class Patience:
         self._said = False
 
     def pause(self, who: str, longest_seconds: float = _LONGEST_PAUSE_SECONDS) -> None:
-        """Waits a moment; says so in the log, once, when it has lasted a second.
+        """Wait for a random moment, and log a warning once the wait exceeds one second.
 
         Args:
-            who: What holds the store, as a noun.
-            longest_seconds: Of the moment, which is drawn at random.
+            who: Description of the process that holds the store.
+            longest_seconds: Maximum length of the moment.
 
         Raises:
-            StoreBusyError: If the time is over.
+            StoreBusyError: If the maximum time is over.
         """
         waited = time.monotonic() - self._start
         if waited >= self._timeout_seconds:
             raise StoreBusyError(
-                f"{self._path} must be free within {self._timeout_seconds:g} s: one process may write, or many read. "
-                f"Received: {who} for all that time. Try again, end that process, or give timeout_seconds more."
+                f"{self._path} must become free within {self._timeout_seconds:g} s: got {who} for all that time. Try "
+                "again, end that process, or increase timeout_seconds."
             )
         if waited > _SAY_AFTER_SECONDS and not self._said:
             self._said = True
@@ -69,13 +68,14 @@ class Patience:
 
 @contextmanager
 def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Patience]:
-    """Holds a store's file, alone or together with other readers, as long as the block runs.
+    """Hold a store's file while the block runs, exclusively or together with other readers.
 
-    Gives the patience that is left, for what else must be waited for.
+    Yields:
+        The patience that is left for anything else to wait for.
 
     Raises:
-        StoreBusyError: If others hold it for longer than `timeout_seconds`.
-        OutputPathError: If the lock files cannot be made, and the store shall be written.
+        StoreBusyError: If others hold the file for longer than `timeout_seconds`.
+        OutputPathError: If the lock files of an exclusive hold cannot be created.
     """
     patience = Patience(path, timeout_seconds)
     with ExitStack() as files:
@@ -84,7 +84,7 @@ def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Pat
         except OSError as error:
             if exclusive:
                 raise cannot_write(path, error) from error
-            yield patience  # a folder that cannot be written to: who can write elsewhere is kept out by DuckDB's lock
+            yield patience  # a read-only folder: DuckDB's own lock still keeps writers out
             return
         _take(turn, exclusive, room, patience, _LONGEST_PAUSE_SECONDS)
         _take(room, exclusive, room, patience, _LONGEST_PAUSE_OF_THE_NEXT_SECONDS)
@@ -115,7 +115,7 @@ def _take(file: IO[Any], exclusive: bool, room: IO[Any], patience: Patience, lon
 
 
 def _sign(room: IO[Any], exclusive: bool) -> None:
-    """Writes into the lock file who writes, for those who wait; takes away the name of a writer that was killed."""
+    """Write the id of a writing process into the lock file, for those who wait, or clear it."""
     if room.writable():
         room.truncate(0)
     if exclusive:
