@@ -177,7 +177,8 @@ def test_tables_and_files_never_load_keras() -> None:
 import json, sys
 answers = {}
 for name in ["codeword"] + ["codeword." + name for name in
-        ("errors", "backend", "code_kinds.packing", "data_kinds", "code_kinds", "files.model_file", "files.tables", "search")]:
+        ("errors", "backend", "code_kinds.packing", "data_kinds", "code_kinds", "files.model_file", "files.tables",
+        "search")]:
     __import__(name)
     answers[name] = sorted({"keras", "jax", "torch", "tensorflow"} & set(sys.modules))
 import codeword

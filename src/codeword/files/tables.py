@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import answer, columns_of, copy_to, pattern
+from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
