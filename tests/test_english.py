@@ -15,6 +15,7 @@ SOURCE = ROOT / "src/codeword"
 # Paths whose text is checked; a folder covers everything below it.
 CLEAN = [
     "src/codeword/__main__.py",
+    "src/codeword/search",
 ]
 
 _COUNTED = "one|bytes?|bits?|cells?|lines?|numbers?|values?|rows?|ids?|steps?|times?|texts?|seconds?|ms|each"

@@ -106,7 +106,7 @@ def test_more_queries_than_a_block(capsys: pytest.CaptureFixture[str], verbose: 
 def test_within_takes_what_lies_at_the_distance() -> None:
     index = HammingIndex(CODES, ["d", "c", "b", "a"])
     by_limit = {0: [], 1: ["a", "c"], 2: ["a", "c", "b"], 3: ["a", "c", "b"], 4: ["a", "c", "b", "d"]}
-    for limit, ids in {**by_limit, 8: by_limit[4], 10**30: by_limit[4]}.items():
+    for limit, ids in {**by_limit, 8: by_limit[4], 2**62: by_limit[4]}.items():
         (distances,), (found,) = index.within(ZERO, limit)
         assert found.tolist() == ids
         assert distances.tolist() == [1, 1, 2, 4][: len(ids)]
@@ -174,13 +174,8 @@ def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids
         (r"shape \(1, 8\), dtype uint8. Pack them with", np.zeros((1, 8), np.uint8), None),
         (r"shape \(1, 1\), dtype int64", [[0]], None),
         (r"shape \(1,\)", ZERO[0], None),
-<<<<<<< HEAD
-        ("none. Give codes", ZERO[:0], None),
-        ("a row with other bits there", np.array([[1]], np.uint8), 4),
-=======
         ("none\\.", ZERO[:0], None),
-        ("a row where they are not", np.array([[1]], np.uint8), 4),
->>>>>>> 7e70938 (search, files: one open and one check per append, one pass per file, short reprs, plain English)
+        ("a row with other bits there", np.array([[1]], np.uint8), 4),
     ],
     ids=range(6),
 )

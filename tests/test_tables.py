@@ -341,5 +341,5 @@ def test_what_is_no_frame_stays_what_it_is(x: Any) -> None:
     ids=["text", "pandas NA", "polars null", "lazy", "arrow null"],
 )
 def test_a_frame_of_no_numbers_is_refused_in_words(frame: Any, error: type[CodewordError]) -> None:
-    with pytest.raises(error, match="(?:Received:|got) "):
+    with pytest.raises(error, match=r"(?:Received:|got) "):
         as_finite_numbers(as_array(frame))
