@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from codeword import activations, layers
+from codeword import activations, layers, surrogates
 from codeword.backend import keras
 
 from .gradients import gradient, reinmax_gradient, softmax, softmax_gradient, value_and_gradient
@@ -55,7 +55,7 @@ def test_choices_with_noise_are_exact_in_every_dtype_and_scale() -> None:
 
     def all_cases(given: tuple[Any, Any]) -> list[Any]:
         x, noise = given
-        return [activations.choice(ops.cast(x, d), axis, s, 0.5, noise=noise) for d, s, axis in cases]
+        return [surrogates.choice(ops.cast(x, d), axis, s, 0.5, noise=noise) for d, s, axis in cases]
 
     ways = ways_to_run(all_cases)
     if len(ways) == 2:
@@ -98,7 +98,7 @@ def test_noise_gives_the_gradient_of_gumbel_softmax_and_of_reinmax() -> None:
         def side_by_side(x: Any, slope: str = WITH_NOISE[slope]) -> Any:
             return ops.stack(
                 [
-                    activations.choice(x[row], axis, slope, t, noise=to_tensor(noise[row]))
+                    surrogates.choice(x[row], axis, slope, t, noise=to_tensor(noise[row]))
                     for row, (axis, t) in enumerate(chosen)
                 ]
             )
@@ -154,7 +154,7 @@ def test_common_summand_of_all_scores_changes_no_gradient() -> None:
     # Scores have gaps of 1, so that little noise decides between equals only, beside 1e6 too.
     noise = (rng.integers(0, 4, size=x.shape) / 8).astype(np.float32)
     drawn, slopes = value_and_gradient(
-        lambda x: activations.choice(x, -1, "reinmax", 1.0, noise=to_tensor(noise)), x, weights
+        lambda x: surrogates.choice(x, -1, "reinmax", 1.0, noise=to_tensor(noise)), x, weights
     )
     np.testing.assert_allclose(slopes, reinmax_gradient(x, weights, drawn, -1, 1.0), rtol=1e-4, atol=1e-5)
 
@@ -329,7 +329,7 @@ def expectation_of_gradients(function: Callable[[Any], Any], scores: np.ndarray)
     rows, shares = np.stack([scores] * num_categories), np.moveaxis(softmax(scores, -1), -1, 0)
 
     def drawn(x: Any) -> Any:
-        return function(activations.choice(x, -1, "reinmax", 1.0, noise=to_tensor(each * 100)))
+        return function(surrogates.choice(x, -1, "reinmax", 1.0, noise=to_tensor(each * 100)))
 
     slopes_of_function = gradient(function, each, shares)
     return [
