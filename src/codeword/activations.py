@@ -112,7 +112,7 @@ def threshold(x: Any, threshold: float = 0.0, slope: str = "tanh", width: float 
 
     Gradient:
         1 at and above the threshold; below it `surrogates.slope_of(threshold - x, slope, width)`, so that a number that
-        was cut off can come back.
+        was cut off can recover.
 
     Args:
         x: Float tensor of any shape and range.

@@ -1,5 +1,8 @@
 """Discrete layers with exact values and surrogate slopes, and layers for the inputs and codes of networks."""
 
+# Registered together, so that a compiled model loads after `import codeword.layers` alone.
+import codeword.losses
+import codeword.metrics  # noqa: F401
 from codeword.layers.code_noise import CodeNoise as CodeNoise
 from codeword.layers.for_decoder import ForDecoder as ForDecoder
 from codeword.layers.hardmax import Hardmax as Hardmax

@@ -16,7 +16,7 @@ class Threshold(keras.layers.Layer):
 
     Gradient:
         1 at and above the threshold; below it `surrogates.slope_of(threshold - input, slope, width)`, so that an input
-        that was cut off can come back.
+        that was cut off can recover.
 
     Args:
         threshold: Finite float, in units of the input.

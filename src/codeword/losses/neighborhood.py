@@ -51,7 +51,7 @@ def neighborhood(y_true: Any, y_pred: Any, width: float = 1.0, temperature: floa
 
 @keras.saving.register_keras_serializable(package="codeword")
 class Neighborhood(keras.losses.Loss):
-    """Give codes the neighbors that their rows have.
+    """Train codes to have the same neighbors as their rows.
 
     Each row chooses among the other rows of its batch, with a higher probability for nearer ones; each code does so by
     the bits that it shares with the others. The loss is the cross-entropy between the two. Put rows and some of their
