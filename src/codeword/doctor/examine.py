@@ -1,5 +1,6 @@
 """`codeword.examine`: what is wrong with a Keras model on its data."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +10,10 @@ import numpy as np
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import SEVERITIES, Finding, found
-from codeword.doctor.measuring.given_data import Arrays, read_arrays
-from codeword.doctor.measuring.look import look
+from codeword.doctor.measuring.given_data import Array, Arrays, read_arrays, sample_of
 from codeword.doctor.measuring.recording import unchanged
+from codeword.doctor.measuring.run import run_on_sample
+from codeword.doctor.output import Output, outputs_of
 from codeword.doctor.report import Report
 from codeword.doctor.rules.code import code_findings
 from codeword.doctor.rules.data import data_findings, not_finite
@@ -21,7 +23,7 @@ from codeword.doctor.rules.output import output_findings
 from codeword.doctor.rules.validation import validation_findings
 from codeword.errors import DataTypeError, ParameterError
 
-# What follows from an error, and would only say it again.
+# Findings that follow from another one and would only repeat it.
 _FOLLOWS = {
     "not-probabilities": {"cross-entropy-floor"},
     "loss-not-finite": {"zeros-as-missing"},
@@ -32,8 +34,6 @@ _FOLLOWS = {
     "cross-entropy-targets": {"model-fails"},  # PyTorch refuses to compute it
     "logits-twice": {"cross-entropy-floor"},
 }
-
-
 _RULES = (
     output_findings,
     data_findings,
@@ -55,28 +55,29 @@ def examine(
     seed: int = 0,
     verbose: bool = True,
 ) -> Report:
-    """Says why a Keras model does not learn what it shall, with numbers from its own data.
+    """Report why a Keras model does not learn what it is meant to learn, with figures from its own data.
 
-    Ranges and missing values are read from all of the data; the model runs on up to 2,048 rows, its gradient on 256.
-    Nothing of the model changes: weights, optimizer, random state. An unbuilt model is built, as `fit` would do.
+    Ranges and missing values are read from all of the data. The model runs on up to 2,048 rows, its gradient on 256.
+    The model does not change: weights, optimizer and random state stay the same. An unbuilt model is built, as `fit`
+    would do.
 
     Args:
-        model: Any Keras model. If it is not compiled, what concerns loss and gradient is left out, and a note says so.
-        x: What enters: an array or memory map of shape `(n, ...)`, a frame, a scipy.sparse matrix, or a list or
-            dictionary of them, as the model takes them; as it would go into `fit`.
-        y: The targets. None: `x`, if the model's output has its shape.
-        sample_weight: As for `fit`: weights of rows, or of cells, 0 where nothing was observed.
-        validation_data: Inputs and targets as for `fit`: whether they are held out apart.
+        model: Any Keras model. Without a compiled loss, loss and gradient are not checked, and a note says so.
+        x: Inputs as you pass them to `fit`: an array or memory map of shape `(n, ...)`, a frame, a scipy.sparse
+            matrix, or a list or dictionary of them.
+        y: Targets. Default: `x`, if the output of the model has its shape.
+        sample_weight: Weights as you pass them to `fit`: per row, or per cell with 0 where nothing was observed.
+        validation_data: Held-out inputs and targets as you pass them to `fit`.
         code_layer: Name of a layer whose values are, or will be, rounded to bits.
-        seed: Of the sample of rows.
-        verbose: Whether to show progress where reading the data takes long.
+        seed: Seed of the row sample.
+        verbose: Whether to show a progress bar if reading the data takes long.
 
     Returns:
-        A `Report`: `print` it; `report.findings`; `report.remedied()`.
+        A `Report`. `print(report)` shows it; see also `report.findings` and `report.remedied()`.
 
     Raises:
-        DataTypeError: If `model` is no Keras model, or the data no array of numbers.
-        DataError: If there are no rows, or their numbers differ.
+        DataTypeError: If `model` is not a Keras model, or the data is not numeric.
+        DataError: If there are no rows, or the numbers of rows differ.
         ParameterError: If `code_layer` names no layer.
 
     Example:
@@ -87,48 +88,58 @@ def examine(
         ['output-out-of-reach']
     """
     if not isinstance(model, keras.Model):
-        hint = "Pass its `model_`." if hasattr(model, "model_") else "Pass a Keras model."
-        raise DataTypeError(f"`model` must be a Keras model. Received: {type(model).__name__}. {hint}")
+        hint = " Pass its `model_`." if hasattr(model, "model_") else ""
+        raise DataTypeError(f"`model` must be a Keras model: got {type(model).__name__}.{hint}")
     inputs = read_arrays(x, "x", verbose=verbose)
     targets = None if y is None or y is x else read_arrays(y, "y", verbose=verbose, num_rows=len(inputs))
     weights = None if sample_weight is None else read_arrays(sample_weight, "sample_weight", num_rows=len(inputs))
     held_out = None if validation_data is None else _held_out(validation_data, verbose)
     _build(model, inputs)
     with unchanged(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Keras' own, of what the findings tell
-        case = look(
-            model,
-            inputs,
-            targets,
-            sample_weight=weights,
-            validation_data=held_out,
-            code_layer=code_layer,
-            seed=seed,
-        )
-        findings = _findings(case, inputs, targets)
+        warnings.simplefilter("ignore", UserWarning)  # Keras warns about what the findings explain
+        case = _case_of(model, inputs, targets, weights, held_out, code_layer, seed)
+        findings = _findings(case) if isinstance(case, Case) else [*not_finite(_arrays(inputs, targets), {}), case]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Report(tuple(findings), _subject(model, case, inputs), case if isinstance(case, Case) else None)
+    if isinstance(case, Case):
+        return Report(tuple(findings), _subject(case), case)
+    return Report(tuple(findings), f"Model `{model.name}`: input {_shapes(inputs.arrays)}; {len(inputs):,} rows.")
 
 
-def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding]:
-    arrays = [*x.arrays, *(y.arrays if y is not None else ())]
-    if isinstance(case, Finding):
-        return [*not_finite(arrays, {}), case]
-    missing = {
-        target.name: case.missing(number)
-        for number, target in enumerate(case.targets)
-        if target is not None and not case.same
-    }
-    findings = [*not_finite(arrays, missing), *_left_out(case)]
+def _case_of(
+    model: Any,
+    x: Arrays,
+    y: Arrays | None,
+    sample_weight: Arrays | None,
+    validation_data: tuple[Arrays, Arrays] | None,
+    code_layer: str | None,
+    seed: int,
+) -> Case | Finding:
+    """Run the model on a sample of its data; return a finding if it cannot run."""
+    sample = sample_of(x, seed)
+    if len(sample) == 0:
+        evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
+        return found("not-examined", "note", evidence, "# remove NaN and infinity first")
+    try:
+        run = run_on_sample(model, x, y, sample_weight, sample)
+        return Case(run, outputs_of(run), validation_data, code_layer)
+    except Exception as error:  # layers may be custom code that raises anything
+        return _failed("The model", error, x, y)
+
+
+def _findings(case: Case) -> list[Finding]:
+    """Return the findings of all rules, without those that only follow from another one."""
+    run = case.run
+    missing = {} if run.is_reconstruction else {out.target.name: out.missing for out in case.targeted}
+    findings = [*not_finite(_arrays(run.x, None if run.is_reconstruction else run.y), missing), *_left_out(case)]
     for rules in _RULES:
         try:
             for finding in rules(case):
                 findings.append(finding)
         except ParameterError:
             raise
-        except Exception as error:  # on a model of a kind that nobody thought of, the other rules still hold
+        except Exception as error:  # on an unforeseen kind of model, the other rules are still valid
             findings.append(_stopped(rules, error))
-    wrong = any(finding.severity == "error" for finding in findings)  # of a code that cannot be learnt, nothing is said
+    wrong = any(finding.severity == "error" for finding in findings)  # a code that cannot be learned needs no rounding
     hidden = {"rounded-after-training"} if wrong and case.code_layer is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
@@ -136,35 +147,54 @@ def _findings(case: Case | Finding, x: Arrays, y: Arrays | None) -> list[Finding
 
 def _stopped(rules: Callable[[Case], Iterator[Finding]], error: Exception) -> Finding:
     subject = rules.__name__.removesuffix("_findings")
-    evidence = f"What concerns {subject} was not looked at to the end: {type(error).__name__}: {error}."
-    return found("not-examined", "note", evidence, "# the other findings hold; please tell us of this model")
+    evidence = f"The {subject} checks stopped with {type(error).__name__}: {error}."
+    return found("not-examined", "note", evidence, "# all other findings are valid; please report this model")
+
+
+def _failed(what: str, error: Exception, x: Arrays, y: Arrays | None) -> Finding:
+    """Return the finding about a model or loss that raised an error."""
+    shapes = ", ".join(f"{one.name} {one.scan.shape} {one.scan.dtype}" for one in _arrays(x, y))
+    plain = re.sub(r"\x1b\[\d*m", "", str(error))
+    message = " ".join(line.strip() for line in plain.splitlines()[:4] if line.strip())
+    message = f"{message[:400]} …" if len(message) > 400 else message.rstrip(".")
+    return found(
+        "model-fails",
+        "error",
+        f"{what} raised {type(error).__name__}: {message}. The data was {shapes}.",
+        "model.summary()  # compare its input and output shapes with the shapes of the data",
+        rows=len(x),
+    )
 
 
 def _left_out(case: Case) -> list[Finding]:
-    """Says what could not be looked at."""
-    notes = [] if case.failure is None else [case.failure]
-    if not case.compiled:
-        why = (
-            "It has a training step of its own, whose loss only it knows."
-            if case.own_training
-            else "It was not compiled with a loss."
+    """Report what could not be checked."""
+    run, notes = case.run, []
+    if run.failure is not None:
+        notes.append(_failed("The loss", run.failure, run.x, run.y))
+    if not run.is_compiled:
+        cause = (
+            "The model has a custom train_step, and only that knows its loss."
+            if run.has_custom_training
+            else "The model was not compiled with a loss."
         )
-        remedy = 'model.compile(optimizer="adam", loss="mse")  # the loss that it shall be trained with'
-        notes.append(found("not-compiled", "note", f"{why} {len(case.calls)} calls of layers were looked at.", remedy))
-    elif case.own_training:
-        name = type(case.model).__name__
-        evidence = f"{name} has a training step of its own; looked at was the loss that it was compiled with."
-        notes.append(found("not-examined", "note", evidence, "# print what your train_step minimizes"))
-    if case.y is None:
-        given = ", ".join(str(one.shape[1:]) for one in case.predictions)
-        entering = ", ".join(str(one.scan.shape[1:]) for one in case.x.arrays)
-        evidence = f"No `y` was given, and the shape of what comes out, {given}, is not that of `x`, {entering}."
-        notes.append(found("no-targets", "note", evidence, "report = cw.examine(model, x, y)  # y as it goes into fit"))
+        remedy = 'model.compile(optimizer="adam", loss="mse")  # use the loss that you train with'
+        notes.append(found("not-compiled", "note", f"{cause} {len(run.calls)} calls of layers were checked.", remedy))
+    elif run.has_custom_training:
+        name = type(run.model).__name__
+        evidence = f"{name} has a custom train_step. The compiled loss was checked; the train_step may use another one."
+        notes.append(found("not-examined", "note", evidence, "# compare it with what your train_step minimizes"))
+    if run.y is None:
+        shapes = ", ".join(str(one.shape[1:]) for one in run.predictions)
+        entering = ", ".join(str(one.scan.shape[1:]) for one in run.x.arrays)
+        evidence = f"`y` was not passed, and the output shape {shapes} is not the shape of `x`, {entering}."
+        notes.append(
+            found("no-targets", "note", evidence, "report = cw.examine(model, x, y)  # y as you pass it to fit")
+        )
     return notes
 
 
 def _build(model: Any, x: Arrays) -> None:
-    """Builds a model without weights by calling it on one row; what it raises is told by the run that follows."""
+    """Build a model without weights by calling it on one row; the run that follows reports any error."""
     if not model.built:
         try:
             model(x.tensors(np.arange(1)))
@@ -177,25 +207,32 @@ def _held_out(validation_data: Any, verbose: bool) -> tuple[Arrays, Arrays]:
         x, y = validation_data
     except (TypeError, ValueError) as error:
         raise DataTypeError(
-            f"`validation_data` must be inputs and targets, (x, y). Received: {type(validation_data).__name__}. For "
-            "an autoencoder pass (x, x)."
+            f"`validation_data` must be a pair of inputs and targets: got {type(validation_data).__name__}. For an "
+            "autoencoder, pass (x, x)."
         ) from error
     inputs = read_arrays(x, "validation_data[0]", verbose=verbose)
     return inputs, inputs if y is x else read_arrays(y, "validation_data[1]", verbose=verbose, num_rows=len(inputs))
 
 
-def _subject(model: Any, case: Case | Finding, x: Arrays) -> str:
-    shapes = ", ".join("×".join(map(str, one.scan.shape[1:])) or "1" for one in x.arrays)
-    if isinstance(case, Finding):
-        return f"`{model.name}`: {shapes} enter; {len(x):,} rows."
-    outputs = []
-    for out, values in zip(case.outputs, case.predictions, strict=True):
-        loss = "no loss" if out.loss is None else (out.loss.name or "a loss of one's own")
-        masked = " of the observed entries" if out.loss is not None and out.loss.masked else ""
-        shape = "×".join(map(str, values.shape[1:])) or "1"
-        outputs.append(f"{shape} come out ({out.activation or 'activation not known'}, {loss}{masked})")
-    count = model.count_params() if model.built else 0
+def _subject(case: Case) -> str:
+    run = case.run
     return (
-        f"`{model.name}`: {shapes} enter, {'; '.join(outputs)}; {count:,} parameters. All {len(x):,} rows were read, "
-        f"the model ran on {len(case.sample):,} of them."
+        f"Model `{run.model.name}` ({run.model.count_params():,} parameters): input {_shapes(run.x.arrays)}; output "
+        f"{', '.join(map(_summary, case.outputs))}. All {len(run.x):,} rows were read, and the model ran on "
+        f"{len(run.rows):,} of them."
     )
+
+
+def _summary(out: Output) -> str:
+    loss = "no loss" if out.loss is None else (out.loss.name or "custom loss")
+    masked = " of the observed entries" if out.loss is not None and out.loss.masked else ""
+    shape = "×".join(map(str, out.values.shape[1:])) or "1"
+    return f"{shape} ({out.activation or 'unknown activation'}, {loss}{masked})"
+
+
+def _shapes(arrays: tuple[Array, ...]) -> str:
+    return ", ".join("×".join(map(str, one.scan.shape[1:])) or "1" for one in arrays)
+
+
+def _arrays(x: Arrays, y: Arrays | None) -> list[Array]:
+    return [*x.arrays, *(() if y is None else y.arrays)]

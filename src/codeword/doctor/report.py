@@ -46,16 +46,12 @@ class Report(InBlocks):
 
     @property
     def heads(self) -> "tuple[Head | None, ...]":
-        """For each output the head that fits its targets, by the table of heads; None without targets.
+        """The head that fits the targets of each output; None without targets.
 
-        A head has a data `kind`, a `scaling`, an `activation` and a `loss`.
+        A head has a data `kind`, a `scaling`, an `activation` and a `loss`. `advise` reads the same table.
         """
-        from codeword.doctor.prescription import head_of
-
-        case = self._case
-        if case is None:
-            return ()
-        return tuple(None if one is None else head_of(case, number) for number, one in enumerate(case.targets))
+        outputs = () if self._case is None else self._case.outputs
+        return tuple(None if out.targets is None else out.head for out in outputs)
 
     def remedied(self, missing: float | None = None) -> "Remedied":
         """Build a new model with everything fixed that needs no decision: scaling, output, loss, mask, slope, bits.

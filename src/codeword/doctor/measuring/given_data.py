@@ -1,4 +1,4 @@
-"""The data that a model was given: every value read once, and a sample of rows for the model to run on."""
+"""The data of an examination: every value is read once, and a sample of rows is chosen for the model to run on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +13,17 @@ from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import as_array
 
 MAX_ROWS = 2048
-_ROWS_AT_ONCE = 64  # each may make 2 MB of a memory map resident
+_ROWS_AT_ONCE = 64  # each row may load 2 MB of a memory map
 
 
 @dataclass(frozen=True)
 class Array:
-    """One array that was given: what remedies call it, its values, and what they say.
+    """One array of an argument.
 
     Attributes:
-        name: Python that gives it, such as `x` or `x["image"]`.
+        name: Python of it in remedies, such as `x` or `x["image"]`.
         values: NumPy array or scipy.sparse matrix, shape `(n, ...)`.
-        scan: What all of its values say.
+        scan: Figures over all of its values.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Array:
     scan: ValueScan
 
     def rows(self, numbers: Any) -> NDArray[Any]:
-        """Gives some rows as a dense array; of a memory map nothing else stays in memory."""
+        """Return some rows as a dense array; no other part of a memory map stays in memory."""
         if hasattr(self.values, "tocsr"):
             return self.values[numbers].toarray()
         rows = np.empty((len(numbers), *self.scan.shape[1:]), self.scan.dtype)
@@ -43,7 +43,12 @@ class Array:
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays of one argument, in the structure in which the model takes them."""
+    """The arrays of one argument.
+
+    Attributes:
+        structure: The list or dictionary that the model expects; None for a single array.
+        arrays: Its arrays.
+    """
 
     structure: Any
     arrays: tuple[Array, ...]
@@ -52,43 +57,47 @@ class Arrays:
         return int(self.arrays[0].scan.shape[0])
 
     def tensors(self, numbers: NDArray[np.intp]) -> Any:
-        """Gives some rows as tensors in the model's structure."""
+        """Return some rows as tensors, in the structure that the model expects."""
         return keras.tree.pack_sequence_as(self.structure, [as_tensor(one.rows(numbers)) for one in self.arrays])
 
 
 def read_arrays(given: Any, name: str, *, verbose: bool = False, num_rows: int | None = None) -> Arrays:
-    """Reads one array, or several in a list, tuple or dictionary.
+    """Read one array, or several in a list, tuple or dictionary.
 
     Args:
-        given: What the user passed: arrays, frames, scipy.sparse matrices.
-        name: What the argument is called.
-        verbose: Whether to show progress where it takes long.
-        num_rows: Rows that there must be; None: any number.
+        given: Arrays, frames or scipy.sparse matrices.
+        name: Name of the argument.
+        verbose: Whether to show a progress bar if reading takes long.
+        num_rows: Required number of rows; None for any.
 
     Raises:
-        DataTypeError: If something is no array of numbers.
-        DataError: If there is nothing in it, or the numbers of rows differ.
+        DataTypeError: If an entry is not an array of numbers.
+        DataError: If there is no entry, or the numbers of rows differ.
     """
     named = list(_named(given, name))
     if not named:
-        raise DataError(f"`{name}` must hold at least one array. Received: {given!r}. Pass the rows.")
+        raise DataError(f"`{name}` must hold at least one array: got {given!r}.")
     arrays = []
     for path, one in named:
         values = _rows(as_array(one), path)
         arrays.append(Array(path, values, scan_values(values, name=path, verbose=verbose)))
     counts = {one.name: one.scan.shape[0] for one in arrays}
     if len({*counts.values(), *([] if num_rows is None else [num_rows])}) > 1:
-        wanted = "as `x` has" if num_rows is not None else "in all of them"
-        raise DataError(
-            f"`{name}` must have {num_rows if num_rows is not None else 'the same number of'} rows {wanted}. "
-            f"Received: {counts}. Pass the same rows."
-        )
+        wanted = "the same number of rows in all arrays" if num_rows is None else f"{num_rows} rows, as many as `x`"
+        shown = ", ".join(f"{count} in `{one}`" for one, count in counts.items())
+        raise DataError(f"`{name}` must have {wanted}: got {shown}.")
     structure = given if isinstance(given, dict) or is_several(given) else None
     return Arrays(structure, tuple(arrays))
 
 
 def sample_of(x: Arrays, seed: int, *, first: int | None = None) -> NDArray[np.intp]:
-    """Chooses up to 2,048 rows by chance, ascending, or the first ones; rows with NaN or infinity are left out."""
+    """Return the indices of up to 2,048 random rows, ascending, without rows that contain NaN or infinity.
+
+    Args:
+        x: Inputs.
+        seed: Seed of the random choice.
+        first: Take this many first rows instead.
+    """
     num_rows = len(x)
     numbers = np.arange(num_rows)[:first]
     if first is None and num_rows > MAX_ROWS:
@@ -101,7 +110,7 @@ def sample_of(x: Arrays, seed: int, *, first: int | None = None) -> NDArray[np.i
 
 
 def as_tensor(array: NDArray[Any]) -> Any:
-    """Turns an array into a tensor as `fit` does: floats of Keras' own width, whole numbers as they are."""
+    """Return a tensor as `fit` makes it: floats in the precision of Keras, integers as they are."""
     if array.dtype.kind == "f":
         array = array.astype(keras.config.floatx())
     return keras.ops.convert_to_tensor(np.ascontiguousarray(array))
@@ -112,8 +121,8 @@ def _rows(one: Any, name: str) -> Any:
         return one.tocsr()
     if not hasattr(one, "__array__") and not isinstance(one, list | tuple | int | float):
         raise DataTypeError(
-            f"`{name}` must be an array, a frame or a scipy.sparse matrix. Received: {type(one).__name__}. Of a data "
-            "set or generator, pass some batches put together."
+            f"`{name}` must be an array, a frame or a scipy.sparse matrix: got {type(one).__name__}. For a data set or "
+            "generator, concatenate some batches."
         )
     try:
         return as_numbers(one)
@@ -123,7 +132,7 @@ def _rows(one: Any, name: str) -> Any:
 
 def _named(given: Any, name: str) -> Any:
     if isinstance(given, dict):
-        for key, one in sorted(given.items()):  # as Keras flattens it
+        for key, one in sorted(given.items()):  # in the order of Keras
             yield f"{name}[{key!r}]".replace("'", '"'), one
     elif is_several(given):
         for number, one in enumerate(given):
@@ -133,5 +142,5 @@ def _named(given: Any, name: str) -> Any:
 
 
 def is_several(given: Any) -> bool:
-    """Says whether a list or tuple holds arrays, and is not itself one array written as a list."""
+    """Return whether a list or tuple holds arrays, and is not one array written as a list."""
     return isinstance(given, list | tuple) and len(given) > 0 and all(hasattr(one, "shape") for one in given)

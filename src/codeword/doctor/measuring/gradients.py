@@ -1,6 +1,6 @@
-"""The gradient of a compiled model's own loss, asked of whichever backend Keras runs.
+"""The gradient of the loss of a compiled model, on whichever backend Keras runs.
 
-Keras has no public function for it that all backends share, so here are three.
+Keras has no public function for it that all backends share, so there is one function for each.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,20 @@ Gradients = list[NDArray[np.float64] | None]
 
 
 def gradient_function(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Callable[[], tuple[float, Gradients]]:
-    """Gives a function that computes a model's training loss, and its gradient by every trainable weight.
+    """Return a function that computes the training loss of a model, and its gradient for every trainable weight.
 
-    It takes the weights as they are when it is called, and updates nothing. The model runs in training mode: what it
-    keeps apart from weights (batch statistics, seeds) may move.
+    It uses the weights at the time of the call and updates none of them. The model runs in training mode, so batch
+    statistics and seeds may change.
 
     Args:
         model: Built and compiled Keras model.
-        x, y: Tensors, or structures of tensors, as the model takes them.
+        x: Inputs: tensors, or structures of tensors, as the model expects them.
+        y: Targets in the same form.
         sample_weight: Tensor or None.
 
     Returns:
-        A function of no arguments, which gives the loss, and for each of `model.trainable_variables` an array of its
-        shape; None where the backend says that the loss does not depend on it (JAX gives zeros there).
+        A function without arguments. It returns the loss, and for each of `model.trainable_variables` an array of its
+        shape, or None if the backend reports that the loss does not depend on it (JAX returns zeros there).
     """
     way = {"jax": _by_jax, "torch": _by_torch, "tensorflow": _by_tensorflow}[keras.backend.backend()]
     compute = way(model, x, y, sample_weight)
@@ -57,7 +58,7 @@ def _by_jax(model: Any, x: Any, y: Any, sample_weight: Any) -> Callable[[], tupl
         )
         return loss
 
-    # It runs once or twice, so that compiling is nearly all of the time: less without optimization.
+    # It runs once or twice, so compiling takes nearly all of the time: less without optimization.
     quickly = {"xla_backend_optimization_level": 0}
     compiled = jax.jit(jax.value_and_grad(objective), compiler_options=quickly)
     return lambda: compiled([variable.value for variable in model.trainable_variables], x, y, sample_weight)

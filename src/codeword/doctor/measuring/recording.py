@@ -1,4 +1,4 @@
-"""Watches a Keras model while it runs, and leaves it as it was."""
+"""Record the calls inside a Keras model, and leave the model unchanged."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from codeword.keras_internals import added_losses, global_seed_generator, inner_
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a layer or operation: what went in and what came out, as tensors."""
+    """One call of a layer or operation: its arguments, and its input and output tensors."""
 
     layer: Any
     arguments: tuple[Any, ...]
@@ -25,9 +25,10 @@ class Call:
 
 @contextmanager
 def recorded(model: Any) -> Iterator[list[Call]]:
-    """Collects the calls of all layers and operations inside the model, in the order in which they end.
+    """Collect the calls of all layers and operations inside a model, in the order in which they end.
 
-    Not those inside a loop that the backend compiles, such as of a recurrent layer's cell: they have no values.
+    Calls inside a loop that the backend compiles, such as the cell of a recurrent layer, have no values and are not
+    recorded.
     """
     calls: list[Call] = []
 
@@ -49,7 +50,7 @@ def recorded(model: Any) -> Iterator[list[Call]]:
 
 @contextmanager
 def replaced(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Lets what a layer gives go through `change` first."""
+    """Let the output of a layer pass through `change` first."""
 
     def changed(_: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments, **keywords: change(call(*arguments, **keywords))
@@ -59,8 +60,7 @@ def replaced(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
 
 
 def operations_of(model: Any) -> list[Any]:
-    """Gives all layers inside the model, those inside layers too, and the operations of functional graphs; each "
-    "once."""
+    """Return all layers inside a model, nested ones included, and the operations of functional graphs, each once."""
     found: dict[int, Any] = {}
     waiting = [model]
     while waiting:
@@ -75,7 +75,7 @@ def operations_of(model: Any) -> list[Any]:
 
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Puts everything back afterwards: weights, seeds and batch statistics, optimizer, metrics, streams of chance."""
+    """Restore everything afterwards: weights, seeds, batch statistics, optimizer, metrics and random streams."""
     optimizer = getattr(model, "optimizer", None)
     variables = [
         *model.variables,
@@ -106,7 +106,7 @@ def unchanged(model: Any) -> Iterator[None]:
 
 
 def _has_values(tensor: Any) -> bool:
-    """Says whether a tensor holds numbers now, and is not a stand-in while something is compiled."""
+    """Return whether a tensor holds numbers now, and is not a placeholder during compilation."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -124,7 +124,7 @@ def _torch() -> Any:
 
 @contextmanager
 def _calls_replaced(makers: dict[Any, Callable[[Any, Callable[..., Any]], Callable[..., Any]]]) -> Iterator[None]:
-    """Puts another `call` before each layer's own, which Keras asks on every use."""
+    """Replace the `call` of each layer, which Keras looks up at every use."""
     before = {}
     for layer, maker in makers.items():
         before[layer] = layer.__dict__.get("call")

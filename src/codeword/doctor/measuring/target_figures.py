@@ -1,4 +1,4 @@
-"""Figures that need another pass over all targets: what cannot be reached, what a perfect output costs."""
+"""Figures that need another pass over all targets: what is out of reach, and what a perfect output costs."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from codeword.doctor.measuring.given_data import Array
 
 
 def least_simplex_error(target: NDArray[Any]) -> tuple[float, float]:
-    """Gives the least mean squared error that non-negative rows of sum 1 have from targets, and that of zeros."""
+    """Return the lowest mean squared error of non-negative rows with sum 1 against targets, and the error of zeros."""
     rows = np.nan_to_num(target.astype(np.float64).reshape(-1, target.shape[-1]))
     # The nearest point of the simplex (Duchi et al., "Efficient Projections onto the l1-Ball", 2008).
     ordered = -np.sort(-rows, axis=1)
@@ -23,24 +23,24 @@ def least_simplex_error(target: NDArray[Any]) -> tuple[float, float]:
 
 
 def beyond(target: Array, low: float, high: float, missing: float | None) -> tuple[int, float]:
-    """Counts the observed cells outside a range, and gives the mean squared error that staying in it leaves."""
+    """Return the number of observed cells outside a range, and the mean squared error of the closest values in it."""
     count, total, cells = 0, 0.0, 0
     for _, piece in row_pieces(target.values):
         values = _observed(piece, missing).astype(np.float64)
         distance = np.maximum(np.maximum(low - values, values - high), 0)
-        count += int((distance > 1e-6).sum())  # MinMaxScaler gives 1.0000000000000002
+        count += int((distance > 1e-6).sum())  # MinMaxScaler returns 1.0000000000000002
         total += float(distance @ distance)
         cells += len(values)
     return count, total / max(1, cells)
 
 
 def count(target: Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]], missing: float | None = None) -> int:
-    """Counts the observed cells for which a condition holds, over all data."""
+    """Return the number of observed cells for which a condition holds, over all of the data."""
     return sum(int(condition(_observed(piece, missing)).sum()) for _, piece in row_pieces(target.values))
 
 
 def first_unobserved_row(target: Array, missing: float) -> tuple[int | None, int]:
-    """Gives the first row in which nothing is observed, or None, and how many there are."""
+    """Return the first row without observed cells, or None, and the number of such rows."""
     first, total = None, 0
     for start, piece in row_pieces(target.values):
         flat = piece.reshape(len(piece), -1)
@@ -52,7 +52,7 @@ def first_unobserved_row(target: Array, missing: float) -> tuple[int | None, int
 
 
 def entropy(target: Array, kind: str, smoothing: float, missing: float | None) -> tuple[float, float]:
-    """Gives the mean entropy of targets in nats, over all data, and the share strictly between 0 and 1."""
+    """Return the mean entropy of targets in nats, over all of the data, and the share strictly between 0 and 1."""
     total, between, cells = 0.0, 0, 0
     classes = target.scan.shape[-1]
     for _, piece in row_pieces(target.values):

@@ -1,4 +1,4 @@
-"""Steps inside a model: where the gradient ends, what it is called, and what has the same values and a slope."""
+"""Steps inside a model: where the gradient ends, and which function has the same values and a surrogate gradient."""
 
 import dis
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from codeword import activations, layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.measuring.output_facts import activation_name, snake_case
+from codeword.doctor.measuring.output_ranges import activation_name, snake_case
 from codeword.doctor.measuring.recording import Call
 
-# Operations whose derivative is 0 wherever there is one, as Keras, NumPy and the backends call them.
+# Operations whose derivative is 0 wherever it exists, by the names of Keras, NumPy and the backends.
 _NAMES = """
 argmax argmin argsort round rint around sign floor ceil trunc fix one_hot to_categorical greater greater_equal less
 less_equal equal not_equal heaviside digitize searchsorted floor_divide cast astype stop_gradient detach top_k in_top_k
@@ -26,12 +26,12 @@ _UNMOVED = 0.9
 
 @dataclass(frozen=True)
 class Step:
-    """A call whose values stay the same when its input changes a little.
+    """A call whose values stay identical when its input changes a little.
 
     Attributes:
         call: The call.
-        operation: What makes the step, such as "argmax", if it is known.
-        share: Of the values that stayed the same, to the last bit.
+        operation: Name of the step, such as "argmax", if it is known.
+        share: Share of the values that stayed identical.
     """
 
     call: Call
@@ -41,12 +41,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Place:
-    """What takes the place of a step.
+    """What replaces a step.
 
     Attributes:
-        change: A layer of ours, or the new activation of a layer.
-        python: The same, written in Python.
-        first, last: The chain of calls that it stands for, such as argmax and one_hot.
+        change: A layer of codeword, or the new activation of a layer.
+        python: The same as Python.
+        first: First call of the chain that it replaces, such as argmax.
+        last: Last call of that chain, such as one_hot.
+        between: All calls of the chain but the last.
     """
 
     change: Any
@@ -57,11 +59,11 @@ class Place:
 
 
 def stopping_steps(case: Case) -> list[Step]:
-    """Follows what the layers without gradient give, and finds the steps on the way, those with a name first."""
+    """Follow the outputs of the layers without gradient and return the steps on the way, those with a name first."""
     stopped = {id(weight) for weight in case.unmoved_weights}
     reached: set[int] = set()
     steps = []
-    for call in case.calls:
+    for call in case.run.calls:
         if hasattr(call.layer, "layers"):
             continue
         own = any(id(weight) in stopped for weight in getattr(call.layer, "trainable_variables", ()))
@@ -75,10 +77,10 @@ def stopping_steps(case: Case) -> list[Step]:
 
 
 def with_slope(case: Case, first: Call) -> Place | None:
-    """Finds what of ours gives the values of a step bit for bit, and has a slope; None if nothing does."""
+    """Return what has identical values and a surrogate gradient; None if codeword has nothing like it."""
     chain = [first]
-    while not _is_float(chain[-1].outputs[0]):  # argmax gives whole numbers, which one_hot takes
-        after = next((call for call in case.calls if any(t is chain[-1].outputs[0] for t in call.inputs)), None)
+    while not _is_float(chain[-1].outputs[0]):  # argmax returns integers, which one_hot consumes
+        after = next((call for call in case.run.calls if any(t is chain[-1].outputs[0] for t in call.inputs)), None)
         if after is None:
             return None
         chain.append(after)
@@ -91,18 +93,18 @@ def with_slope(case: Case, first: Call) -> Place | None:
 
 
 def is_relu(layer: Any) -> bool:
-    """Says whether a layer ends in a relu."""
+    """Return whether a layer ends in a ReLU."""
     return type(layer).__name__ == "ReLU" or activation_name(getattr(layer, "activation", 0)) == "relu"
 
 
 def _has_stairs(call: Call) -> bool:
-    """Says whether a call gives more than one value, as a step does; a layer of zeros gives one."""
+    """Return whether a call returns more than one value, as a step does; a layer of zeros returns one."""
     values = _array(call.outputs[0])
     return not is_relu(call.layer) and bool((values != values.reshape(-1)[:1]).any())
 
 
 def _share_unmoved(call: Call) -> float:
-    """Runs a call again on slightly changed inputs; gives the share of values that stayed the same."""
+    """Repeat a call on slightly changed inputs and return the share of values that stayed identical."""
     rng = np.random.default_rng(0)
 
     def moved(one: Any) -> Any:
@@ -115,7 +117,7 @@ def _share_unmoved(call: Call) -> float:
     try:
         arguments, keywords = keras.tree.map_structure(moved, (call.arguments, call.keywords))
         again = keras.tree.flatten(call.layer.call(*arguments, **keywords))
-    except Exception:  # a call that cannot be repeated says nothing
+    except Exception:  # a call that cannot be repeated shows nothing
         return 0.0
     same = total = 0
     for before, after in zip(call.outputs, again, strict=False):
@@ -126,7 +128,7 @@ def _share_unmoved(call: Call) -> float:
 
 
 def _step_in(layer: Any) -> str | None:
-    """Names the step in an operation, an activation or a layer's own code; None where none is known."""
+    """Return the name of the step in an operation, an activation or the code of a layer; None if there is none."""
     kind = snake_case(type(layer).__name__)
     if kind in STEPS:
         return kind
@@ -144,7 +146,7 @@ def _step_in_code(function: Any) -> str | None:
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
         return None
-    follow = {"cast", "astype", "one_hot"}  # what makes numbers of a step again
+    follow = {"cast", "astype", "one_hot"}  # these turn a step into numbers again
     for name in code.co_names:
         if name in STEPS - follow:
             return str(name)
@@ -154,7 +156,7 @@ def _step_in_code(function: Any) -> str | None:
 
 
 def _layers_like(first: Call, wanted: NDArray[Any]) -> list[tuple[Any, str]]:
-    """Gives the layers that a step may be, and how they are written."""
+    """Return the layers that may equal a step, and their Python."""
     found: list[tuple[Any, str]] = [
         (layers.Hardmax(), "cw.layers.Hardmax()"),
         (layers.SignBits(), "cw.layers.SignBits()"),
@@ -194,7 +196,7 @@ def _stairs(wanted: NDArray[Any]) -> list[tuple[list[float], str]]:
 
 
 def _numbers_in(call: Call) -> list[float]:
-    """Gives the numbers that a comparison may compare with: its arguments', those in its code, 0 and a half."""
+    """Return the numbers that a comparison may use: its arguments, those in its code, 0 and 0.5."""
     code = getattr(getattr(call.layer, "function", None), "__code__", None)
     named = [*call.arguments, *call.keywords.values(), *vars(call.layer).values(), *(code.co_consts if code else ())]
     tensors = [float(_array(one).reshape(-1)[0]) for one in call.inputs[1:] if _array(one).size == 1]

@@ -1,118 +1,102 @@
-"""Classes and distributions: are labels told as such, and does a row sum to 1 where it shall?"""
+"""Classes and distributions: are labels treated as classes, and do rows sum to 1 where they must?"""
 
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.measuring.given_data import Array
-from codeword.doctor.measuring.output_facts import OutputFacts
 from codeword.doctor.measuring.target_figures import count, least_simplex_error
-from codeword.doctor.prescription import (
-    head_lines,
-    head_of,
-    is_distributions,
-    label_classes,
-    same_cells,
-)
+from codeword.doctor.output import Output
+from codeword.doctor.remedies.heads import head_lines
 
 
-def labels_rule(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    """Looks for class labels given to a loss of numbers."""
-    classes = label_classes(case, number)
-    if classes is None or out.loss is None or out.loss.kind != "distance":
+def labels_rule(case: Case, out: Output) -> Iterator[Finding]:
+    """Find class labels under a loss for numbers."""
+    if out.num_classes is None or out.loss is None or out.loss.kind != "distance":
         return
-    width = int(np.prod(case.predictions[number].shape[1:]))
-    scan = target.scan
-    shown = f"`{target.name}` holds {len(scan.distinct or ())} whole numbers from {scan.minimum:g} to {scan.maximum:g}"
-    head = head_of(case, number)
-    if width > 1:
+    scan = out.target.scan
+    labels = len(scan.distinct or ())
+    low, high = f"{scan.minimum:g}", f"{scan.maximum:g}"
+    shown = f"`{out.target.name}` has {labels} distinct whole numbers from {low} to {high}"
+    if out.num_units > 1:
         yield found(
             "labels-as-numbers",
             "error",
-            f"{shown}, one a row, and {out.loss.name} compares each with all {width} outputs of its row.",
-            head_lines(case, number, scale=False),
-            classes=len(scan.distinct or ()),
-            units=width,
+            f"{shown}, one per row, but {out.loss.name} compares each with all {out.num_units} outputs of its row.",
+            head_lines(case, out, scale=False),
+            classes=labels,
+            units=out.num_units,
         )
         return
     lines = [
-        "# If the numbers are names of classes (if they are amounts, all is well):",
+        "# If the numbers are class labels (if they are amounts, nothing is wrong):",
         "features = model.layers[-1].input",
         f"model = keras.Model(model.inputs, keras.layers.Dense({int(scan.maximum) + 1})(features))",
-        f'model.compile("adam", loss={head.loss_code})',
+        f'model.compile("adam", loss={out.head.loss_code})',
     ]
     yield found(
         "labels-as-numbers",
         "warning",
-        f"{shown}, and {out.loss.name} takes class {scan.maximum:g} for further from class {scan.minimum:g} than "
-        f"class {scan.minimum + 1:g} is.",
+        f"{shown}. To {out.loss.name}, class {high} is farther from class {low} than class {scan.minimum + 1:g} is.",
         "\n".join(lines),
-        classes=classes,
+        classes=out.num_classes,
         units=1,
     )
 
 
-def class_numbers_rule(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    """Looks for class numbers that the output does not have."""
-    facts, scan = out.loss, target.scan
-    width = case.predictions[number].shape[-1] if case.predictions[number].ndim > 1 else 1
-    if facts is None or facts.kind != "sparse" or width < 2 or not (scan.minimum < 0 or scan.maximum >= width):
+def class_numbers_rule(case: Case, out: Output) -> Iterator[Finding]:
+    """Find class numbers that the output does not have."""
+    loss, scan, width = out.loss, out.target.scan, out.width
+    if loss is None or loss.kind != "sparse" or width < 2 or not (scan.minimum < 0 or scan.maximum >= width):
         return
-    ignored = math.nan if facts.ignore_class is None else facts.ignore_class
-    outside = count(
-        target, lambda values: ((values < 0) | (values >= width)) & (values != ignored), case.missing(number)
-    )
+    ignored = math.nan if loss.ignore_class is None else loss.ignore_class
+    outside = count(out.target, lambda values: ((values < 0) | (values >= width)) & (values != ignored), out.missing)
     if outside == 0:
         return
-    name = target.name
-    from_one = scan.minimum == 1 and scan.maximum == width
+    name = out.target.name
+    remedy = f"{name} = {name} - 1  # classes are counted from 0"
+    if scan.minimum != 1 or scan.maximum != width:
+        remedy = (
+            f"# give the last layer {int(scan.maximum) + 1} units, or renumber the classes:\n"
+            f"{name} = np.unique({name}, return_inverse=True)[1].reshape({name}.shape)"
+        )
     yield found(
         "labels-out-of-range",
         "error",
-        f"`{name}` holds class numbers from {scan.minimum:g} to {scan.maximum:g}, and the output has {width} classes, "
-        f"0 to {width - 1}: {outside:,} of {scan.num_finite:,} name a class that is not there. JAX teaches nothing by "
-        "them, PyTorch and TensorFlow may stop, or give NaN.",
-        f"{name} = {name} - 1  # classes are counted from 0"
-        if from_one
-        else f"# give the last layer {int(scan.maximum) + 1} units, or number the classes anew:\n"
-        f"{name} = np.unique({name}, return_inverse=True)[1].reshape({name}.shape)",
+        f"`{name}` has class numbers from {scan.minimum:g} to {scan.maximum:g}, but the output has {width} classes, 0 "
+        f"to {width - 1}: {outside:,} of {scan.num_finite:,} labels name a class that does not exist. JAX learns "
+        "nothing from them; PyTorch and TensorFlow stop or return NaN.",
+        remedy,
         outside=outside,
         classes=width,
     )
 
 
-def distributions_rule(case: Case, number: int, out: OutputFacts, target: Array) -> Iterator[Finding]:
-    """Looks for a softmax, or categorical cross-entropy, over targets that are not distributions."""
-    facts, scan = out.loss, target.scan
-    if case.missing(number) is not None or (facts is not None and facts.kind in ("sparse", "levels")):
+def distributions_rule(case: Case, out: Output) -> Iterator[Finding]:
+    """Find a softmax, or categorical cross-entropy, over targets that are not distributions."""
+    loss, scan = out.loss, out.target.scan
+    if out.missing is not None or (loss is not None and loss.kind in ("sparse", "levels")):
         return
-    categorical = facts is not None and facts.kind == "categorical"
-    if out.activation not in ("softmax", "hardmax") and not categorical:
+    sums_to_one = out.activation in ("softmax", "hardmax")
+    if not sums_to_one and (loss is None or loss.kind != "categorical"):
         return
-    if not same_cells(case, number) or is_distributions(target):
-        return
-    if label_classes(case, number) is not None:
+    if not out.same_cells or out.is_distributions or out.num_classes is not None:
         return
     least, mean, greatest = scan.group_sum
     cells = scan.shape[-1] if len(scan.shape) > 1 else 1
-    title = None
-    asks = f"The outputs of a row always sum to 1, over its {cells} cells"
-    if out.activation not in ("softmax", "hardmax"):
+    if sums_to_one:
+        title, cause = None, f"The outputs of a row always sum to 1 over its {cells} cells"
+    else:
         title = "categorical cross-entropy over targets that are not distributions"
-        asks = f"Categorical cross-entropy takes the {cells} cells of a row for one distribution, which sums to 1"
-    sample = case.sample_targets[number]
-    assert sample is not None
-    error, zeros = least_simplex_error(sample.reshape(case.predictions[number].shape))
+        cause = f"Categorical cross-entropy treats the {cells} cells of a row as one distribution, which sums to 1"
+    error, zeros = least_simplex_error(out.sample_target.reshape(out.values.shape))
     yield found(
         "targets-not-distributions",
         "error",
-        f"{asks}; the targets sum to {mean:,.6g} on average, from {least:,.6g} to {greatest:,.6g}, and in "
-        f"{scan.share_summing_to_one:.1%} of the rows to 1. The nearest that outputs of sum 1 can come leaves a mean "
-        f"squared error of {error:.4g}, {error / zeros if zeros else 1:.1%} of that of zeros everywhere.",
-        head_lines(case, number),
+        f"{cause}, but the targets of a row sum to {mean:,.6g} on average (from {least:,.6g} to {greatest:,.6g}), and "
+        f"{scan.share_summing_to_one:.1%} of the rows sum to 1. The closest outputs with sum 1 leave a mean squared "
+        f"error of {error:.4g}, which is {error / zeros if zeros else 1:.1%} of the error of all-zero outputs.",
+        head_lines(case, out),
         title=title,
         mean_sum=mean,
         share_summing_to_one=scan.share_summing_to_one,

@@ -1,4 +1,4 @@
-"""Data: finite, scaled, and changing?"""
+"""Data: is it finite, scaled and varying?"""
 
 import math
 from collections.abc import Iterator
@@ -8,32 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.value_scan import row_pieces
-from codeword.backend import keras
 from codeword.data_kinds.scaling import is_far_from_unit_size, is_unscaled
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.given_data import Array
-from codeword.doctor.prescription import scaling_lines
+from codeword.doctor.measuring.run import as_float32
+from codeword.doctor.remedies.heads import scaling_lines
 
 _NAMES = """
 Embedding BatchNormalization Normalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization
 Discretization Hashing IntegerLookup StringLookup CategoryEncoding
 """
-_TAKE_ANY_SCALE = frozenset(_NAMES.split())
+_ACCEPT_ANY_SCALE = frozenset(_NAMES.split())
 
 
 def data_findings(case: Case) -> Iterator[Finding]:
-    """Looks at the inputs."""
+    """Check the inputs."""
     yield from _not_scaled(case)
     yield from _constant_columns(case)
 
 
 def not_finite(arrays: list[Array], missing: dict[str, float | None]) -> Iterator[Finding]:
-    """Looks for NaN and infinity in all of the data; NaN in targets is right where the loss leaves it out.
+    """Find NaN and infinity in all of the data; NaN in targets is fine where the loss leaves it out.
 
     Args:
         arrays: Inputs and targets.
-        missing: By an array's name the value that the loss leaves out.
+        missing: The value that the loss leaves out, by the name of an array.
     """
     for array in arrays:
         scan = array.scan
@@ -41,51 +41,57 @@ def not_finite(arrays: list[Array], missing: dict[str, float | None]) -> Iterato
         num_nan = 0 if left_out is not None and math.isnan(left_out) else scan.num_nan
         if not (num_nan or scan.num_infinite):
             continue
-        rows = np.concatenate(
+        affected = np.concatenate(
             [
                 ~np.isfinite(piece.astype(np.float64)).reshape(len(piece), -1).all(axis=1)
                 for _, piece in row_pieces(array.values)
             ]
         )
-        name = array.name.split("[")[0]
-        others = {"x": "y", "y": "x"}[name] if name in "xy" else None
-        axes = "" if len(scan.shape) == 1 else f".all(axis={tuple(range(1, len(scan.shape)))})"
-        lines = [f"keep = np.isfinite({array.name}){axes}"]
-        if rows.mean() < 0.5 and name == array.name:
-            lines.append(f"{name} = {name}[keep]")
-            lines.append(f"{others} = {others}[keep] if {others} is not None else None")
-        else:
-            lines = [
-                "# If NaN means missing: it must not enter, and must cost nothing.",
-                'model.compile(optimizer=model.optimizer, loss=cw.losses.Masked("mse", missing=float("nan")))',
-                f"y = {array.name} if y is None else y",
-                f"{array.name} = np.nan_to_num({array.name}, posinf=0, neginf=0)",
-            ]
+        num_rows = int(affected.sum())
         yield found(
             "not-finite",
             "error",
-            f"`{array.name}` holds {scan.num_nan:,} NaN and {scan.num_infinite:,} infinite values in "
-            f"{int(rows.sum()):,} of {len(rows):,} rows, the first at index {scan.first_not_finite}. One of them "
-            "makes the loss and every weight NaN.",
-            "\n".join(lines),
+            f"`{array.name}` contains {scan.num_nan:,} NaN and {scan.num_infinite:,} infinite values in {num_rows:,} "
+            f"of {len(affected):,} rows, the first at index {scan.first_not_finite}. A single one makes the loss NaN, "
+            "and then every weight.",
+            _finite_lines(array, drop_rows=affected.mean() < 0.5),
             num_nan=scan.num_nan,
             num_infinite=scan.num_infinite,
-            rows=int(rows.sum()),
+            rows=num_rows,
         )
 
 
+def _finite_lines(array: Array, *, drop_rows: bool) -> str:
+    """Return Python that drops the affected rows, or that treats NaN as missing."""
+    name = array.name
+    if drop_rows and name in ("x", "y"):
+        other = "y" if name == "x" else "x"
+        axes = "" if len(array.scan.shape) == 1 else f".all(axis={tuple(range(1, len(array.scan.shape)))})"
+        lines = [f"keep = np.isfinite({name}){axes}", f"{name} = {name}[keep]"]
+        lines.append(f"{other} = {other}[keep] if {other} is not None else None")
+    else:
+        lines = [
+            "# If NaN means missing, replace it in the input and leave it out of the loss:",
+            'model.compile(optimizer=model.optimizer, loss=cw.losses.Masked("mse", missing=float("nan")))',
+            f"y = {name} if y is None else y",
+            f"{name} = np.nan_to_num({name}, posinf=0, neginf=0)",
+        ]
+    return "\n".join(lines)
+
+
 def _not_scaled(case: Case) -> Iterator[Finding]:
-    for number, array in enumerate(case.x.arrays):
+    for number, array in enumerate(case.run.x.arrays):
         if not is_unscaled(array.scan) or not _enters_as_it_is(case, number):
             continue
         scan = array.scan
         columns = np.hypot(scan.column_mean, scan.column_std)
-        largest = f", in column {int(np.nanargmax(columns))} of {np.nanmax(columns):.4g}" if scan.rms < 5 else ""
+        largest = f" (in column {int(np.nanargmax(columns))}: {np.nanmax(columns):.4g})" if scan.rms < 5 else ""
         yield found(
             "not-scaled",
             "warning",
-            f"`{array.name}` goes from {scan.minimum:g} to {scan.maximum:g}, mean {scan.mean:.4g}, standard deviation "
-            f"{scan.std:.4g}: values of size {scan.rms:.4g}{largest} enter weights that were drawn for size 1.",
+            f"`{array.name}` ranges from {scan.minimum:g} to {scan.maximum:g}, with mean {scan.mean:.4g} and standard "
+            f"deviation {scan.std:.4g}. Its root mean square is {scan.rms:.4g}{largest}, but the weights were "
+            "initialized for inputs of size 1.",
             "\n".join(scaling_lines(case))
             or f"{array.name} = {array.name} / {max(abs(scan.minimum), abs(scan.maximum)):g}",
             rms=scan.rms,
@@ -95,17 +101,17 @@ def _not_scaled(case: Case) -> Iterator[Finding]:
 
 
 def _enters_as_it_is(case: Case, number: int) -> bool:
-    """Says whether the first layer with weights that an input reaches gets numbers far from unit size, and minds."""
-    given = case.x.arrays[number].rows(case.sample[:32]).astype(np.float64)
+    """Return whether the first layer with weights that an input reaches gets unscaled values and depends on scale."""
+    given = case.run.x.arrays[number].rows(case.run.rows[:32]).astype(np.float64)
     reached: set[int] = set()
-    for call in case.calls:
+    for call in case.run.calls:
         if hasattr(call.layer, "layers"):
             continue
         entering = [one for one in call.inputs if id(one) in reached or _same_values(one, given)]
         if not entering:
             continue
         kinds = {type(call.layer).__name__, type(getattr(call.layer, "layer", None)).__name__}
-        if kinds & _TAKE_ANY_SCALE:
+        if kinds & _ACCEPT_ANY_SCALE:
             return False
         if getattr(call.layer, "weights", None):
             return any(_is_unscaled(one) for one in entering)
@@ -114,7 +120,7 @@ def _enters_as_it_is(case: Case, number: int) -> bool:
 
 
 def _is_unscaled(tensor: Any) -> bool:
-    values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), np.float64)
+    values = as_float32(tensor).astype(np.float64)
     columns = np.sqrt(np.square(values.reshape(len(values), -1)).mean(axis=0))
     return is_far_from_unit_size(float(np.sqrt(np.square(columns).mean())), float(columns.max()))
 
@@ -122,23 +128,23 @@ def _is_unscaled(tensor: Any) -> bool:
 def _same_values(tensor: Any, given: NDArray[np.float64]) -> bool:
     if len(tensor.shape) == 0 or tensor.shape[0] < len(given):
         return False
-    rows = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor[: len(given)], "float32")), np.float64)
+    rows = as_float32(tensor[: len(given)]).astype(np.float64)
     return rows.size == given.size and bool(np.allclose(rows.reshape(given.shape), given, rtol=1e-2, atol=1e-6))
 
 
 def _constant_columns(case: Case) -> Iterator[Finding]:
-    for array in case.x.arrays:
+    for array in case.run.x.arrays:
         constant, total = array.scan.constant_columns, len(array.scan.column_minimum)
         if len(constant) == 0 or array.scan.shape[0] < 2:
             continue
         first = ", ".join(str(int(column)) for column in constant[:5]) + (", …" if len(constant) > 5 else "")
-        many = len(constant) >= total / 2
         yield found(
             "constant-columns",
-            "warning" if many else "note",
-            f"{len(constant):,} of the {total:,} columns of `{array.name}` never change in {array.scan.shape[0]:,} "
-            f"rows (columns {first}): they teach nothing, and dividing by their spread would divide by 0.",
-            f"changing = {array.name}.reshape(len({array.name}), -1).std(axis=0) > 0  # a network may have these alone",
+            "warning" if len(constant) >= total / 2 else "note",
+            f"{len(constant):,} of the {total:,} columns of `{array.name}` have the same value in all "
+            f"{array.scan.shape[0]:,} rows (columns {first}). The network learns nothing from them, and standardizing "
+            "them would divide by 0.",
+            f"changing = {array.name}.reshape(len({array.name}), -1).std(axis=0) > 0  # keep only these columns",
             columns=len(constant),
             of=total,
         )

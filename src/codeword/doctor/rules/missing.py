@@ -1,123 +1,104 @@
-"""Missing entries: are they left out, and does what is left out stay out?"""
+"""Missing entries: does the loss leave them out, and does the output keep them apart?"""
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from codeword.data_kinds.heads import GivenOutput, choose_head
+from codeword.data_kinds.heads import choose_head
 from codeword.data_kinds.inference import scale_if_zero_is_missing
-from codeword.doctor.case import Case, as_arrays, call_model
+from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.target_figures import first_unobserved_row
-from codeword.doctor.prescription import activation_line, compile_line, head_lines
+from codeword.doctor.output import Output
+from codeword.doctor.remedies.heads import activation_line, compile_line, head_lines
 
 
 def missing_findings(case: Case) -> Iterator[Finding]:
-    """Looks at the targets of which something may be missing, and at how they are held out."""
-    yield from _zeros(case)
-    yield from _masked_softmax(case)
-    yield from _empty_rows(case)
+    """Check every output whose targets may have missing entries."""
+    for out in case.targeted:
+        yield from _zeros(out)
+        yield from _masked_softmax(case, out)
+        yield from _empty_rows(out)
 
 
-def _zeros(case: Case) -> Iterator[Finding]:
-    for number, (out, target) in enumerate(zip(case.outputs, case.targets, strict=True)):
-        if (
-            target is None
-            or scale_if_zero_is_missing(target.scan) is None
-            or not case.has_loss
-            or case.missing(number) is not None
-        ):
-            continue
-        if out.loss is None or out.loss.kind not in ("distance", "binary", "categorical", "own"):
-            continue
-        sample, values = case.sample_targets[number], case.predictions[number]
-        assert sample is not None
-        if sample.shape != values.shape:
-            continue
-        filled = list(case.predictions)
-        filled[number] = np.where(sample == 0, 0, values).astype(values.dtype)
-        share = (case.loss - case.loss_of(filled)) / case.loss if case.loss else math.nan
-        scan = target.scan
-        counts = dict(zip(scan.distinct or (), scan.distinct_counts or (), strict=True))
-        common = max((value for value in counts if value > 0), key=lambda value: counts[value])
-        guess = "counts" if common == min(value for value in counts if value > 0) else "ratings"
-        yield found(
-            "zeros-as-missing",
-            "warning",
-            f"{scan.share_zero:.1%} of the cells of `{target.name}` are 0, the others "
-            f"{min(v for v in counts if v > 0):g} to {scan.maximum:g}, most often {common:g}: ratings or counts? (It "
-            f"looks like {guess}.) If 0 means that nobody rated, the loss must leave it out; now the zeros make "
-            f"{share:.1%} of it.",
-            head_of_missing(case, number),
-            share_zero=scan.share_zero,
-            share_of_loss=share,
-        )
-
-
-def head_of_missing(case: Case, number: int) -> str:
-    """Writes the head for targets in which 0 means missing."""
-    out, target = case.outputs[number], case.targets[number]
-    assert target is not None
-    head = choose_head(target.scan, GivenOutput(missing=0.0))
-    lines = ["# If 0 means that nothing was observed (counts of which 0 is one: leave it as it is):"]
-    if out.activation not in ("linear", None) and (out.high < target.scan.maximum or out.activation == "softmax"):
-        lines.append(activation_line(case, out, head))
-    lines.append(compile_line(case, number, head))
-    return "\n".join(lines)
-
-
-def _masked_softmax(case: Case) -> Iterator[Finding]:
-    for number, (out, target) in enumerate(zip(case.outputs, case.targets, strict=True)):
-        if target is None or out.activation != "softmax" or case.missing(number) is None:
-            continue
-        if out.loss is not None and out.loss.kind in ("sparse", "categorical"):
-            continue
-        sample, missing = case.sample_targets[number], case.missing(number)
-        assert sample is not None
-        observed = np.isfinite(sample) & (sample != missing)
-        sums = np.where(observed, sample, 0).sum(axis=-1)
-        yield found(
-            "masked-softmax",
-            "error",
-            f"The loss leaves out what is {missing:g} in `{target.name}`, but softmax makes each row's "
-            f"{sample.shape[-1]:,} outputs sum to 1: every entry that is observed pulls on all that are missing. The "
-            f"observed ones of a row sum to {sums.mean():.4g} on average, and go up to {target.scan.maximum:g}.",
-            head_lines(case, number),
-            mean_sum=float(sums.mean()),
-            columns=sample.shape[-1],
-        )
-
-
-def _empty_rows(case: Case) -> Iterator[Finding]:
-    if not case.has_loss:
+def _zeros(out: Output) -> Iterator[Finding]:
+    scan, run, loss = out.target.scan, out.run, out.loss
+    if scale_if_zero_is_missing(scan) is None or not run.has_loss or out.missing is not None:
         return
-    for number, target in enumerate(case.targets):
-        missing = case.missing(number)
-        row, num_rows = (None, 0) if target is None or missing is None else first_unobserved_row(target, missing)
-        if target is None or missing is None or row is None:
-            continue
-        alone = case_on_rows(case, np.array([row]))
-        loss = alone.loss
-        if math.isfinite(loss):
-            continue
-        head = choose_head(target.scan, GivenOutput(missing=missing))
-        yield found(
-            "empty-rows",
-            "error",
-            f"In {num_rows:,} of {target.scan.shape[0]:,} rows of `{target.name}` nothing is observed, the first is "
-            f"row {row}. The loss of that row alone is {loss}: the mean over nothing.",
-            f"{compile_line(case, number, head)}  # a row with nothing observed costs 0",
-            rows=num_rows,
-        )
-
-
-def case_on_rows(case: Case, numbers: NDArray[np.intp]) -> Case:
-    """Gives the case with other rows for its sample."""
-    other = Case(
-        case.model, case.x, case.y, case.same, case.sample_weight, case.validation_data, case.code_layer, numbers
+    if loss is None or loss.kind not in ("distance", "binary", "categorical", "own"):
+        return
+    sample, values = out.sample_target, out.values
+    if sample.shape != values.shape:
+        return
+    without = out.loss_with(np.where(sample == 0, 0, values).astype(values.dtype))
+    share = (run.loss - without) / run.loss if run.loss else math.nan
+    counts = {
+        value: count for value, count in zip(scan.distinct or (), scan.distinct_counts or (), strict=True) if value > 0
+    }
+    common, least = max(counts, key=lambda value: counts[value]), min(counts)
+    guess = "counts" if common == least else "ratings"
+    yield found(
+        "zeros-as-missing",
+        "warning",
+        f"{scan.share_zero:.1%} of the cells of `{out.target.name}` are 0. The others range from {least:g} to "
+        f"{scan.maximum:g}, most often {common:g}, and look like {guess}. If 0 means not rated, the loss must leave it "
+        f"out: zeros make up {share:.1%} of the loss now.",
+        _lines_without_zeros(out),
+        share_zero=scan.share_zero,
+        share_of_loss=share,
     )
-    outputs = call_model(case.model, case.x.tensors(numbers))
-    other.outputs, other.output_structure, other.predictions = case.outputs, outputs, as_arrays(outputs)
-    return other
+
+
+def _lines_without_zeros(out: Output) -> str:
+    """Return Python of the head for targets in which 0 means missing."""
+    head = choose_head(out.target.scan, replace(out.given, missing=0.0))
+    lines = ['# If 0 means "not observed" (if 0 is a count like the others, change nothing):']
+    too_low = out.source.high < out.target.scan.maximum
+    if out.activation not in ("linear", None) and (too_low or out.activation == "softmax"):
+        lines.append(activation_line(out, head))
+    return "\n".join([*lines, compile_line(out, head.loss_code)])
+
+
+def _masked_softmax(case: Case, out: Output) -> Iterator[Finding]:
+    missing, loss = out.missing, out.loss
+    if missing is None or out.activation != "softmax" or (loss is not None and loss.kind in ("sparse", "categorical")):
+        return
+    sample = out.sample_target
+    observed = np.isfinite(sample) & (sample != missing)
+    mean_sum = float(np.where(observed, sample, 0).sum(axis=-1).mean())
+    yield found(
+        "masked-softmax",
+        "error",
+        f"The loss leaves out entries of `{out.target.name}` that are {_shown(missing)}, but the softmax makes the "
+        f"{sample.shape[-1]:,} outputs of a row sum to 1, so every observed entry changes the missing ones too. The "
+        f"observed entries of a row sum to {mean_sum:.4g} on average, and single ones reach "
+        f"{out.target.scan.maximum:g}.",
+        head_lines(case, out),
+        mean_sum=mean_sum,
+        columns=sample.shape[-1],
+    )
+
+
+def _empty_rows(out: Output) -> Iterator[Finding]:
+    if not out.run.has_loss or out.missing is None:
+        return
+    row, num_rows = first_unobserved_row(out.target, out.missing)
+    if row is None:
+        return
+    loss = out.run.on_rows(np.array([row])).loss
+    if math.isfinite(loss):
+        return
+    yield found(
+        "empty-rows",
+        "error",
+        f"{num_rows:,} of {out.target.scan.shape[0]:,} rows of `{out.target.name}` have no observed entry, the first "
+        f"is row {row}. The loss of that row alone is {_shown(loss)}: the mean of nothing.",
+        f"{compile_line(out, out.head.loss_code)}  # a row without observed entries costs 0",
+        rows=num_rows,
+    )
+
+
+def _shown(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{value:g}"

@@ -1,0 +1,93 @@
+"""What a loss expects of its output and targets, read from what `compile` was given."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from codeword.backend import keras
+from codeword.doctor.measuring.output_ranges import snake_case
+from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, Masked, OrdinalCrossentropy
+
+_KINDS = {
+    "binary_crossentropy": "binary",
+    "binary_focal_crossentropy": "binary",
+    "categorical_crossentropy": "categorical",
+    "categorical_focal_crossentropy": "categorical",
+    "sparse_categorical_crossentropy": "sparse",
+    "mean_squared_error": "distance",
+    "mean_absolute_error": "distance",
+    "huber": "distance",
+    "log_cosh": "distance",
+    "mean_absolute_percentage_error": "distance",
+    "mean_squared_logarithmic_error": "distance",
+}
+_LEVEL_LOSSES = (BinInsensitive, LevelCrossentropy, LevelSquaredError, OrdinalCrossentropy)
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What a loss expects of its output and targets.
+
+    Attributes:
+        name: Keras' name, such as "mean_squared_error"; the class name for losses of codeword; None for custom ones.
+        kind: "binary", "categorical", "sparse" (cross-entropies), "distance", "levels" or "own".
+        from_logits: Whether it expects logits.
+        label_smoothing: Amount of label smoothing, 0 for none.
+        reduction: How the losses of the cells are combined.
+        ignore_class: The class number that costs nothing, or None.
+        masked: Whether it is `codeword.losses.Masked`.
+        missing: The value that such a masked loss treats as missing, or None.
+    """
+
+    name: str | None
+    kind: str
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    reduction: str = "sum_over_batch_size"
+    ignore_class: int | None = None
+    masked: bool = False
+    missing: float | None = None
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        return self.kind in ("binary", "categorical", "sparse")
+
+    @property
+    def is_hinge(self) -> bool:
+        """Whether it maps targets of 0 and 1 to -1 and 1."""
+        return "hinge" in (self.name or "")
+
+
+def loss_facts(loss: Any) -> LossFacts:
+    """Return what a loss expects, from its name, function or object."""
+    if isinstance(loss, Masked):
+        return replace(loss_facts(loss.loss), masked=True, missing=loss.missing)
+    if isinstance(loss, _LEVEL_LOSSES):
+        return LossFacts(type(loss).__name__, "levels")
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return LossFacts(None, "own")
+    given = type(loss) if isinstance(loss, keras.losses.Loss) else loss
+    if not str(getattr(given, "__module__", "")).startswith("keras."):
+        return LossFacts(None, "own")
+    name = snake_case(given.__name__)
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    return LossFacts(
+        name,
+        _KINDS.get(name, "own"),
+        from_logits=bool(config.get("from_logits")),
+        label_smoothing=float(config.get("label_smoothing") or 0),
+        reduction=str(config.get("reduction", "sum_over_batch_size")),
+        ignore_class=config.get("ignore_class"),
+    )
+
+
+def losses_of(model: Any, names: list[str]) -> list[Any]:
+    """Return the loss of each named output as `compile` got it; None where there is none."""
+    loss = getattr(model, "loss", None)
+    if isinstance(loss, dict):
+        return [loss.get(name) for name in names] if len(names) > 1 or names[0] in loss else [*loss.values()][:1]
+    if isinstance(loss, list | tuple):
+        return [*loss, *[None] * len(names)][: len(names)]
+    return [loss] * len(names)

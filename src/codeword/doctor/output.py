@@ -1,0 +1,220 @@
+"""One output of a model: what made it, what its loss expects, and its targets."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.backend import keras
+from codeword.data_kinds.heads import GivenOutput, Head, choose_head, sums_to_one
+from codeword.data_kinds.inference import num_classes
+from codeword.doctor.measuring.given_data import Array
+from codeword.doctor.measuring.loss_facts import LossFacts, loss_facts, losses_of
+from codeword.doctor.measuring.output_ranges import Source, source_of
+from codeword.doctor.measuring.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One output of a model that ran on a sample of its data.
+
+    Attributes:
+        run: The model's run.
+        number: Position among the outputs.
+        name: Name of the output; empty if it is the only one.
+        source: What made its values.
+        loss: What its loss expects, or None without one.
+        targets: Its targets, or None; `target` is the same where there are some.
+    """
+
+    run: Run
+    number: int
+    name: str
+    source: Source
+    loss: LossFacts | None
+    targets: Array | None
+
+    @property
+    def target(self) -> Array:
+        """The targets, where there are some."""
+        assert self.targets is not None
+        return self.targets
+
+    @property
+    def activation(self) -> str | None:
+        """Name of the function that made its values; None if unknown."""
+        return self.source.activation
+
+    @property
+    def title(self) -> str:
+        """What a sentence about its values starts with."""
+        return f"The {self.activation}" if self.activation else "The output"
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Its values on the sample."""
+        return self.run.predictions[self.number]
+
+    @property
+    def width(self) -> int:
+        """Length of the last axis of its values."""
+        return self.values.shape[-1] if self.values.ndim > 1 else 1
+
+    @property
+    def num_units(self) -> int:
+        """Number of values per row."""
+        return int(np.prod(self.values.shape[1:]))
+
+    @cached_property
+    def sample_target(self) -> NDArray[Any]:
+        """The targets of the sampled rows."""
+        return self.target.rows(self.run.rows)
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether its values cannot leave 0 to 1."""
+        return self.source.low >= 0 and self.source.high <= 1
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether it returns only a few values, such as levels."""
+        hard = ("staircase", "sign", "step", "hardmax")
+        return self.activation in hard or (self.loss is not None and self.loss.kind == "levels")
+
+    @property
+    def same_cells(self) -> bool:
+        """Whether it has a value for each cell of its targets; last axes of length 1 do not count."""
+        return _without_ones(self.target.scan.shape[1:]) == _without_ones(self.values.shape[1:])
+
+    @property
+    def is_distributions(self) -> bool:
+        """Whether the last axis of its targets sums to 1 nearly everywhere."""
+        return sums_to_one(self.target.scan)
+
+    @property
+    def is_classes(self) -> bool:
+        """Whether its targets name classes."""
+        sparse = self.loss is not None and self.loss.kind == "sparse"
+        is_one_hot = not self.run.is_reconstruction and self.is_distributions
+        return sparse or self.num_classes is not None or is_one_hot
+
+    @cached_property
+    def num_classes(self) -> int | None:
+        """Number of classes if the targets are one column of class numbers; else None."""
+        if self.run.is_reconstruction or self.targets is None:
+            return None
+        scan, units = self.target.scan, self.num_units
+        is_count = scan.whole and scan.num_finite == scan.num_cells and scan.minimum >= 0
+        if int(np.prod(scan.shape[1:])) != 1 or not is_count:
+            return None
+        if units > 1 and 0 < scan.maximum < units:
+            return units
+        return num_classes(scan, first=(0, 1)) if units == 1 and scan.dtype.kind in "iu" else None
+
+    @cached_property
+    def head(self) -> Head:
+        """The head that fits its targets; the table of heads keeps what is already right."""
+        return choose_head(self.target.scan, self.given)
+
+    @property
+    def given(self) -> GivenOutput:
+        """What the table of heads has to know about it."""
+        return GivenOutput(
+            activation=self.activation,
+            is_probability=self.is_probability,
+            loss=None if self.loss is None else self.loss.name,
+            loss_kind=None if self.loss is None else self.loss.kind,
+            missing=self.missing,
+            num_classes=self.num_classes,
+            is_reconstruction=self.run.is_reconstruction,
+        )
+
+    def loss_with(self, values: NDArray[Any], chosen: NDArray[np.intp] | None = None) -> float:
+        """Return the loss of the sample, or of some of its rows, with other values for this output."""
+        before = self.run.predictions
+        return self.run.loss_of([*before[: self.number], values, *before[self.number + 1 :]], chosen)
+
+    @cached_property
+    def missing(self) -> float | None:
+        """The target value that the loss leaves out: 0, NaN or another; None if it leaves out nothing."""
+        if self.targets is None or self.loss is None:
+            return None
+        if self.loss.masked and self.loss.missing is not None:
+            return self.loss.missing
+        target, values = self.sample_target, self.values
+        if not self.run.has_loss or target.shape != values.shape or target.ndim < 2:
+            return None
+        if self.loss.kind != "own" and self.run.sample_weight is None:
+            return None
+        candidates = [(0.0, target == 0), (math.nan, _isnan(target))]
+        if target.dtype.kind != "b" and np.nanmin(target) < 0:  # -1 for "unknown"
+            candidates.append((float(np.nanmin(target)), target == np.nanmin(target)))
+        for missing, where in candidates:
+            if where.any() and not where.all() and self._leaves_out(where):
+                return None if missing == 0 and self._is_likelihood() else missing
+        return None
+
+    def _is_likelihood(self) -> bool:
+        """Return whether doubled targets do not cost more, as in -y log p: there a 0 in y is a value."""
+        target, values = self.sample_target, self.values
+        rows = np.flatnonzero((target != 0).reshape(len(target), -1).any(axis=1))
+
+        def loss_at(factor: float) -> float:
+            return self.loss_with(np.where(target == 0, values, factor * target).astype(values.dtype), rows)
+
+        return loss_at(2.0) <= loss_at(1.0)
+
+    def _leaves_out(self, where: NDArray[np.bool_]) -> bool:
+        """Return whether the loss stays the same, to the last digits, when the values change in these places."""
+        rows = np.flatnonzero(~where.reshape(len(where), -1).all(axis=1))  # the loss of an empty row may be NaN
+        values = self.values
+        other = (0.5 * values + 0.3).astype(values.dtype)
+        before, there, elsewhere = (
+            self.loss_with(one, rows)
+            for one in (values, np.where(where, other, values), np.where(where, values, other))
+        )
+        least = 1e-6 * abs(before)
+        return math.isfinite(before) and abs(there - before) <= least and abs(elsewhere - before) > least
+
+
+def outputs_of(run: Run) -> tuple[Output, ...]:
+    """Return the outputs of a model that ran."""
+    tensors = keras.tree.flatten(run.outputs)
+    names = sorted(run.outputs) if isinstance(run.outputs, dict) else list(getattr(run.model, "output_names", []))
+    names = names if len(names) == len(tensors) else [f"output_{number}" for number in range(len(tensors))]
+    losses = losses_of(run.model, names) if run.is_compiled else [None] * len(tensors)
+    targets = _targets_of(run, names)
+    return tuple(
+        Output(
+            run,
+            number,
+            names[number] if len(tensors) > 1 else "",
+            source_of(tensor, run.predictions[number], run.calls),
+            None if losses[number] is None else loss_facts(losses[number]),
+            targets[number],
+        )
+        for number, tensor in enumerate(tensors)
+    )
+
+
+def _targets_of(run: Run, names: list[str]) -> list[Array | None]:
+    """Return the array of targets of each output; None where there is none."""
+    if run.y is None:
+        return [None] * len(names)
+    if isinstance(run.y.structure, dict) and len(names) > 1:
+        by_name = dict(zip(sorted(run.y.structure), run.y.arrays, strict=True))  # in the order of reading
+        return [by_name.get(name) for name in names]
+    return [*run.y.arrays, *[None] * len(names)][: len(names)]
+
+
+def _isnan(array: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
