@@ -47,12 +47,21 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert namespace["model"].output_shape == (None, 64)
 
 
-def test_the_masked_network_of_the_ratings_runs():
-    program = re.search(r"```python\n(.*?)```", (ROOT / "docs/ratings.md").read_text(), re.DOTALL)[1]
+def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    estimator, new_users, own_network = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/ratings.md").read_text(), re.DOTALL
+    )
+    namespace = {}
+    exec(estimator, namespace)
+    assert namespace["items"].shape == namespace["stars"].shape == (2, 10)
+    exec(new_users, namespace)
+    assert namespace["items"].shape == namespace["stars"].shape == (2, 10)
+    assert namespace["all_stars"].shape == (2, len(namespace["rec"].items_))
     rated = np.random.default_rng(0).integers(0, 6, (6, 4000)).astype("float32")
     first = np.arange(4000) % 2 == 0
     namespace = {"ratings": rated * first, "held_out": rated * ~first}
-    exec(program, namespace)
+    exec(own_network, namespace)
     assert np.isfinite(namespace["model"].history.history["val_rmse"]).all()
 
 

@@ -57,7 +57,7 @@ def recommend(
     """Recommend items that users of MODEL, or new users, have not rated, best first.
 
     Items are ranked by predicted rating. Users without a rating of a known item get the items that are rated highest in
-    general, and a remark says so.
+    general, with a remark.
     """
     if bool(users) == (new is not None):
         raise click.UsageError("Pass either --user, once or several times, or --new with a table of ratings.")

@@ -112,9 +112,9 @@ def as_rating_table(
     Args:
         ratings: A scipy.sparse matrix `(users, items)` whose stored entries are the ratings; a data frame (pandas,
             Polars, Arrow) or a `.csv` or `.parquet` file with one row per rating; a tuple `(users, items, ratings)` of
-            three arrays of the same length; or a `RatingTable`. The ids of a matrix are its row and column numbers,
-            those of a table integers or text. In a `.csv` file they are integers if all of them are written as such,
-            without leading zeros.
+            three arrays of the same length; or a `RatingTable`. The ids of a matrix are its row and column numbers;
+            a table has integers or text. In a `.csv` file ids are integers if all of them are written as such, without
+            leading zeros.
         kind: The scale that the ratings must lie on. None: any finite number.
         columns: Names of the table's columns of users, items and ratings. In a `.csv` file without a header the columns
             are named by position: column0, column1, and so on.
@@ -166,7 +166,7 @@ def _num_shared(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> i
 
 
 def _file_columns(path: Path, columns: Sequence[str], name: str, like: RatingTable | None) -> list[Any]:
-    """Read the three columns of a file, whose beginning alone tells their names."""
+    """Read the three columns of a file."""
     names, header = column_names(path), None
     if not set(columns) <= set(names) and path.suffix == ".csv":
         if all(_POSITION.fullmatch(column) for column in columns):
