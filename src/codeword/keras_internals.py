@@ -122,17 +122,19 @@ def state_on_demand(model: Any, write: Callable[[], None]) -> Iterator[bool]:
     Yields:
         Whether that works. If not, the caller must write the state before every callback.
     """
-    keras_writes = getattr(model, "jax_state_sync", None)
+    if not hasattr(model, "jax_state_sync"):
+        yield False
+        return
+    keras_writes = model.jax_state_sync
 
     def write_both() -> None:
         write()
-        if keras_writes is not None:
-            keras_writes()
+        keras_writes()
 
     # Past `Layer.__setattr__`, which would look for variables in it.
     vars(model)["jax_state_sync"] = write_both
     try:
-        yield keras_writes is not None
+        yield True
     finally:
         vars(model).pop("jax_state_sync", None)
 

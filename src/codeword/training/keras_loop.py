@@ -24,7 +24,7 @@ class KerasBatches(keras.utils.PyDataset):
         super().__init__()
         self._batches = batches
         self._arrays = keras.tree.map_structure(ops.convert_to_tensor, batches.arrays)
-        self._blocks: list[tuple[int, Any]] | None = None
+        self._blocks: list[tuple[int, Any]] | None = batches.blocks()  # Keras ends one epoch before the first
 
     def __len__(self) -> int:
         return len(self._batches)

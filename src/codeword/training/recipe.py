@@ -89,18 +89,20 @@ def _train(
 ) -> Any:
     """Train by the fastest loop of the backend, and return Keras' `History`."""
     callbacks = with_progress(callbacks, verbose)
+    as_loop: dict[str, Any] = {}
     if keras.backend.backend() == "jax" and keras.distribution.distribution() is None:
         reason = why_keras_trains(model)
         if reason is None:
             from codeword.training.jax_loop import train
 
             return train(model, batches, validation=validation, epochs=epochs, callbacks=callbacks)
-        batches.peek()  # as the compiled loop does, so that the same random numbers follow
+        as_loop = {"shuffle": False}  # which would also shuffle the order of the batches
         if verbose:
             say_why(reason)
     held_out = None if validation is None else KerasBatches(validation)
     with many_steps_per_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
-        return model.fit(KerasBatches(batches), validation_data=held_out, epochs=epochs, callbacks=callbacks, verbose=0)
+        settings = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **as_loop}
+        return model.fit(KerasBatches(batches), validation_data=held_out, **settings)
 
 
 @contextmanager
