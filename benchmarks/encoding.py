@@ -69,7 +69,12 @@ def network(name: str) -> Any:
     """Gives an autoencoder that has hardly been trained: what its weights are does not change the time."""
     columns, hidden, bits = NETWORKS[name]
     model = cw.Autoencoder(
-        data=cw.UnitInterval(), code=cw.Bits(bits), hidden=(hidden,), similar="nothing", epochs=1, verbose=0
+        data=cw.UnitInterval(),
+        code=cw.Bits(bits),
+        objective=cw.objectives.Reconstruct(),
+        hidden=(hidden,),
+        epochs=1,
+        verbose=0,
     )
     return model.fit(random_rows(512, columns))
 

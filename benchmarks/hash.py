@@ -30,6 +30,8 @@ from codeword.evaluation import code_usage, mean_average_precision, precision_at
 SEEDS = (0, 1, 2)
 NUM_QUERIES = 1_000
 EMBEDDINGS = cw.Real(spread="common")  # columns of one kind
+VARIED = cw.objectives.KeepGroups(augment="images")
+RECONSTRUCT = {"way": "similar=nothing epochs=15", "objective": cw.objectives.Reconstruct(), "epochs": 15}
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 Encode = Callable[[NDArray[Any]], NDArray[np.uint8]]
 
@@ -62,11 +64,12 @@ def mnist(results: ResultsFile, smoke: bool) -> None:
             rivals(results, digits, bits, seed, set="mnist")
             ours(results, digits, bits, seed, set="mnist", data=unit, smoke=smoke)
     for seed in SEEDS:
-        ours(results, digits, 32, seed, set="mnist", data=unit, augment="images", smoke=smoke)
+        ours(results, digits, 32, seed, set="mnist", data=unit, way="augment=images", objective=VARIED, smoke=smoke)
     for seed in SEEDS:
-        ours(results, digits, 32, seed, set="mnist", data=unit, similar="nothing", epochs=15, smoke=smoke)
+        ours(results, digits, 32, seed, set="mnist", data=unit, **RECONSTRUCT, smoke=smoke)
     for seed in SEEDS:
-        ours(results, digits, 32, seed, set="mnist", data=unit, augment="images", epochs=20, smoke=smoke)
+        twice = {"way": "augment=images epochs=20", "objective": VARIED, "epochs": 20}
+        ours(results, digits, 32, seed, set="mnist", data=unit, **twice, smoke=smoke)
 
 
 def fashion(results: ResultsFile, smoke: bool) -> None:
@@ -74,7 +77,8 @@ def fashion(results: ResultsFile, smoke: bool) -> None:
     for seed in SEEDS:
         rivals(results, clothes, 32, seed, set="fashion")
         ours(results, clothes, 32, seed, set="fashion", data=cw.UnitInterval(), smoke=smoke)
-        ours(results, clothes, 32, seed, set="fashion", data=cw.UnitInterval(), augment="images", smoke=smoke)
+        varied = {"way": "augment=images", "objective": VARIED}
+        ours(results, clothes, 32, seed, set="fashion", data=cw.UnitInterval(), **varied, smoke=smoke)
 
 
 def asker(results: ResultsFile, smoke: bool) -> None:
@@ -93,8 +97,8 @@ def asker(results: ResultsFile, smoke: bool) -> None:
             settings["data"] = cw.UnitInterval()
             ways["trained on as bits"] = cw.Autoencoder(encoder=encoder, **settings).fit(digits.x)
             ways["trained as bits"] = cw.Autoencoder(**settings).fit(digits.x)
-            giving_back = {"epochs": 15, **settings}
-            ways["trained as bits, for giving back"] = cw.Autoencoder(similar="nothing", **giving_back).fit(digits.x)
+            giving_back = {"epochs": 15, **settings, "objective": cw.objectives.Reconstruct()}
+            ways["trained as bits, for giving back"] = cw.Autoencoder(**giving_back).fit(digits.x)
             for way, model in ways.items():
                 if results.has(bits=bits, seed=seed, way=way):
                     continue
@@ -123,7 +127,8 @@ def embeddings(results: ResultsFile, smoke: bool) -> None:
     for seed in SEEDS:
         for bits in (64, 128, 256):
             rivals(results, sentences, bits, seed, set="minilm")
-            settings = {"similar": "neighbors", "hidden": (2048,)}
+            settings = {"objective": cw.objectives.KeepNeighbors(), "hidden": (2048,)}
+            settings["way"] = "similar=neighbors hidden=(2048,)"
             ours(results, sentences, bits, seed, set="minilm", data=EMBEDDINGS, smoke=smoke, **settings)
 
 
@@ -134,11 +139,22 @@ def texts(results: ResultsFile, smoke: bool) -> None:
         name = "newsgroups" if headers else "newsgroups without headers"
         for seed in SEEDS:
             rivals(results, news, 32, seed, set=name)
-            ours(results, news, 32, seed, set=name, data=EMBEDDINGS, walk=(100, 1), smoke=smoke)
+            direct = {"way": "walk=(100, 1)", "objective": cw.objectives.KeepGroups(neighbors=100, steps=1)}
+            ours(results, news, 32, seed, set=name, data=EMBEDDINGS, **direct, smoke=smoke)
 
 
-def ours(results: ResultsFile, searched: Any, bits: int, seed: int, *, set: str, smoke: bool, **settings: Any) -> None:
-    way = " ".join(["codeword", *(f"{name}={value}" for name, value in settings.items() if name != "data")])
+def ours(
+    results: ResultsFile,
+    searched: Any,
+    bits: int,
+    seed: int,
+    *,
+    set: str,
+    smoke: bool,
+    way: str = "",
+    **settings: Any,
+) -> None:
+    way = f"codeword {way}".strip()
     if results.has(set=set, way=way, bits=bits, seed=seed):
         return
     start = time.perf_counter()

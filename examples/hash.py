@@ -35,7 +35,11 @@ def main() -> None:
 
     # 2. Train. A digit stays the digit when it is turned, scaled or shifted a little.
     hasher = cw.Autoencoder(
-        data=cw.UnitInterval(), code=cw.Bits(arguments.bits), augment="images", epochs=arguments.epochs, verbose=2
+        data=cw.UnitInterval(),
+        code=cw.Bits(arguments.bits),
+        objective=cw.objectives.KeepGroups(augment="images"),
+        epochs=arguments.epochs,
+        verbose=2,
     )
     codes = hasher.fit(x).encode(x)
     print(f"\n{len(codes)} images, {codes.shape[1]} bytes each")

@@ -270,7 +270,7 @@ def test_the_line_of_codeword_takes_the_data(
 
 @pytest.mark.parametrize("name", ["uint8 images", "sparse ratings"])
 def test_the_line_of_codeword_trains(advices: dict[str, Advice], name: str) -> None:
-    small = "code=cw.Bits(8), hidden=(4,), similar='nothing', epochs=1, verbose=0"
+    small = "code=cw.Bits(8), hidden=(4,), objective=cw.objectives.Reconstruct(), epochs=1, verbose=0"
     program = str(advices[name].codeword).replace("code=cw.Bits(64)", small)
     names = {"x": FITS[name][0]}
     exec(program.replace("RatingAutoencoder(", "RatingAutoencoder(units=2, epochs=1, verbose=0, "), names)

@@ -12,7 +12,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import codeword as cw
+from codeword.arrays import finite_numbers
 from codeword.backend import keras
+from codeword.data_kinds import binary, levels, real, unit_interval
+from codeword.data_kinds import naming as inference
 
 # Where the number of rows does not matter it is 64 or fills whole batches: a rest is compiled as a step of its own, and
 # what another test has compiled for 64 rows is there already.
@@ -43,14 +46,17 @@ def test_it_learns_a_code_that_is_there_to_be_found():
     # Six bits decide all 18 cells; twelve bits in the middle can hold them.
     secret = np.random.default_rng(0).integers(0, 2, size=(3000, 6))
     x = np.concatenate([secret, 1 - secret, secret[:, ::-1]], axis=1)
-    settings = {"data": cw.Binary(), "code": cw.Bits(12), "hidden": (64,), "epochs": 20, "batch_size": 32, "swap": 0}
-    model = cw.Autoencoder(**settings, verbose=0).fit(x[:2496])
+    settings = {"data": cw.Binary(), "code": cw.Bits(12), "hidden": (64,), "epochs": 20, "batch_size": 32}
+    objective = cw.objectives.Reconstruct(swap=0)
+    model = cw.Autoencoder(**settings, objective=objective, verbose=0).fit(x[:2496])
     assert model.evaluate(x[2496:])["rows_exact"] > 0.95
 
 
 def test_validation_keeps_the_best_weights_and_stops_early(capsys):
-    settings = {"hidden": (64,), "code": cw.Bits(32), "epochs": 60, "patience": 2, "swap": 0, "batch_size": 16}
-    model = tiny(**settings).fit(IMAGES[:80], validation_data=IMAGES[100:200])
+    settings = {"hidden": (64,), "code": cw.Bits(32), "epochs": 60, "patience": 2, "batch_size": 16}
+    model = tiny(**settings, objective=cw.objectives.Reconstruct(swap=0)).fit(
+        IMAGES[:80], validation_data=IMAGES[100:200]
+    )
     losses = model.history_["val_loss"]
     assert len(losses) < 60
     model.model_.compile(loss=cw.losses.LevelCrossentropy(LEVELS))
@@ -68,7 +74,7 @@ def test_verbose_shows_progress_and_the_gap(capsys):
     tiny(verbose=1).fit(IMAGES[:64])
     shown = capsys.readouterr().out
     assert "cells_exact" in shown
-    assert "Training against inference on 64 rows" in shown
+    assert "On 64 training rows: cells_exact " in shown
 
 
 def test_callbacks_are_called():
@@ -93,6 +99,101 @@ def test_probabilities_of_levels(loss):
 def test_probabilities_need_a_head_that_has_them():
     with pytest.raises(cw.errors.ParameterError, match="Received: loss='mse'"):
         tiny(data=cw.Levels(LEVELS, loss="mse")).fit(IMAGES[:64]).decode_proba(np.zeros((1, 2), np.uint8))
+
+
+# Held-out rows
+
+
+def test_a_share_of_the_rows_is_held_out_by_the_seed():
+    fitted = [tiny(validation_fraction=0.25, seed=seed, epochs=2).fit(IMAGES[:64]) for seed in (0, 0, 1)]
+    assert "val_loss" in fitted[0].history_
+    np.testing.assert_array_equal(fitted[0].encode(IMAGES[:64]), fitted[1].encode(IMAGES[:64]))
+    first, again, other = (model._split(np.arange(64)) for model in fitted)
+    assert (len(first[0]), len(first[1])) == (48, 16)
+    assert sorted([*first[0], *first[1]]) == list(range(64))
+    np.testing.assert_array_equal(first[1], again[1])
+    assert set(first[1]) != set(other[1])
+
+
+def test_held_out_rows_teach_nothing():
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    model = tiny(data=cw.Real(), validation_fraction=0.1)
+    training, held_out = model._split(rows)
+    assert len(held_out) == 2
+    model.fit(rows)
+    np.testing.assert_allclose(model.statistics_["mean"], training.mean(axis=0))
+    expected = tiny(data=cw.Real()).fit(training, validation_data=held_out)
+    np.testing.assert_array_equal(model.encode(rows), expected.encode(rows))
+    assert model.history_ == expected.history_
+
+
+def test_given_validation_data_replaces_the_share():
+    model = tiny(validation_fraction=0.5).fit(IMAGES[:64], validation_data=IMAGES[64:80])
+    expected = tiny().fit(IMAGES[:64], validation_data=IMAGES[64:80])
+    assert model.history_ == expected.history_
+
+
+def test_one_row_of_two_is_held_out_but_not_the_only_one():
+    model = tiny(validation_fraction=0.01)
+    assert [len(part) for part in model._split(IMAGES[:2])] == [1, 1]
+    with pytest.raises(cw.errors.DataError, match=r"at least 2 rows to hold some out: got 1 sample"):
+        model.fit(IMAGES[:1])
+
+
+def test_the_share_is_saved_only_if_it_is_not_zero(model, tmp_path):
+    held_out = tiny(validation_fraction=0.25).fit(IMAGES[:64])
+    for fitted, share in ((model, 0.0), (held_out, 0.25)):
+        fitted.save(tmp_path / "m.codeword")
+        assert cw.load(tmp_path / "m.codeword").validation_fraction == share
+
+
+# Looks at the data
+
+
+NAN_DATA = {
+    "Levels": (KIND, IMAGES[:64]),
+    "integer Levels": (cw.Levels([0, 1, 2, 3]), (IMAGES[:64] * 4).astype(int)),
+    "Binary": (cw.Binary(), (IMAGES[:64] > 0) * 1.0),
+    "UnitInterval": (cw.UnitInterval(), np.random.default_rng(0).random((64, 6))),
+    "Real": (cw.Real(), np.random.default_rng(0).normal(size=(64, 6))),
+    "float32 Real": (cw.Real(), np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", NAN_DATA)
+@pytest.mark.parametrize("inferred", [False, True], ids=["given", "inferred"])
+def test_training_rows_are_searched_for_nan_once(monkeypatch, name, inferred):
+    kind, x = NAN_DATA[name]
+    looks = []
+
+    def count(module, function, looks_at_all):
+        original = getattr(module, function)
+
+        def counting(values, *args, **kwargs):
+            if looks_at_all(values):
+                looks.append(function)
+            return original(values, *args, **kwargs)
+
+        monkeypatch.setattr(module, function, counting)
+
+    count(np, "isfinite", lambda values: np.size(values) >= x.size)
+    count(unit_interval, "all_within_unit_interval", lambda values: np.size(values) >= x.size)
+    count(finite_numbers, "as_finite_numbers", lambda values: np.asarray(values).dtype.kind != "f")
+    count(inference, "scan_values", lambda values: True)
+    for module in (binary, levels, real, unit_interval):
+        monkeypatch.setattr(module, "as_finite_numbers", finite_numbers.as_finite_numbers)
+    fitted = tiny(data=None if inferred else kind, hidden=()).fit(x)
+    assert type(fitted.data_) is type(kind)
+    assert len(looks) == 1, looks
+
+
+def test_an_inferred_kind_refuses_what_a_given_one_does():
+    for bad, message in ((np.nan, "NaN"), (np.inf, "infinity"), (1e300, "float32")):
+        x = np.random.default_rng(0).normal(size=(64, 6))
+        x[5, 3] = bad
+        for kind in (None, cw.Real()):
+            with pytest.raises(cw.errors.DataError, match=message):
+                tiny(data=kind).fit(x)
 
 
 # Awkward input that works
@@ -205,17 +306,19 @@ def test_no_codes_give_no_rows(model):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hidden": (0,)}, "`hidden` must be an integer, at least 1.* Received: 0"),
-        ({"hidden": 8}, r"Write \(8,\)"),
-        ({"epochs": 0}, "Received: 0"),
-        ({"epochs": 1.5}, "Received: 1.5"),
-        ({"batch_size": True}, "Received: True"),
-        ({"noise": -1}, "Received: -1"),
-        ({"swap": 2}, "Received: 2"),
-        ({"learning_rate": float("nan")}, "Received: nan"),
-        ({"data": "levels"}, "Received: 'levels'"),
-        ({"code": 64}, "Received: 64"),
-        ({"seed": -1}, "Received: -1"),
+        ({"hidden": (0,)}, r"`hidden` must be a sequence of integers of at least 1, .*: got \(0,\)"),
+        ({"hidden": 8}, r"such as \(16, 16\): got 8"),
+        ({"epochs": 0}, "`epochs` must be an integer of at least 1, or None: got 0"),
+        ({"epochs": 1.5}, "got 1.5"),
+        ({"batch_size": True}, "got True"),
+        ({"validation_fraction": 1}, "`validation_fraction` must be a number of at least 0 and below 1: got 1"),
+        ({"objective": "groups"}, r"`objective` must be an Objective, such as Reconstruct\(\), or None: got 'groups'"),
+        ({"learning_rate": float("nan")}, "got nan"),
+        ({"data": "levels"}, "got 'levels'"),
+        ({"data": cw.Ratings(1, 5)}, r"`data` must be a kind without missing cells: got Ratings\(.*RatingAutoencoder"),
+        ({"code": 64}, "got 64"),
+        ({"seed": -1}, "got -1"),
+        ({"verbose": "no"}, "`verbose` must be True or False, or an integer of at least 0: got 'no'"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):
@@ -270,9 +373,7 @@ def test_own_models_are_copied_trained_saved_and_loaded(tmp_path):
 
 def test_own_models_that_do_not_fit_are_refused():
     encoder, decoder = own_models()
-    with pytest.raises(
-        cw.errors.ParameterError, match=r"rows of shape \(8, 8\). Received: a model that takes \(8, 8, 4\)"
-    ):
+    with pytest.raises(cw.errors.ParameterError, match=r"rows of shape \(8, 8\): got a model that takes \(8, 8, 4\)"):
         cw.Autoencoder(data=cw.UnitInterval(), encoder=encoder, verbose=0).fit(IMAGES[:9])
     with pytest.raises(cw.errors.ParameterError, match=r"rows of shape \(16,\)"):
         tiny(code=cw.Bits(16), decoder=decoder).fit(IMAGES[:9])

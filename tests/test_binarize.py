@@ -207,26 +207,26 @@ def test_two_rows_are_told_apart(rule):
 
 @pytest.mark.parametrize("x", [np.ones((9, 6)), ROWS[:1]], ids=["equal", "one"])
 def test_rows_that_the_encoder_does_not_tell_apart_are_refused(x):
-    with pytest.raises(DataError, match=rf"Received: 4 units that are the same for all {len(x)} rows"):
+    with pytest.raises(DataError, match=rf"got 4 units that are the same for all {len(x)} rows"):
         binarized(ENCODER, x)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_an_encoder_that_gives_no_finite_numbers_is_refused(bad):
-    with pytest.raises(DataError, match="Received: NaN or infinity"):
+    with pytest.raises(DataError, match="got NaN or infinity"):
         binarized(linear(KERNEL, bias=[0, bad, 0, 0]))
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rule": "mean"}, "`rule` must be one of rotation, median, zero. Received: 'mean'"),
-        ({"bits": 5}, "`bits` must be at most 4, the units of the encoder. Received: 5"),
-        ({"bits": 3, "rule": "median"}, "`bits` must be 4 with rule='median'.* Received: 3"),
-        ({"bits": 5, "rule": "zero"}, "`bits` must be 4 with rule='zero'.* Received: 5"),
-        ({"bits": 0}, "Received: .*0"),
-        ({"bits": 2.5}, "Received: .*2.5"),
-        ({"seed": -1}, "Received: -1"),
+        ({"rule": "mean"}, '`rule` must be "rotation", "median" or "zero": got \'mean\''),
+        ({"bits": 5}, "`bits` must be at most 4, the number of units of the encoder: got 5"),
+        ({"bits": 3, "rule": "median"}, "`bits` must be 4 with rule='median'.* got 3"),
+        ({"bits": 5, "rule": "zero"}, "`bits` must be 4 with rule='zero'.* got 5"),
+        ({"bits": 0}, "got 0"),
+        ({"bits": 2.5}, "got 2.5"),
+        ({"seed": -1}, "`seed` must be .* got -1"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):
@@ -235,7 +235,7 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 
 
 def test_rows_that_the_encoder_does_not_take_are_refused():
-    with pytest.raises(ParameterError, match=r"rows of shape \(5,\). Received: a model that takes \(6,\)"):
+    with pytest.raises(ParameterError, match=r"rows of shape \(5,\): got a model that takes \(6,\)"):
         binarized(ENCODER, ROWS[:, :5])
     with pytest.raises(DataError, match="NaN"):
         binarized(ENCODER, np.where(ROWS > 2, np.nan, ROWS))

@@ -42,7 +42,7 @@ def test_fit_tells_what_it_made(folder):
     assert "Bits(num_bits=12)" in shown
     assert "cells exact" in shown
     result = json.loads(run("fit", folder / "images.npy", "-o", folder / "again.codeword", *FIT, "--json").output)
-    assert result["bytes_a_row"] == 2
+    assert result["bytes_per_row"] == 2
     assert result["rows"] == 60
     assert result["fingerprint"] == cw.load(folder / "m.codeword").fingerprint_
 

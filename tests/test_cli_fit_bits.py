@@ -1,4 +1,4 @@
-"""`codeword fit` for codes to search: --similar and --augment, as a user runs it."""
+"""`codeword fit` and its options for an objective, as a user runs it."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import codeword as cw
 from codeword.cli import main
+from codeword.objectives import KeepGroups, KeepNeighbors, Reconstruct
 
 FIT = ["--code", "bits:12", "--hidden", "8", "--epochs", "1"]
 
@@ -35,37 +36,68 @@ def fitted(folder: Path, *words: Any) -> Any:
     return json.loads(run("fit", folder / "images.npy", "-o", folder / "m.codeword", *FIT, *words, "--json").output)
 
 
-def test_similar_and_augment_reach_the_model_and_its_file(folder: Path) -> None:
-    told = fitted(folder, "--similar", "neighbors", "--augment", "images", "--validation", folder / "images.npy")
-    assert told["data"].startswith("UnitInterval")
-    assert told["measured_on"] == "validation"
-    assert 0 < told["mse"] < 1
+@pytest.mark.parametrize(
+    ("words", "objective"),
+    [
+        (["--objective", "neighbors", "--augment", "images"], KeepNeighbors(augment="images")),
+        (
+            ["--objective", "groups", "--neighbors", 100, "--steps", 1, "--noise", 0.1],
+            KeepGroups(neighbors=100, steps=1, noise=0.1),
+        ),
+        (["--objective", "reconstruct", "--swap", 0.3, "--noise", 0], Reconstruct(swap=0.3, noise=0)),
+        ([], None),
+    ],
+    ids=["neighbors", "groups", "reconstruct", "default"],
+)
+def test_an_objective_reaches_the_model_and_its_file(folder: Path, words: list[Any], objective: Any) -> None:
+    result = fitted(folder, *words, "--validation", folder / "images.npy")
+    assert result["data"].startswith("UnitInterval")
+    assert result["measured_on"] == "validation"
+    assert 0 < result["mse"] < 1
     model = cw.load(folder / "m.codeword")
-    assert (model.similar, model.augment, model.code_) == ("neighbors", "images", cw.Bits(12))
-    assert told["fingerprint"] == model.fingerprint_
-
-
-def test_what_is_left_out_is_left_to_the_autoencoder(folder: Path) -> None:
-    fitted(folder)
-    model = cw.load(folder / "m.codeword")
-    assert (model.similar, model.augment) == (None, None)
+    assert (model.objective, model.code_) == (objective, cw.Bits(12))
+    assert result["objective"] == str(objective or KeepGroups())
+    assert result["fingerprint"] == model.fingerprint_
 
 
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [
-        (["images.npy", "--similar", "all"], 2, "'all' is not one of 'groups', 'neighbors', 'nothing'"),
-        (["images.npy", "--augment", "texts"], 2, "'texts' is not"),
-        (["images.npy", "--similar", "groups", "--code", "scalars:4"], 1, "`similar` is for Bits"),
-        (["images.npy", "--augment", "images", "--code", "floats:4"], 1, "Received: augment='images' with code=Floats"),
-        (["images.npy", "--augment", "images", "--similar", "nothing"], 1, "with similar='nothing'"),
-        (["levels.npy", "--augment", "images", "--data", "levels:0,.25,.5,.75"], 1, 'only with similar="groups"'),
-        (["rows.npy", "--augment", "images"], 1, "Reshape the rows to images"),
-        (["rows.npy", "--data", "ratings:1-5", "--similar", "groups"], 2, "--similar works only without --data rating"),
-        (["rows.npy", "--data", "ratings:1-5", "--augment", "images"], 2, "--augment works only without --data rating"),
+        (["images.npy", "--objective", "all"], 2, "'all' is not one of 'reconstruct', 'groups', 'neighbors'"),
+        (["images.npy", "--objective", "groups", "--augment", "texts"], 2, "'texts' is not"),
+        (["images.npy", "--objective", "groups", "--neighbors", "0"], 2, "0 is not in the range x>=1"),
+        (["images.npy", "--objective", "reconstruct", "--swap", "2"], 2, "2.0 is not in the range 0<=x<=1"),
+        (["images.npy", "--augment", "images"], 2, "--augment needs --objective groups or neighbors: got none."),
+        (
+            ["images.npy", "--noise", "0.1"],
+            2,
+            "--noise needs --objective reconstruct or groups or neighbors: got none",
+        ),
+        (
+            ["images.npy", "--objective", "groups", "--swap", "0.1"],
+            2,
+            "--swap needs --objective reconstruct: got --objective groups.",
+        ),
+        (
+            ["images.npy", "--objective", "reconstruct", "--steps", "3"],
+            2,
+            "--steps needs --objective groups or neighbors: got --objective reconstruct.",
+        ),
+        (
+            ["images.npy", "--objective", "groups", "--code", "scalars:4"],
+            2,
+            "`code` must have a Hamming distance for KeepGroups, such as Bits(64): got Scalars",
+        ),
+        (["rows.npy", "--objective", "groups", "--augment", "images"], 1, "Reshape the rows to images"),
+        (
+            ["rows.npy", "--data", "ratings:1-5", "--objective", "groups"],
+            2,
+            "--objective needs other data than",
+        ),
+        (["rows.npy", "--data", "ratings:1-5", "--augment", "images"], 2, "--augment needs other data than ratings"),
     ],
 )
-def test_mistakes_are_told_and_nothing_is_written(
+def test_mistakes_are_refused_and_nothing_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], exit_code: int, message: str
 ) -> None:
     monkeypatch.chdir(folder)

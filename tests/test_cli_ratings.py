@@ -220,12 +220,15 @@ def test_a_file_of_no_recommendations_keeps_its_types(folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", "ratings:1-5", "--code", "bits:64"], "--code works only without --data ratings. Received: --data"),
-        (["--data", "ratings:1-5", "--edges", "floor"], "--edges works only without --data ratings."),
-        (["--data", "ratings:1-5", "--hidden", "8"], "--hidden works only without --data ratings."),
-        (["--data", "real", "--by", "users"], "--by works only with --data ratings:1-5"),
-        (["--members", 2], "--members works only with --data ratings:1-5 or another scale. Received: no --data"),
-        (["--columns", "a,b,c"], "--columns works only with --data ratings:1-5"),
+        (
+            ["--data", "ratings:1-5", "--code", "bits:64"],
+            "--code needs other data than ratings: got --data rat",
+        ),
+        (["--data", "ratings:1-5", "--edges", "floor"], "--edges needs other data than ratings: got"),
+        (["--data", "ratings:1-5", "--hidden", "8"], "--hidden needs other data than ratings: got"),
+        (["--data", "real", "--by", "users"], "--by needs --data ratings:1-5 or another scale: got --data real."),
+        (["--members", 2], "--members needs --data ratings:1-5 or another scale: got no --data."),
+        (["--columns", "a,b,c"], "--columns needs --data ratings:1-5"),
         (["--data", "ratings:1-5", "--columns", "a,b"], "got 'a,b'"),
         (["--data", "ratings:1-5", "--columns", "a,a,b"], "got 'a,a,b'"),
         (["--data", "ratings:1-5", "--members", 0], "0 is not in the range"),

@@ -94,12 +94,12 @@ def test_the_report() -> None:
 @pytest.mark.parametrize(
     ("codes", "num_bits", "received"),
     [
-        (np.eye(8, dtype=np.uint8), None, "8 columns of nothing but 0 and 1"),
+        (np.eye(8, dtype=np.uint8), None, "8 columns of only 0 and 1"),
         (np.zeros((0, 2), np.uint8), None, "none"),
         (np.ones((2, 2)), None, r"shape \(2, 2\), dtype float64"),
         (np.ones(2, np.uint8), None, r"shape \(2,\), dtype uint8"),
-        (np.ones((2, 2), np.uint8), 10, "a row where they are not"),
-        (np.ones((2, 10), np.uint8), 10, r"shape \(2, 10\), dtype uint8. Pack them first"),
+        (np.ones((2, 2), np.uint8), 10, "a row with other bits there"),
+        (np.ones((2, 10), np.uint8), 10, r"shape \(2, 10\), dtype uint8. Pack them with"),
     ],
     ids=range(6),
 )

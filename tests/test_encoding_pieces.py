@@ -118,7 +118,7 @@ def test_uint8_stays_uint8_until_its_piece_comes(model, monkeypatch):
 )
 def test_an_error_in_a_late_piece_names_the_row_in_all_rows(data, bad, message):
     rows = (ROWS.reshape(NUM_ROWS, 6) > 0.3) * (1.0 if isinstance(data, cw.Binary) else 0.75)
-    model = tiny(data=data, similar="nothing").fit(rows)
+    model = tiny(data=data, objective=cw.objectives.Reconstruct()).fit(rows)
     model.encode(rows)
     rows[300, 1] = bad
     for method in (model.encode, model.transform, model.reconstruct, lambda x: list(model.encode_pieces(x))):

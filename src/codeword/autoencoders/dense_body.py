@@ -7,12 +7,12 @@ from codeword.backend import keras
 
 
 def dense_body(inputs: Any, hidden: Sequence[int], *, name: str) -> Any:
-    """Flattens `inputs` and passes them through dense layers with GELU.
+    """Flatten `inputs` and apply dense layers with GELU.
 
     Args:
         inputs: Keras tensor of shape `(batch, ...)`.
-        hidden: Units of each layer; empty for none.
-        name: Prefix of the layers' names, which the model file uses.
+        hidden: Units of each layer; may be empty.
+        name: Prefix of the names of the layers, which the model file uses.
 
     Returns:
         Keras tensor of shape `(batch, features)`.

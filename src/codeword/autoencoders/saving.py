@@ -6,12 +6,13 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from codeword.autoencoders.settings import SETTINGS, check_settings
+from codeword.autoencoders.settings import SETTINGS
 from codeword.backend import keras
 from codeword.code_kinds import code_kind_from_config
 from codeword.data_kinds import data_kind_from_config
 from codeword.errors import ParameterError
 from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, an_object, in_order, texts
+from codeword.objectives.naming import CONFIG_NAMES, objective_from_config, objective_to_config
 from codeword.settings import Setting, boolean, sizes
 
 Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in the network's order
@@ -21,7 +22,8 @@ class SavedAutoencoder(SavedModel):
     """The half of `Autoencoder` that its file is made from, and that is made from its file."""
 
     SETTINGS = SETTINGS
-    UNSAVED = frozenset({"data", "code", "encoder", "decoder", "verbose"})
+    UNSAVED = frozenset({"data", "code", "objective", "encoder", "decoder", "verbose"})
+    ADDED: ClassVar = {"validation_fraction": 0.0}
     REQUIRED = ("hidden",)
     CONFIG: ClassVar = {
         "own_encoder": boolean,
@@ -35,19 +37,23 @@ class SavedAutoencoder(SavedModel):
     NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
     DERIVED = ("model_", "_symbolizer")
 
-    def _check_settings(self) -> None:
-        check_settings(self)
+    @classmethod
+    def _parameter_names(cls) -> set[str]:
+        return super()._parameter_names() | set(CONFIG_NAMES)
 
     def _parameters(self) -> dict[str, Any]:
-        parameters = super()._parameters()
-        if not isinstance(self.augment, str):
-            parameters["augment"] = None  # a layer that only training needs
-        return parameters
+        return objective_to_config(self.objective) | super()._parameters()
 
     @classmethod
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
-        kinds = {"data": data_kind_from_config(config["data"]), "code": code_kind_from_config(config["code"])}
-        return {**super()._arguments(config), **kinds}
+        data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
+        arguments = {name: value for name, value in super()._arguments(config).items() if name not in CONFIG_NAMES}
+        return {
+            **arguments,
+            "data": data,
+            "code": code,
+            "objective": objective_from_config(config["parameters"], data, code),
+        }
 
     def _learned_config(self) -> dict[str, Any]:
         return {

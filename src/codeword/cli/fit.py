@@ -1,5 +1,7 @@
-"""`codeword fit`: train an autoencoder, or a recommender, on a file and save it."""
+"""`codeword fit`: train an autoencoder or a recommender on a file, and save it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +11,31 @@ from click.core import ParameterSource
 from codeword.cli.columns_option import columns_option
 from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
 
-ONLY_FOR_ROWS = ("similar", "augment", "walk", "edges", "code", "hidden")
+PAIRS = ("neighbors", "steps", "augment", "noise")
+OBJECTIVES = {
+    "reconstruct": ("Reconstruct", ("swap", "noise")),
+    "groups": ("KeepGroups", PAIRS),
+    "neighbors": ("KeepNeighbors", PAIRS),
+}
+ONLY_FOR_ROWS = ("objective", *PAIRS, "swap", "edges", "code", "hidden")
 ONLY_FOR_RATINGS = ("by", "members", "columns")
 
 
 @click.command(
     epilog="""\b
 Examples:
-  codeword fit images.npy --data levels:0,.25,.5,.75 --edges floor --code bits:64 --output digits.codeword
+  codeword fit images.npy --data levels:0,0.25,0.5,0.75 --edges floor --code bits:64 --output digits.codeword
+  codeword fit photos.npy --data unit --code bits:32 --objective groups --augment images --output photos.codeword
   codeword fit table.csv --code scalars:8 --hidden 128,64 --epochs 100 --output table.codeword --json
-  codeword fit ratings.csv --data ratings:.5-5/.5 --by both --output films.codeword"""
+  codeword fit ratings.csv --data ratings:0.5-5/0.5 --by both --output films.codeword"""
 )
 @click.argument("input", type=click.Path(path_type=Path))
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="The .codeword file to write.")
 @click.option(
     "--data",
     "data_text",
-    help="binary, unit, real, real:common (columns of one kind: embeddings), levels:4, levels:0,.25,.5,.75, "
-    "ratings:1-5 or, in steps, ratings:.5-5/.5  "
-    "[default: told from the data, never ratings]",
+    help="binary, unit, real, real:common (columns of one kind: embeddings), levels:4, levels:0,0.25,0.5,0.75, "
+    "ratings:1-5 or, in steps, ratings:0.5-5/0.5  [default: inferred from the data, never ratings]",
 )
 @click.option(
     "--edges", default="midpoint", type=click.Choice(["midpoint", "floor"]), help="Bins of levels.", show_default=True
@@ -37,17 +45,32 @@ Examples:
 )
 @click.option("--hidden", help="Units of the hidden layers, such as 512,512.  [default: those of Autoencoder]")
 @click.option(
-    "--similar",
-    type=click.Choice(["groups", "neighbors", "nothing"]),
-    help="Bits. Rows that get similar codes, to be found by `codeword search`; nothing: codes give rows back best.  "
-    "[default: groups where data is unit or real]",
+    "--objective",
+    type=click.Choice(list(OBJECTIVES)),
+    help="What codes are for. reconstruct: rows; groups: finding all rows of a kind; neighbors: finding the nearest "
+    "rows. The last two need bits.  [default: groups for bits of unit and real data, else reconstruct]",
 )
-@click.option("--augment", type=click.Choice(["images"]), help="Bits. Images keep their code when turned or shifted.")
 @click.option(
-    "--walk",
-    nargs=2,
+    "--neighbors", type=click.IntRange(min=1), help="Groups, neighbors: nearest rows to choose from.  [default: 10]"
+)
+@click.option(
+    "--steps",
     type=click.IntRange(min=1),
-    help="Bits. Neighbors and steps of a walk to a like row; texts: 100 1.",
+    help="Groups, neighbors: steps of a walk to a similar row. For texts take --objective groups --neighbors 100 "
+    "--steps 1.  [default: 20 for groups, 1 for neighbors]",
+)
+@click.option(
+    "--augment", type=click.Choice(["images"]), help="Groups, neighbors: images keep their code when turned or shifted."
+)
+@click.option(
+    "--swap",
+    type=click.FloatRange(0, 1),
+    help="Reconstruct: share of cells swapped with other rows in training.  [default: 0.15 for bits and choices]",
+)
+@click.option(
+    "--noise",
+    type=click.FloatRange(0, 1),
+    help="With --objective: noise before the code in training.  [default: 0.2 for reconstructing bits, else 0]",
 )
 @click.option(
     "--by",
@@ -56,9 +79,9 @@ Examples:
 )
 @click.option("--members", type=click.IntRange(min=1), help="Ratings: networks, averaged.  [default: 1]")
 @columns_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the data.  [default: those of the estimator]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: measured best]")
 @click.option(
-    "--validation", type=click.Path(path_type=Path), help="A file of held-out data: the best weights on it are kept."
+    "--validation", type=click.Path(path_type=Path), help="A file of held-out data; the best weights on it are kept."
 )
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better validation loss before it stops.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
@@ -72,9 +95,12 @@ def fit(
     edges: str,
     code: str,
     hidden: str | None,
-    similar: str | None,
+    objective: str | None,
+    neighbors: int | None,
+    steps: int | None,
     augment: str | None,
-    walk: tuple[int, int] | None,
+    swap: float | None,
+    noise: float | None,
     by: str | None,
     members: int | None,
     columns: tuple[str, ...] | None,
@@ -87,35 +113,32 @@ def fit(
 ) -> None:
     """Train an autoencoder on the rows of INPUT (.npy, .csv, .parquet) and save it.
 
-    With --data ratings:1-5 a recommender is trained instead, on a table (.csv, .parquet) with a row for each rating.
+    With --data ratings:1-5 it trains a recommender instead, on a table (.csv, .parquet) with one row per rating.
     """
     from codeword.code_kinds import parse_code_kind
-    from codeword.data_kinds import Ratings, parse_data_kind
-    from codeword.errors import ParameterError
+    from codeword.data_kinds import parse_data_kind
     from codeword.files.output_file import check_writable
 
-    try:
+    of_objective = {"neighbors": neighbors, "steps": steps, "augment": augment, "swap": swap, "noise": noise}
+    with usage_errors():
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
         code_kind = parse_code_kind(code)
         sizes = None if hidden is None else _layer_sizes(hidden)
-    except ParameterError as error:
-        raise click.UsageError(str(error)) from error
-    _refuse_options_of_the_other(data, data_text)
+        is_ratings = data is not None and data.has_missing
+        _refuse_options_of_the_other(is_ratings, data_text)
+        chosen: dict[str, Any] = {
+            "objective": _objective(objective, of_objective, code_kind),
+            "hidden": sizes,
+            "by": by,
+            "members": members,
+            "columns": columns,
+            "epochs": epochs,
+            "patience": patience,
+        }
     check_writable(output)
-
-    chosen: dict[str, Any] = {
-        "hidden": sizes,
-        "similar": similar,
-        "augment": augment,
-        "walk": walk or None,
-        "by": by,
-        "members": members,
-        "columns": columns,
-    }
-    chosen |= {"epochs": epochs, "patience": patience}
     settings = {name: value for name, value in chosen.items() if value is not None}
     settings |= {"data": data, "seed": seed, "verbose": progress_level(quiet, as_json)}
-    if isinstance(data, Ratings):
+    if is_ratings:
         from codeword.cli.fit_ratings import fit_ratings
 
         result = fit_ratings(input, output, validation=validation, **settings)
@@ -124,28 +147,52 @@ def fit(
     report(result, as_json=as_json)
 
 
-def _refuse_options_of_the_other(data: Any, data_text: str | None) -> None:
-    from codeword.data_kinds import Ratings
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """End the command with exit code 2 where an option cannot work."""
+    from codeword.errors import ParameterError
 
+    try:
+        yield
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _refuse_options_of_the_other(is_ratings: bool, data_text: str | None) -> None:
     given = "no --data" if data_text is None else f"--data {data_text}"
-    is_ratings = isinstance(data, Ratings)
-    where = "without --data ratings" if is_ratings else "with --data ratings:1-5 or another scale"
     for name in ONLY_FOR_ROWS if is_ratings else ONLY_FOR_RATINGS:
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} works only {where}. Received: {given}. Change one of the two.")
+            needed = "other data than ratings" if is_ratings else "--data ratings:1-5 or another scale"
+            raise click.UsageError(f"--{name} needs {needed}: got {given}.")
+
+
+def _objective(name: str | None, options: dict[str, Any], code: Any) -> Any:
+    """Return the objective that the options describe, or None if they describe none."""
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        fitting = [other for other, (_, taken) in OBJECTIVES.items() if option in taken]
+        if name not in fitting:
+            got = "none" if name is None else f"--objective {name}"
+            raise click.UsageError(f"--{option} needs --objective {' or '.join(fitting)}: got {got}.")
+    if name is None:
+        return None
+    from codeword import objectives
+
+    objective = getattr(objectives, OBJECTIVES[name][0])(**given)
+    objective.check_code(code)
+    return objective
 
 
 def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: Any) -> dict[str, Any]:
-    """Trains an `Autoencoder` on rows, saves it and tells what it made."""
+    """Train an `Autoencoder` on rows, save it and return what to report."""
     from codeword.files.tables import column_names, read_array
 
     x = read_array(input)
     if settings["data"] is None and {name.lower() for name in column_names(input)} & {"rating", "ratings", "stars"}:
-        click.echo("If each row is one rating, train a recommender instead: --data ratings:1-5", err=True)
+        click.echo("If each row is one rating, train a recommender instead, with --data ratings:1-5.", err=True)
     held_out = None if validation is None else read_array(validation)
 
     from codeword.autoencoders.autoencoder import Autoencoder
-    from codeword.autoencoders.training import similar_of
 
     model = Autoencoder(**settings)
     model.fit(x, validation_data=held_out)
@@ -156,8 +203,8 @@ def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings:
         "rows": len(x),
         "data": str(model.data_),
         "code": str(model.code_),
-        "similar": similar_of(model),
-        "bytes_a_row": model.code_.num_bytes,
+        "objective": str(model.objective_),
+        "bytes_per_row": model.code_.num_bytes,
         "epochs": len(model.history_["loss"]),
         "measured_on": "training" if held_out is None else "validation",
         **model.evaluate(x if held_out is None else held_out),
@@ -170,4 +217,4 @@ def _layer_sizes(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(units) for units in text.split(",") if units.strip())
     except ValueError as error:
-        raise ParameterError(f"`--hidden` must be written as 512,512. Received: {text!r}.") from error
+        raise ParameterError(f"`--hidden` must look like 512,512: got {text!r}.") from error

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import in_native_order
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds.python_text import python_literal
 from codeword.data_kinds.scaling import Scaling
@@ -58,6 +59,8 @@ class DataKind(ABC):
     losses: ClassVar[tuple[str, ...]]
     when_to_take: ClassVar[dict[str, str]]
     statistic_names: ClassVar[tuple[str, ...]] = ()
+    is_continuous: ClassVar[bool] = False
+    has_missing: ClassVar[bool] = False
     loss: str
 
     @property
@@ -91,6 +94,10 @@ class DataKind(ABC):
             DataTypeError: If `x` is not an array of numbers.
             DataError: If a value is not allowed.
         """
+
+    def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return numbers from which this kind was inferred as its values, without looking for NaN again."""
+        return in_native_order(x)
 
     def learn(self, x: NDArray[Any]) -> Statistics:
         """Return what the kind must know about the training data; nothing for most kinds."""

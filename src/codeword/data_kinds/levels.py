@@ -130,6 +130,9 @@ class Levels(DataKind):
         refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint, first_row=first_row)
         return found
 
+    def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:
+        return self.table[self._nearest(x)]
+
     def classes(self, x: NDArray[Any]) -> NDArray[np.intp]:
         """Gives the class numbers of checked values."""
         return self._nearest(x)

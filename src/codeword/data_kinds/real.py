@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
+from codeword.arrays.finite_numbers import all_within, as_finite_numbers, in_native_order, refuse_where
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.data_kinds.scaling import Scaling, standardization
@@ -32,6 +32,7 @@ class Real(DataKind):
     }
     meaning = "any finite numbers"
     scaling = "(x - mean) / spread of each column; outputs are transformed back."
+    is_continuous = True
     statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
@@ -46,7 +47,12 @@ class Real(DataKind):
         return standardization(scan)
 
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-        x = as_finite_numbers(x, first_row=first_row)
+        return self._within_float32(as_finite_numbers(x, first_row=first_row), first_row)
+
+    def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:
+        return self._within_float32(in_native_order(x), None)
+
+    def _within_float32(self, x: NDArray[Any], first_row: int | None) -> NDArray[Any]:
         largest = float(np.finfo(np.float32).max)
         if x.dtype.kind == "f" and x.dtype.itemsize > 4 and not all_within(x, -largest, largest):
             refuse_where(

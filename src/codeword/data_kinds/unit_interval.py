@@ -43,6 +43,7 @@ class UnitInterval(DataKind):
         "binary_crossentropy": "For shares and probabilities. It is also smallest where the output equals the value, "
         "but it is not 0 there: compare it with its minimum.",
     }
+    is_continuous = True
 
     def __post_init__(self) -> None:
         self._check_loss()

@@ -1,24 +1,48 @@
-"""Rows that are checked and turned into numbers for a network piece by piece, when a piece is asked for."""
+"""Rows on their way into a network: as arrays of the right shape, then checked and converted piece by piece."""
 
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
+from codeword.arrays.finite_numbers import as_numbers
+from codeword.arrays.rows import check_shape
 from codeword.arrays.value_scan import let_go
+from codeword.files.tables import as_array
 from codeword.inference.fixed_batches import Rows
 
 Prepare = Callable[[NDArray[Any], int | None], NDArray[Any]]
 
 
-class PreparedRows:
-    """Gives slices of rows as they enter a network, so that never more than a slice of them is in memory.
-
-    A memory map does not stay in memory either.
+def as_rows(
+    x: Any, row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
+) -> NDArray[Any]:
+    """Return an array or frame as an array of numbers whose shape is checked and whose values are not yet read.
 
     Args:
-        given: Array, or what gives one for each slice.
-        prepare: From a slice of `given`, and the number of its first row or None if it is all, to the network's input.
+        x: Array or frame of shape `(n, ...)`.
+        row_shape: Shape that each row must have. None: any.
+        name: Name of the argument, for messages.
+        estimator: Name of the estimator, for messages.
+
+    Raises:
+        DataTypeError: If `x` is not an array of numbers.
+        DataError: If it has no rows, no cells or another shape.
+    """
+    values = as_numbers(as_array(x))
+    check_shape(values.shape, row_shape, name, estimator=estimator)
+    return values
+
+
+class PreparedRows:
+    """Return slices of rows as they enter a network, so that only one slice at a time is in memory.
+
+    Pages of a memory map are released, too.
+
+    Args:
+        given: Array, or an object that returns one for each slice.
+        prepare: Function from a slice of `given`, and the number of its first row or None if it is all, to the
+            network's input.
     """
 
     def __init__(self, given: Rows, prepare: Prepare) -> None:

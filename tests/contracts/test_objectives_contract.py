@@ -1,4 +1,4 @@
-"""What codes that are alike where rows are promise on every backend."""
+"""What codes for search promise on every backend."""
 
 import numpy as np
 import pytest
@@ -36,16 +36,16 @@ def assert_codes_and_rows_are_consistent(model, path):
 
 
 def mean_distances(codes):
-    """Gives the mean Hamming distance of rows of one label, and of different labels."""
+    """Return the mean Hamming distance of rows of one label, and of different labels."""
     bits = np.unpackbits(codes, axis=1).astype(int)
     distances = (bits[:, None] != bits[None]).sum(axis=-1)
     same = LABELS[:, None] == LABELS[None]
     return distances[same & ~np.eye(len(codes), dtype=bool)].mean(), distances[~same].mean()
 
 
-@pytest.mark.parametrize("similar", ["groups", "neighbors"])
-def test_rows_of_a_kind_get_codes_of_a_kind_on_varied_images(similar, tmp_path):
-    model = fitted(similar=similar, augment="images")
+@pytest.mark.parametrize("objective", [cw.objectives.KeepGroups, cw.objectives.KeepNeighbors])
+def test_rows_of_a_kind_get_codes_of_a_kind_on_varied_images(objective, tmp_path):
+    model = fitted(objective=objective(augment="images"))
     for losses in (model.history_["codes_loss"], model.history_["rows_loss"]):
         assert losses[-1] < 0.97 * losses[0]
     codes = assert_codes_and_rows_are_consistent(model, tmp_path / "m.codeword")
@@ -55,7 +55,7 @@ def test_rows_of_a_kind_get_codes_of_a_kind_on_varied_images(similar, tmp_path):
 
 def test_four_levels_can_be_varied_as_images(tmp_path):
     levels = np.floor(IMAGES * 3.99) / 4
-    settings = {"data": cw.Levels([0, 0.25, 0.5, 0.75]), "similar": "groups", "augment": "images"}
+    settings = {"data": cw.Levels([0, 0.25, 0.5, 0.75]), "objective": cw.objectives.KeepGroups(augment="images")}
     model = cw.Autoencoder(code=cw.Bits(8), hidden=(16,), epochs=2, verbose=0, **settings).fit(levels)
     np.testing.assert_array_equal(model.decode(model.encode(levels)), model.reconstruct(levels))
 

@@ -1,0 +1,92 @@
+"""Codes that reconstruct rows best."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.code_kinds import CodeKind
+from codeword.objectives.objective import Networks, Objective, Rows, Task
+from codeword.objectives.swapped_rows import SwappedRows
+from codeword.settings import check_settings, number, optional
+from codeword.training.batches import Batches, take_rows
+
+SHARE = optional(number(0, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruct(Objective):
+    """Train the code to reconstruct rows, and nothing else.
+
+    Args:
+        swap: Share of cells, 0 to 1, that training replaces by the same cell of another row, in input and target
+            alike, so that the network cannot memorize the rows. None: 0.15 for `Bits` and `Choices`, else 0.
+        noise: Standard deviation, 0 to 1, of Gaussian noise before the code's thresholds in training, in units of the
+            spread of the values. It drives the values away from the thresholds. None: 0.2 for `Bits`, else 0.
+
+    Example:
+        >>> Reconstruct(swap=0.1)
+        Reconstruct(swap=0.1, noise=None)
+    """
+
+    swap: float | None = None
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, {"swap": SHARE, "noise": SHARE})
+
+    def noise_for(self, code: CodeKind) -> float:
+        return code.default_noise if self.noise is None else float(self.noise)
+
+    def batch_size_for(self, num_rows: int) -> int:
+        return 128
+
+    def epochs_for(self, steps_per_epoch: int) -> int:
+        return 40
+
+    def task(
+        self,
+        networks: Networks,
+        code: CodeKind,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        loss: Any,
+        metrics: list[Any],
+        batch_size: int,
+        seed: int,
+    ) -> Task:
+        swap = code.default_swap if self.swap is None else self.swap
+        batches = SwappedRows(rows.entered, batch_size=batch_size, share=swap, seed=seed)
+        validation = None if held_out is None else UnshuffledRows(held_out.entered, batch_size=batch_size)
+        return Task(networks.model, batches, loss, metrics, validation)
+
+
+class UnshuffledRows(Batches):
+    """Return rows as input and target at once, in their order; the last batch may be smaller.
+
+    Args:
+        x: Rows of shape `(n, ...)`.
+        batch_size: Number of rows per batch.
+    """
+
+    def __init__(self, x: NDArray[Any], *, batch_size: int) -> None:
+        self.arrays = x
+        self.batch = _input_and_target
+        self.batch_size = min(batch_size, len(x))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.arrays) / self.batch_size)
+
+    def blocks(self) -> list[tuple[int, Any]]:
+        rows = np.arange(len(self.arrays), dtype=np.int32)
+        steps, rest = divmod(len(rows), self.batch_size)
+        whole = rows[: len(rows) - rest].reshape(steps, self.batch_size)
+        return [(len(part), part) for part in (whole, rows[None, len(rows) - rest :]) if part.size]
+
+
+def _input_and_target(arrays: Any, rows: Any) -> tuple[Any, Any]:
+    taken = take_rows(arrays, rows)
+    return taken, taken
