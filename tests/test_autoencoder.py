@@ -72,7 +72,7 @@ def test_the_gap_between_training_and_inference_is_measured(model):
 
 def test_verbose_shows_progress_and_the_gap(capsys):
     tiny(verbose=1).fit(IMAGES[:64])
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())
     assert "cells_exact" in shown
     assert "On 64 training rows: cells_exact " in shown
 
@@ -188,7 +188,7 @@ def test_training_rows_are_searched_for_nan_once(monkeypatch, name, inferred):
 
 
 def test_an_inferred_kind_refuses_what_a_given_one_does():
-    for bad, message in ((np.nan, "NaN"), (np.inf, "infinity"), (1e300, "float32")):
+    for bad, message in ((np.nan, "NaN"), (np.inf, "infinity"), (1e39, "float32")):
         x = np.random.default_rng(0).normal(size=(64, 6))
         x[5, 3] = bad
         for kind in (None, cw.Real()):
@@ -328,7 +328,7 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 
 def test_a_training_that_diverges_is_told_instead_of_saved(capsys):
     model = tiny(learning_rate=1e18, epochs=3, batch_size=64)
-    with pytest.raises(cw.errors.DivergedError, match=r"Received: (nan|inf) in epoch \d, at learning_rate=1e\+18"):
+    with pytest.raises(cw.errors.DivergedError, match=r"got (nan|inf) in epoch \d at learning_rate=1e\+18"):
         model.fit(IMAGES[:192])
     with pytest.raises(NotFittedError):
         model.encode(IMAGES[:2])
@@ -367,7 +367,7 @@ def test_own_models_are_copied_trained_saved_and_loaded(tmp_path):
     again = cw.load(tmp_path / "own.codeword", encoder=own_models()[0], decoder=own_models()[1])
     np.testing.assert_array_equal(again.encode(IMAGES), model.encode(IMAGES))
     np.testing.assert_array_equal(again.reconstruct(IMAGES), model.reconstruct(IMAGES))
-    with pytest.raises(cw.errors.ParameterError, match=r"has an own encoder\. Received: encoder=None"):
+    with pytest.raises(cw.errors.ParameterError, match=r"was saved with an own encoder: got encoder=None"):
         cw.load(tmp_path / "own.codeword")
 
 

@@ -156,7 +156,7 @@ def test_it_is_saved_and_loaded_and_names_its_codes(tmp_path):
     np.testing.assert_array_equal(again.encode(NEW), model.encode(NEW))
     np.testing.assert_array_equal(again.decode(again.encode(NEW)), model.decode(model.encode(NEW)))
     assert again.fingerprint_ == model.fingerprint_
-    with pytest.raises(ParameterError, match="has an own encoder"):
+    with pytest.raises(ParameterError, match="with an own encoder"):
         cw.load(tmp_path / "m.codeword")
     with pytest.raises(ModelFileError):
         cw.load(tmp_path / "m.codeword", encoder=linear(np.zeros((6, 5))))

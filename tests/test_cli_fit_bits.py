@@ -44,7 +44,7 @@ def fitted(folder: Path, *words: Any) -> Any:
             ["--objective", "groups", "--neighbors", 100, "--steps", 1, "--noise", 0.1],
             KeepGroups(neighbors=100, steps=1, noise=0.1),
         ),
-        (["--objective", "reconstruct", "--swap", 0.3, "--noise", 0], Reconstruct(swap=0.3, noise=0)),
+        (["--objective", "reconstruct", "--swap", 0.3, "--noise", 0], Reconstruct(swap=0.3, noise=0.0)),
         ([], None),
     ],
     ids=["neighbors", "groups", "reconstruct", "default"],

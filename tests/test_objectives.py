@@ -118,10 +118,10 @@ def test_bits_of_real_numbers_are_for_search_by_default(data, code, expected):
 
 def test_the_default_is_used_and_announced_but_a_choice_is_not(capsys):
     assert tiny(objective=None, verbose=2).fit(IMAGES[:30]).objective_ == KeepGroups()
-    assert "objective=KeepGroups(neighbors=10, steps=20" in capsys.readouterr().out
+    assert "objective=KeepGroups(neighbors=10, steps=20" in capsys.readouterr().err
     assert tiny(objective=KeepGroups(), verbose=2).fit(IMAGES[:30]).objective_ == KeepGroups()
     assert tiny(objective=None, verbose=2).fit(LEVELS[:30]).objective_ == Reconstruct()
-    assert "objective=" not in capsys.readouterr().out
+    assert "objective=" not in "".join(capsys.readouterr())
 
 
 def test_history_names_both_losses(plain):

@@ -95,7 +95,7 @@ def binarize(
 
     model = Autoencoder(data=kind, code=code, encoder=encoder, hidden=(), seed=seed, verbose=verbose)
     model._check_settings()
-    validate_data(model, x, skip_check_array=True)  # remembers the names of the columns
+    validate_data(model, rows, skip_check_array=True)
     model._assemble(kind, rows.shape[1:], statistics)
     model.encoder_.get_layer("code_projection").set_weights([matrix / spread])
     normalization = model.encoder_.get_layer("code_normalization")
@@ -105,6 +105,7 @@ def binarize(
     model.history_ = {}
     inference = model.evaluate(rows)
     model.training_gap_ = {"inference": inference, "training": inference}
+    validate_data(model, x, skip_check_array=True)  # remembers the names of the columns
     return model
 
 

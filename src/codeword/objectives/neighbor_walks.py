@@ -1,4 +1,4 @@
-"""Walks from a row to a row like it, along nearest neighbors."""
+"""Random walks on the nearest-neighbor graph, from a row to a similar row."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from codeword.search import nearest_rows
+from codeword.search.nearest_rows import nearest_of_finite
 
 _EXACT_ROWS = 16_384
 _COMPONENTS = 64
@@ -17,20 +17,18 @@ _REACH_ROWS = 2_048
 
 
 class NeighborWalks:
-    """Gives for rows other rows of the same kind, as their neighbors tell.
-
-    A walk takes so many steps, each to one of the nearest rows at random.
+    """Find a similar row for each row by a random walk, whose steps go to one of the nearest rows.
 
     Args:
-        rows: Float32 of shape `(n, columns)`.
-        num_neighbors: Nearest rows that are looked at.
-        num_steps: Steps of a walk.
-        mutual: Whether a step joins two rows only if each is among the nearest of the other; a row without such a
+        rows: Finite float32 array of shape `(n, columns)`.
+        num_neighbors: Number of nearest rows that a step chooses from.
+        num_steps: Number of steps of a walk.
+        mutual: If True, a step joins two rows only if each is among the nearest of the other, and a row without such a
             neighbor stays where it is. Walks then rarely leave a group.
-        seed: Of the walks.
+        seed: Seed of the walks.
 
     Attributes:
-        reach: Mean distance of a row to the last of its nearest, over some rows; 1 if all rows are equal.
+        reach: Mean distance from a row to the last of its nearest rows, over some rows; 1 if all rows are equal.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class NeighborWalks:
             self._neighbors, self._counts = _mutual(self._neighbors)
 
     def ends(self, starts: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Gives for each start, a row number, where a walk from there ends."""
+        """Return the row number in which a walk from each start, a row number, ends."""
         rows = starts
         for _ in range(self._num_steps):
             chosen = (self._random.random(len(rows)) * self._counts[rows]).astype(np.intp)
@@ -54,14 +52,15 @@ class NeighborWalks:
 
 
 def _nearest(rows: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Gives each row's `k` nearest others, `(n, k)`; fewer columns if there are fewer rows.
+    """Return each row's `k` nearest others, shape `(n, k)`, with fewer columns if there are fewer rows.
 
-    Exact for few rows. For many, among principal components and in the nearest cells of a partition: on MNIST .997 of
-    what an exact search among those components finds, in a third of its time.
+    The search is exact for few rows. For many it looks at principal components, in the nearest cells of a partition. On
+    MNIST this finds 0.997 of what an exact search among those components finds, in a third of the time.
     """
     k = min(k, len(rows) - 1)
     if len(rows) <= _EXACT_ROWS:
-        return _without_self(nearest_rows(rows, rows, k + 1))
+        wide = np.ascontiguousarray(rows, np.float64)
+        return _without_self(nearest_of_finite(wide, wide, k + 1))
     if rows.shape[1] > _COMPONENTS:
         some = rows[:: -(-len(rows) // _EXACT_ROWS)]
         rows = PCA(_COMPONENTS, svd_solver="covariance_eigh").fit(some).transform(rows)
@@ -83,14 +82,14 @@ def _reach(rows: NDArray[np.float32], nearest: NDArray[np.int64]) -> float:
 
 
 def _without_self(found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Drops each row's own number once; the last column where equal rows have driven it out."""
+    """Drop each row's own number once, or the last column if equal rows have displaced it."""
     own = found == np.arange(len(found))[:, None]
     dropped = np.where(own.any(axis=1), own.argmax(axis=1), found.shape[1] - 1)
     return found[np.arange(found.shape[1]) != dropped[:, None]].reshape(len(found), -1)
 
 
 def _mutual(nearest: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keeps the neighbors that are so both ways: `(n, k)`, those kept first, and how many they are.
+    """Keep mutual neighbors: return `(n, k + 1)` neighbors, the kept ones first, and the number of those.
 
     A row that keeps none is its own neighbor.
     """

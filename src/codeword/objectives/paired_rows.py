@@ -1,4 +1,4 @@
-"""Batches of rows and their partners, whose codes shall be like theirs."""
+"""Batches of rows and their partners, whose codes become similar."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,19 +21,20 @@ class _Draws(NamedTuple):
 
 
 class PairedRows(ShuffledBatches):
-    """Gives shuffled batches: rows, then a partner of each; each epoch anew.
+    """Make batches of rows followed by a partner of each, shuffled again in each epoch.
 
-    Every batch has the same number of rows, so that one compiled step serves all: the last one of an epoch is filled up
-    from its first. Targets are by name the rows without their partners, and which rows and partners belong together.
+    Every batch has the same number of rows, so that one compiled step serves all: the last batch of an epoch is filled
+    up from the first rows of the epoch. The targets are the rows without their partners, and which rows and partners
+    form a pair.
 
     Args:
         x: Rows of shape `(n, ...)`, as they enter the network.
-        partners: From row numbers to those of their partners.
-        pairs: Pairs a batch; fewer only if `x` has fewer.
-        seed: Of the shuffling.
-        names: Of the two outputs that the targets are for: what is decoded, and the codes.
-        fixed: Whether every epoch gives the same batches, as for validation.
-        points: Of shape `(n, ...)`, the target of the codes instead: where each row lies among its neighbors.
+        partners: Function from row numbers to the row numbers of their partners.
+        pairs: Number of pairs per batch; fewer only if `x` has fewer rows.
+        seed: Seed of the shuffling.
+        names: Names of the two outputs with targets: the reconstruction and the codes.
+        fixed: If True, every epoch has the same batches, as for validation.
+        points: Array of shape `(n, ...)` that replaces the second target: the location of each row.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Batches in which some cells come from other rows: more data than there is."""
+"""Batches in which some cells come from other rows, which makes more data than there is."""
 
 import math
 from functools import partial
@@ -14,7 +14,7 @@ ops = keras.ops
 
 NUM_SOURCES = 4  # other rows that a row's cells may come from
 NUM_WINDOWS = 1 << 20
-NUM_LOTS = 1 << 16  # values of a lot
+NUM_LOTS = 1 << 16  # values that a lot can take
 
 
 class _Draws(NamedTuple):
@@ -24,26 +24,25 @@ class _Draws(NamedTuple):
 
 
 class SwappedRows(ShuffledBatches):
-    """Gives shuffled batches as input and target at once, each epoch anew.
+    """Make batches that are input and target at once, shuffled and swapped again in each epoch.
 
-    A share of the cells takes the value that the same cell has in another row of the batch, in input and target alike:
-    the network must store such rows too, so it cannot learn the training rows by heart. Any kind of columns stays
-    within its values. On 8x8 images of four levels this raised the held-out rows that come back exactly from .94 to
-    .99.
+    A share of the cells takes the value of the same cell in another row of the batch, in input and target alike. The
+    network has to store such rows too, so it cannot memorize the training rows, and every column keeps its values. On
+    8x8 images of four levels this raised the share of held-out rows that are reconstructed exactly from 0.94 to 0.99.
 
-    Every cell of a batch has a lot, which says whether it is swapped and from which of four rows. The lots are drawn
-    once, a little more than a million; every step looks at them through a window that begins elsewhere. That takes a
-    fortieth of a step's time, where fresh random numbers for every cell took as long as the step.
+    Every cell of a batch has a lot, which decides if it is swapped and with which of four rows. Somewhat more than a
+    million lots are drawn once, and every step reads them through a window that starts elsewhere. This takes a fortieth
+    of the time of a step, while fresh random numbers for every cell took as long as the step.
 
     Args:
         x: Rows of shape `(n, ...)`.
-        batch_size: Rows a batch; fewer only if `x` has fewer.
+        batch_size: Number of rows per batch; fewer only if `x` has fewer.
         share: Share of the cells that are swapped, 0 to 1; 0 only shuffles.
-        seed: Of the shuffling and swapping.
+        seed: Seed of shuffling and swapping.
 
-    Source:
-        Jahrer, first place of the Porto Seguro competition, 2017 (swap noise). Differs: there only the input is
-        swapped and the target is not.
+    References:
+        Jahrer, first place in the Porto Seguro competition, 2017 (swap noise). There only the input is swapped, not
+        the target.
     """
 
     def __init__(self, x: NDArray[Any], *, batch_size: int, share: float, seed: int) -> None:

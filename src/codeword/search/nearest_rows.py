@@ -38,13 +38,18 @@ def nearest_rows(x: Any, queries: Any, k: int) -> NDArray[np.int64]:
             f"{wanted.shape}."
         )
     integer(1, len(rows)).check("k", k)
+    return nearest_of_finite(rows, wanted, int(k))
+
+
+def nearest_of_finite(rows: NDArray[np.float64], queries: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Return what `nearest_rows` does for C-contiguous rows and queries that are known to be finite."""
     # FAISS computes |x|² + |y|² - 2 x·y in float32, which cancels far from 0: for values around 100 in 784 columns it
     # found only 0.69 of the nearest rows.
     center = rows.mean(axis=0)
-    rows, wanted = ((part - center).astype(np.float32) for part in (rows, wanted))
-    index = faiss.IndexFlatL2(rows.shape[1])
-    index.add(rows)
-    found: NDArray[np.int64] = index.search(wanted, int(k))[1]
+    points, wanted = ((part - center).astype(np.float32) for part in (rows, queries))
+    index = faiss.IndexFlatL2(points.shape[1])
+    index.add(points)
+    found: NDArray[np.int64] = index.search(wanted, k)[1]
     return found
 
 
