@@ -14,8 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import codeword as cw
 from codeword.arrays import finite_numbers
 from codeword.backend import keras
-from codeword.data_kinds import binary, levels, real, unit_interval
-from codeword.data_kinds import naming as inference
+from codeword.data_kinds import binary, inference, levels, real, unit_interval
 
 # Where the number of rows does not matter it is 64 or fills whole batches: a rest is compiled as a step of its own, and
 # what another test has compiled for 64 rows is there already.

@@ -1,5 +1,6 @@
 """Yes or no."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -42,6 +43,10 @@ class Binary(DataKind):
         return f"{output} >= 0"
 
     head_comment = "  # logits, no activation"
+
+    @property
+    def exact_match(self) -> Mapping[str, Any]:
+        return {"levels": 2, "outputs": "binary_logits"}
 
     @property
     def loss_call(self) -> LossCall:

@@ -138,6 +138,16 @@ class DataKind(ABC):
         return ""
 
     @property
+    def activation_arguments(self) -> Mapping[str, Any]:
+        """Arguments of the output's activation: `levels` and `edges` of a staircase, else none."""
+        return {}
+
+    @property
+    def exact_match(self) -> Mapping[str, Any]:
+        """Arguments of `metrics.ExactMatch`; empty if a reconstructed number is hardly ever exact."""
+        return {}
+
+    @property
     def is_probability(self) -> bool:
         """Whether scaled values lie from 0 to 1, so that cross-entropy takes them."""
         return False

@@ -1,6 +1,6 @@
 """Few ordered values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -87,6 +87,16 @@ class Levels(DataKind):
         if self.loss != "staircase":
             return super().activation_code
         return f"cw.activations.staircase({python_literal(self.values)}, {python_literal(self.edges)})"
+
+    @property
+    def activation_arguments(self) -> Mapping[str, Any]:
+        return {"levels": self.values, "edges": self.edges} if self.loss == "staircase" else {}
+
+    @property
+    def exact_match(self) -> Mapping[str, Any]:
+        outputs = {"crossentropy": "logits", "ordinal": "ordinal_logits"}.get(self.loss, "values")
+        edges = "midpoint" if self.loss == "staircase" else self.edges
+        return {"levels": self.values, "edges": edges, "outputs": outputs}
 
     @property
     def loss_call(self) -> LossCall:
