@@ -1,4 +1,4 @@
-"""Writes docs/performance.md and its picture from the results in `results/`.
+"""Write docs/performance.md and its picture from the results in `results/`.
 
 python benchmarks/report.py
 """
@@ -19,12 +19,12 @@ NETWORKS = {
     "C": "C: 4000-128-4000, masked, batch 128, 6,000 rows filled to 4 %",
 }
 GROWTH = {
-    "rows": ("rows of 64 columns", "fit_seconds_an_epoch", "seconds an epoch"),
-    "columns": ("columns, 10,000 rows", "fit_seconds_an_epoch", "seconds an epoch"),
-    "bits": ("bits, 30,000 rows of 256 columns", "fit_seconds_an_epoch", "seconds an epoch"),
-    "hidden": ("hidden units, 10,000 rows of 256 columns", "fit_seconds_an_epoch", "seconds an epoch"),
-    "ratings": ("ratings, 64 units", "fit_seconds_an_epoch", "seconds an epoch"),
-    "codes": ("codes of 64 bits", "query_seconds", "seconds a query"),
+    "rows": ("rows of 64 columns", "fit_seconds_an_epoch", "seconds per epoch"),
+    "columns": ("columns, 10,000 rows", "fit_seconds_an_epoch", "seconds per epoch"),
+    "bits": ("bits, 30,000 rows of 256 columns", "fit_seconds_an_epoch", "seconds per epoch"),
+    "hidden": ("hidden units, 10,000 rows of 256 columns", "fit_seconds_an_epoch", "seconds per epoch"),
+    "ratings": ("ratings, 64 units", "fit_seconds_an_epoch", "seconds per epoch"),
+    "codes": ("codes of 64 bits", "query_seconds", "seconds per query"),
 }
 
 
@@ -34,51 +34,58 @@ def main() -> None:
 
 
 def performance() -> str:
-    """Gives the page; the same results give the same text."""
+    """Return the page; equal results make equal text."""
     parts = [INTRODUCTION, *training(), *encoding(), *start_up(), *growth(), MORE_MACHINES, losses(), WHY_SLOWER]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 INTRODUCTION = """
-# How fast, and how large
+# Speed and memory
 
-Every figure here is a ratio of programs that ran in turn on one machine, round by round, and stands in
-`benchmarks/results/` with machine, versions and raw values; this page is made from them by `python
-benchmarks/report.py`. A ratio is followed by its quartiles over the rounds. More than 1 means that codeword is
-faster, or takes more memory, as the head of the table says. The machine has two cores and no GPU: trust ratios more
-than seconds.
+Use this page to see how fast codeword trains, encodes and starts, how much memory it takes, and where it is slower than
+the alternatives.
+
+How the figures were measured:
+
+- A ratio compares programs that ran in turn on one machine, round by round. Its quartiles over the rounds follow in
+  parentheses.
+- A speed ratio above 1 means that codeword is faster. A memory ratio above 1 means that it takes more.
+- The machine has two cores and no GPU. Trust ratios more than seconds.
+- `benchmarks/results/` holds the raw values, the machine and the versions. `python benchmarks/report.py` makes this
+  page from them.
 """
 
 WHY_SLOWER = """
-Matrix products decide on wide networks: on two cores XLA's reach some 100 GFLOPS in batches of 100, OpenBLAS and MKL
-160. On network C PyTorch, compiled, is therefore ahead of the limit itself. XLA's own switches for other products
-(XNNPACK, YNNPACK, oneDNN, wider vectors) did not change it. `encode` stands beside products alone; its activations
-take .09 of the time, checks and packing .05.
+On wide networks matrix products dominate. On two cores, XLA reaches some 100 GFLOPS in batches of 100; OpenBLAS and MKL
+reach 160. Compiled PyTorch is therefore faster on network C than even JAX by hand. XLA's switches for other matrix
+products (XNNPACK, YNNPACK, oneDNN, wider vectors) did not change this. `encode` is compared with the matrix products
+alone: its activations take 0.09 of the time, checks and packing 0.05.
 """
 
 MORE_MACHINES = """
 ## When one machine is not enough
 
-- **Rows that do not fit into memory**: give `codeword.fit`, `Autoencoder.encode` and the command `codeword encode` a
-  memory map (`np.load(path, mmap_mode="r")`); they read it in pieces. `codeword.fit(..., max_bytes=)` says how much
-  may lie on the device.
-- **Training that takes too long**: a code is learnt from a sample as well as from all rows long before time runs out;
-  train on a few hundred thousand rows, encode all. Wide rows cost more than many: time grows with rows times columns
-  times hidden units.
-- **A GPU**: nothing changes in the program; JAX finds it. `codeword.fit` keeps the data there, whole calls at a time.
-- **Encoding** needs no coordination: give each machine the model file and a share of the rows. Codes are the same
-  everywhere but within the margin, and a `.parquet` or store of each share carries the model's fingerprint, so that
-  foreign codes are refused.
-- **Search** grows with the codes: a hundred million codes of 64 bits are .8 GB, and a query reads them all. Divide
-  them by rows, ask every part for its k nearest, and keep the k nearest of all: exact, as distances are integers and
-  ties go by id.
-- **Ratings**: an epoch grows with the ratings, not with users times items.
+- **Rows that do not fit into memory.** Pass a memory map (`np.load(path, mmap_mode="r")`) to `codeword.fit` or
+  `Autoencoder.encode`, or its path to `codeword encode`. They read it in pieces. `codeword.fit(..., max_bytes=)` limits
+  the memory on the device.
+- **Training that takes too long.** Train on a sample of a few hundred thousand rows, then encode all rows. A sample is
+  usually enough to learn a code. Time grows with rows times columns times hidden units, so wide rows cost more than
+  many rows.
+- **A GPU.** The program stays the same: JAX finds the GPU, and `codeword.fit` keeps the data there for many steps per
+  call.
+- **Encoding on many machines.** Give each machine the model file and a share of the rows. Outside the margin, all
+  machines compute the same codes. Parquet files and stores carry the model's fingerprint, so codes of another model
+  are refused.
+- **Search in very many codes.** A query reads all codes; a hundred million codes of 64 bits take 0.8 GB. Split them by
+  rows, ask each part for its k nearest codes, and keep the k nearest of all. The result is exact, because distances
+  are integers and ties are ordered by id.
+- **Ratings.** The time per epoch grows with the number of ratings, not with users times items.
 """
 
 
 def training() -> list[str]:
-    parts = ["## Training", "Steps a second of `codeword.fit`, from the second epoch on."]
-    limit = [["network", "beside JAX by hand", "beside Keras' `fit`, JAX", "steps a second"]]
+    parts = ["## Training", "`codeword.fit`, in steps per second from the second epoch on:"]
+    limit = [["network", "against JAX by hand", "against Keras' `fit`, JAX", "steps per second"]]
     for network, meaning in NETWORKS.items():
         rows = of("training_jax", network=network)
         ours, hand = figures(rows, "codeword.fit"), "JAX by hand"
@@ -86,20 +93,22 @@ def training() -> list[str]:
         limit.append([meaning, pair(rows, f"codeword.fit / {hand}"), plain, f"{ours:,.0f}"])
     parts += [
         table(limit),
-        "By hand is one compiled scan over an epoch with the data on the device, the optimizer written out: what one "
-        "can reach without Keras. Behind `codeword.fit` stand Keras' own steps, metrics and callbacks.",
-        "`Autoencoder` beside exactly what it trains, by hand; `RatingAutoencoder`, which computes the ratings alone, "
-        "beside a dense masked network on the same ratings, by epochs:",
-        table([["estimator", "network", "beside JAX by hand"], *estimators()]),
-        "### Beside others",
+        '"JAX by hand" is one compiled scan over an epoch, with the data on the device and the optimizer written out: '
+        "the speed that is possible without Keras. `codeword.fit` includes Keras' own steps, metrics and callbacks.",
+        "The estimators against the same networks trained by hand. `RatingAutoencoder` computes observed ratings only; "
+        "it is compared, per epoch, with a dense masked network on the same ratings:",
+        table([["estimator", "network", "against JAX by hand"], *estimators()]),
+        "### Against other libraries",
         table([["network", "rival", "codeword.fit is faster by"], *rivals()]),
-        "### What a discrete layer costs",
-        "The network with the layer in the middle, beside the same with tanh, and the 95 % interval of the mean ratio:",
-        table([["layer", "network", "speed beside tanh", "interval"], *middles()]),
-        "### Until the first step, and memory",
-        table([["", "seconds", "ratio to by hand"], *first_steps()]),
-        "Peak of memory, network A on MNIST, beyond that of the same process when it had trained on two batches:",
-        table([["", "MiB", "of the whole process"], *memory()]),
+        "### The cost of a discrete layer",
+        "Training speed of the network with this layer in the middle, against the same network with tanh. The last "
+        "column is the 95 % interval of the mean ratio:",
+        table([["layer", "network", "speed against tanh", "interval"], *middles()]),
+        "### Time to the first step, and memory",
+        table([["", "seconds", "ratio to JAX by hand"], *first_steps()]),
+        "Peak memory on network A with MNIST. The first column excludes what the same process used after training on "
+        "two batches:",
+        table([["", "MiB", "MiB of the whole process"], *memory()]),
     ]
     return parts
 
@@ -139,18 +148,18 @@ def memory() -> Iterable[list[str]]:
 
 
 def encoding() -> list[str]:
-    speed = [["", "beside bare products, JAX", "beside NumPy", "rows a second"]]
+    speed = [["", "against matrix products, JAX", "against NumPy", "rows per second"]]
     for row in load("encoding_speed"):
         if "share_of_jax" in row:
             rate = row["rows"] / row["ours_ms"] * 1e3
             speed.append([row["name"], shares(row["share_of_jax"]), shares(row["share_of_numpy"]), f"{rate:,.0f}"])
-    maps = [["", "rows a second", "peak of the process, MiB"]]
+    maps = [["", "rows per second", "peak of the process, MiB"]]
     for row in load("encoding_memory"):
         maps.append([row["name"], f"{row['rows_a_second']:,.0f}", f"{row['peak_mib']['most_so_far']:.0f}"])
     return [
         "## Encoding and decoding",
-        "`Autoencoder.encode` and `decode` beside nothing but the matrix products of their weights on the same rows: "
-        "checks, activations, thresholds, packing and the values' way back count against them.",
+        "`Autoencoder.encode` and `decode` against the bare matrix products of their weights on the same rows. Checks, "
+        "activations, thresholds, packing and the conversion of values count as overhead.",
         table(speed),
         "A memory-mapped file, encoded in pieces:",
         table(maps),
@@ -160,7 +169,7 @@ def encoding() -> list[str]:
 def start_up() -> list[str]:
     rows = [["command", "median seconds"]]
     rows += [[f"`{row['name']}`", f"{row['median_seconds']:.3f}"] for row in load("start_up")]
-    return ["## Start-up", "Whole processes; none of them loads Keras.", table(rows)]
+    return ["## Start-up", "Median time of whole processes. None of them loads Keras.", table(rows)]
 
 
 def growth() -> list[str]:
@@ -173,11 +182,11 @@ def growth() -> list[str]:
         times = f"{first[seconds]:.3g} to {last[seconds]:.3g} {unit}"
         peaks = f"{first['peak_mb']:,.0f} to {last['peak_mb']:,.0f} MB"
         rows.append([meaning, f"{first['size']:,}", f"{last['size']:,}", times, peaks])
-    return ["## Growth", "![time and memory as data grow](performance.png)", table(rows)]
+    return ["## Growth", "![Time and memory as the data grows](performance.png)", table(rows)]
 
 
 def losses() -> str:
-    """Gives all pairs in which codeword is the slower one."""
+    """Return all pairs in which codeword is slower."""
     slower = []
     for name in ("jax", "estimator", "rivals", "tanh"):
         for row in load(f"training_{name}"):
@@ -186,7 +195,7 @@ def losses() -> str:
                 slower.append(f"- {ours} against {other}, {row['title']}, network {row['network']}: {ratio(row)}")
     for row in load("encoding_speed"):
         if row.get("share_of_numpy", [1])[0] < 1:
-            slower.append(f"- {row['name']}, against bare products by NumPy: {shares(row['share_of_numpy'])}")
+            slower.append(f"- {row['name']}, against matrix products by NumPy: {shares(row['share_of_numpy'])}")
     return "\n".join(["## Where codeword is slower", "", *(slower or ["- nowhere above"])])
 
 
@@ -209,7 +218,7 @@ def pair(rows: list[Row], name: str) -> str:
 
 
 def against(rows: list[Row], over: str, under: str) -> str:
-    """Gives the ratio of two contestants whose turns were timed, though no pair of them was."""
+    """Return the ratio of two contestants that were timed in turns but not paired."""
     turns = {row["contestant"]: row["epochs_and_seconds"] for row in rows if "contestant" in row}
     if not {over, under} <= turns.keys():
         return ""
@@ -223,7 +232,7 @@ def ratio(row: Row) -> str:
 
 
 def shares(values: list[float]) -> str:
-    """Gives a median with its quartiles."""
+    """Return a median with its quartiles."""
     middle, low, high = values
     return f"**{middle:.2f}** ({low:.2f} to {high:.2f})"
 
@@ -250,7 +259,7 @@ def draw_growth(path: Path) -> None:
         measured = load(f"growth_{part}")
         sizes = [row["size"] for row in measured]
         beyond = [row["peak_mb"] - row["before_fit_mb"] for row in measured]
-        lines = [(unit, [row[seconds] for row in measured]), ("MB beyond the data's process", beyond)]
+        lines = [(unit, [row[seconds] for row in measured]), ("MB beyond the process with its data", beyond)]
         lines = [*lines, ("MB of data", [row["data_mb"] for row in measured])]
         for place, (label, values) in zip((0, 1, 1), lines, strict=True):
             axes[place, column].plot(sizes, values, "o-" if label != "MB of data" else ":", label=label)
