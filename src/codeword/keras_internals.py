@@ -68,7 +68,7 @@ NAMES = {
         lambda: keras.src.backend, "Read the mask of a tensor.", "The tensor's `_keras_mask` is read."
     ),
     "set_keras_mask": PrivateName(
-        lambda: keras.src.backend, "Give a mask to a tensor.", "The tensor's `_keras_mask` is set."
+        lambda: keras.src.backend, "Set the mask of a tensor.", "The tensor's `_keras_mask` is set."
     ),
     # Random numbers
     "GLOBAL_SEED_GENERATOR": PrivateName(
@@ -229,7 +229,7 @@ def mask_of(tensor: Any) -> Any:
 
 
 def set_mask(tensor: Any, mask: Any) -> None:
-    """Give a tensor the mask that Keras' losses and metrics read."""
+    """Set the mask of a tensor, which Keras' losses and metrics read."""
     write = getattr(keras.src.backend, "set_keras_mask", None)
     if write is None:
         tensor._keras_mask = mask

@@ -6,7 +6,7 @@ from tqdm.auto import tqdm
 
 from codeword.backend import keras
 
-FORMAT = "{l_bar}{bar}| {n:.4g}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+FORMAT = "{l_bar}{bar}| {n:1.4g}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class EpochBar(keras.callbacks.Callback):
