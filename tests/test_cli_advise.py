@@ -86,7 +86,7 @@ def test_columns_have_names_and_empty_cells_are_told(tmp_path: Path) -> None:
     shown = " ".join(run("advise", tmp_path / "table.csv").output.split())
     assert "1 of 3 columns never change ('year')" in shown
     assert "NaN: 1, the first at index (30, 1)." in shown
-    assert "Not known, or a mistake?" in shown
+    assert "Unknown or a mistake?" in shown
     assert "A column is named like ratings." in shown
 
 

@@ -7,170 +7,187 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from codeword.advice import facts
-from codeword.advice.figures import Sample, sample_rows
-from codeword.advice.heads import AdvisedHead as AdvisedHead
-from codeword.advice.heads import LossChoice as LossChoice
-from codeword.advice.heads import head_of_ratings, head_of_rows, head_of_target
+from codeword.advice import notes
+from codeword.advice.heads import AdvisedHead, measured
+from codeword.advice.programs import RATING_COLUMNS, Source
 from codeword.advice.report import Advice as Advice
-from codeword.arrays.finite_numbers import as_numbers, refuse_not_finite
+from codeword.arrays.finite_numbers import refuse_not_finite
+from codeword.arrays.rows import evenly_spaced, take_rows
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds import DataKind, Levels, Ratings, Real
-from codeword.data_kinds.inference import (
-    MAX_INFERRED_LEVELS,
-    infer_data_kind,
-    kind_of_values,
-    kinds_of_values,
-    num_classes,
-    scale_if_mostly_missing,
-    scale_if_zero_is_missing,
-)
+from codeword.data_kinds.inference import MAX_INFERRED_LEVELS, Readings, readings_of
 from codeword.data_kinds.python_text import python_literal
-from codeword.errors import DataError
-from codeword.files.tables import as_array
-from codeword.recommenders.rating_table import COLUMNS, RatingTable, as_rating_table
+from codeword.errors import DataError, DataTypeError
+
+SAMPLE_CELLS = 1 << 21
+
+RATINGS_OR_COUNTS = (
+    "Ratings or counts? Most cells are 0. Only you know whether 0 is a value or means that there is none."
+)
+RATINGS_OR_WORDS = "Ratings or counts? Only you know whether a cell that is not stored is unknown, or 0."
+BRIGHTNESS_OR_COUNTS = (
+    "Brightness or counts? Only you know whether whole numbers from 0 to 255 have a greatest possible value."
+)
+CLASSES_OR_GRADES = "Names or grades? Only you know whether the order of the whole numbers means anything."
+UNKNOWN_OR_MISTAKE = (
+    "Unknown or a mistake? NaN must not enter a network: a single one makes the loss and all weights NaN."
+)
 
 Found = tuple[str | None, tuple[AdvisedHead, ...]]  # a question, and a head for each answer
 
 
 def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Advice:
-    """Tells from data alone which data kind it is, how to scale it, and which output layer and loss fit.
+    """Recommend a data kind, a scaling, an output layer and a loss from the data alone.
 
-    The answer comes from the table of data kinds, which `Autoencoder` makes its heads from. Where values can mean two
-    things, ratings or counts, it asks, and gives a head for each answer. All values are read once, in pieces, so that
-    a memory-mapped file of any size may come; what losses can reach, and how far values lie off, is measured on evenly
+    The answer comes from the table of heads that `infer_data_kind`, `examine` and the estimators read. If the values
+    can mean two things, such as ratings or counts, the advice asks and has a head for each answer. All values are read
+    once, in pieces, so `x` may be a memory-mapped file of any size. What each loss can reach is measured on evenly
     spaced rows, up to 2 million cells. Keras is not loaded.
 
     Args:
-        x: Numbers of shape `(n, ...)`, NaN allowed; a scipy.sparse matrix, in which what is stored was observed; a
-            frame, also one with the columns user, item and rating. A single column is taken for a target that a
-            network is to tell from other data: class labels, yes or no, a number.
-        columns: Names of the columns, for the notes; those of a frame are known.
-        verbose: Whether to show a progress bar where reading takes more than a second.
+        x: Numbers of shape `(n, ...)`, NaN allowed; a scipy.sparse matrix, whose stored entries were observed; or a
+            data frame, which may have the columns user, item and rating. A single column is treated as a target that a
+            network predicts from other data: class labels, yes or no, or a number.
+        columns: Names of the columns, for the notes. A data frame brings its own.
+        verbose: Whether to show a progress bar if reading takes more than a second.
 
     Returns:
-        Printed, a table and programs to paste; `kind` is the data kind; `to_json()` is for programs.
+        An `Advice`: `print` shows a table and programs to paste, `kind` is the data kind, and `to_json()` is for
+        programs.
 
     Raises:
-        DataTypeError: If `x` is no array of numbers.
-        DataError: If `x` is empty, complex or infinite, or nothing but NaN.
+        DataTypeError: If `x` is not an array of numbers.
+        DataError: If `x` is empty, complex or infinite, or all NaN.
 
     Example:
         >>> advice = advise(np.random.default_rng(0).integers(0, 4, size=(64, 8, 8)) / 4)
-        >>> advice.kind.values, advice.kind.loss, advice.heads[0].output
-        ((0.0, 0.25, 0.5, 0.75), 'crossentropy', 'keras.layers.Dense(256)')
+        >>> advice
+        Advice(Levels([0, 0.25, 0.5, 0.75]), keras.layers.Dense(256), cw.losses.LevelCrossentropy(...))
     """
     frame = nw.from_native(x, eager_only=True, pass_through=True)
-    names = tuple(frame.columns) if isinstance(frame, nw.DataFrame) else columns
-    if isinstance(frame, nw.DataFrame) and set(COLUMNS) <= set(names):
-        return advise_on_ratings(as_rating_table(x, None, name="x"))
+    is_frame = isinstance(frame, nw.DataFrame)
+    names = tuple(frame.columns) if is_frame else tuple(columns)
+    if is_frame and set(RATING_COLUMNS) <= set(names):
+        return advise_on_ratings(*(frame[name].to_numpy() for name in RATING_COLUMNS))
     if hasattr(x, "tocsr"):
-        return _of_sparse(x)
-    x = as_numbers(as_array(x))
-    scan = scan_values(x, verbose=verbose)
+        return _on_sparse(x.tocsr())
+    scan = scan_values(frame.to_numpy() if is_frame else x, sample_cells=SAMPLE_CELLS, verbose=verbose)
     refuse_not_finite(0, scan.num_infinite, scan.first_not_finite)
     if scan.num_finite == 0:
-        raise DataError(f"`x` must hold at least one number. Received: shape {scan.shape}, all NaN. Pass values.")
-    sample = sample_rows(x)
-    if scan.is_one_column:
-        question, heads = _of_target(scan, sample)
-    elif scan.num_nan:
-        question, heads = _of_missing(scan, sample)
-    else:
-        question, heads = _of_rows(scan, sample)
-    notes = facts.notes_of(x, scan, sample, heads[0], names)
-    if isinstance(frame, nw.DataFrame):
-        notes += (facts.FRAME,)
-    return Advice({**facts.values_of(scan), "num_sampled_rows": len(sample)}, question, heads, notes)
+        raise DataError(f"`x` must hold at least one number: got shape {scan.shape}, all NaN.")
+    readings = readings_of(scan)
+    question, heads = _on_target(scan, readings) if scan.is_one_column else _on_rows(scan, readings)
+    heads = tuple(measured(head, scan) for head in heads)
+    return Advice(
+        notes.values_of(scan), question, heads, notes.notes_of(scan, readings, heads[0], names, is_frame=is_frame)
+    )
 
 
-def _of_rows(scan: ValueScan, sample: Sample) -> Found:
-    """Rows of which every value is there."""
-    kinds = kinds_of_values(scan)
-    heads = tuple(head_of_rows(kind, scan, sample) for kind in kinds)
-    scale = scale_if_zero_is_missing(scan)
-    if scale is not None:
-        rated = head_of_ratings(scale, scan.shape[1], came="zeros", answer="0 means not rated, not seen, not known")
-        return facts.RATINGS_OR_COUNTS, (replace(heads[0], answer="0 is a count, a gray, or another value"), rated)
-    if len(heads) == 1:
-        return None, heads
-    return facts.BRIGHTNESS_OR_COUNTS, tuple(replace(head, answer=_brightness_or_counts(head.kind)) for head in heads)
+def advise_on_ratings(users: Any, items: Any, ratings: Any, *, columns: Sequence[str] = RATING_COLUMNS) -> Advice:
+    """Return the advice on a table with one row per rating.
+
+    Args:
+        users: One user id per rating.
+        items: One item id per rating.
+        ratings: The ratings.
+        columns: The names of these three columns.
+    """
+    scan = scan_values(np.asarray(ratings), name=columns[2])
+    refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
+    shape = (len(np.unique(users)), len(np.unique(items)))
+    kind = _scale(scan)
+    source = Source("table", shape[1:], columns=tuple(columns), scale=(kind.low, kind.high))
+    return Advice(notes.values_of_stored(shape, scan), None, (measured(AdvisedHead(kind, source), scan),), ())
+
+
+def _scale(scan: ValueScan) -> Ratings:
+    return Ratings(scan.minimum, scan.maximum if scan.maximum > scan.minimum else scan.minimum + 1)
+
+
+def _on_rows(scan: ValueScan, readings: Readings) -> Found:
+    """Return a head for each meaning that rows may have."""
+    source = Source("rows", scan.shape[1:])
+    if scan.num_nan:
+        return UNKNOWN_OR_MISTAKE, (_of_unknown(scan, readings), _of_mistakes(scan, readings.kinds[0]))
+    if readings.zeros is not None:
+        counted = AdvisedHead(readings.kinds[0], source, "0 is a count, a gray, or another value")
+        rated = _rated(readings.zeros, scan, "zeros", "0 means not rated, not seen, unknown")
+        return RATINGS_OR_COUNTS, (counted, rated)
+    if len(readings.kinds) == 1:
+        return None, (AdvisedHead(readings.kinds[0], source),)
+    heads = tuple(AdvisedHead(kind, source, _brightness_or_counts(kind)) for kind in readings.kinds)
+    return BRIGHTNESS_OR_COUNTS, heads
 
 
 def _brightness_or_counts(kind: DataKind) -> str:
     if kind == Real():
-        return "they are counts, ages, prices: no value is the greatest possible one"
-    return f"they are brightness, or shares of {kind.scaling.split()[2].strip(',')}, the greatest possible value"
+        return "they are counts, ages or prices: there is no greatest possible value"
+    return f"they are brightness or shares: {kind.to_config()['maximum']:g} is the greatest possible value"
 
 
-def _of_missing(scan: ValueScan, sample: Sample) -> Found:
-    """Rows with NaN."""
-    kind = kind_of_values(scan)
-    whole_rows = ~np.isnan(sample).any(axis=1)
-    # A value from the middle of the kind's own.
-    middle = float(np.nanmedian(sample)) if np.isfinite(sample).any() else scan.mean
+def _rated(scale: Ratings, scan: ValueScan, came: str, answer: str) -> AdvisedHead:
+    return AdvisedHead(scale, Source(came, scan.shape[1:], scale=(scale.low, scale.high)), answer)
+
+
+def _middle(scan: ValueScan, kind: DataKind) -> float:
+    """Return a value of the kind from the middle of the others."""
+    middle = float(np.nanmedian(scan.sample)) if np.isfinite(scan.sample).any() else scan.mean
     if kind.entry_levels:
-        middle = min(kind.entry_levels, key=lambda value: abs(value - middle))
-    middle = round(middle) if kind.loss == "binary_crossentropy" else middle
-    unknown = "NaN means not known: it is to be left out"
-    scale = scale_if_mostly_missing(scan)
-    if scale is not None:
-        left_out = head_of_ratings(scale, scan.shape[1], came="nan", answer=unknown)
-    else:
-        left_out = head_of_rows(kind, scan, sample, filled=middle, answer=unknown)
-    if whole_rows.mean() > 0.5:
+        return min(kind.entry_levels, key=lambda value: abs(value - middle))
+    return float(round(middle)) if "mse" not in kind.losses else middle
+
+
+def _of_unknown(scan: ValueScan, readings: Readings) -> AdvisedHead:
+    """Return the head if NaN means "unknown": the loss ignores it."""
+    answer, kind = "NaN means unknown: the loss ignores it", readings.kinds[0]
+    if readings.holes is not None:
+        return _rated(readings.holes, scan, "nan", answer)
+    scaling = kind.scaling_by(scan)
+    filled = 0.0 if np.ndim(scaling.factor) else _middle(scan, kind) / scaling.factor
+    return AdvisedHead(kind, Source("rows", scan.shape[1:], filled=filled), answer)
+
+
+def _of_mistakes(scan: ValueScan, kind: DataKind) -> AdvisedHead:
+    """Return the head if NaN is a mistake in the data: rows are dropped, or filled if too many have one."""
+    drops = bool((~np.isnan(scan.sample).any(axis=1)).mean() > 0.5)
+    if drops:
         axes = 1 if len(scan.shape) == 2 else tuple(range(1, len(scan.shape)))
-        mended = f"x = x[~np.isnan(x).any(axis={axes})]  # rows without NaN"
-        sample = sample[whole_rows]
+        line = f"x = x[~np.isnan(x).any(axis={axes})]  # rows without NaN"
     else:
-        middles = "np.nanmedian(x, axis=0)" if kind == Real() else python_literal(middle)
-        mended = f"x = np.where(np.isnan(x), {middles}, x)  # too many rows to drop: a value from the middle"
-    head = head_of_rows(kind, scan, sample, prepare=(mended,), answer="NaN is a mistake: it is to be mended")
-    return facts.UNKNOWN_OR_MISTAKE, (left_out, head)
+        middle = "np.nanmedian(x, axis=0)" if kind == Real() else python_literal(_middle(scan, kind))
+        line = f"x = np.where(np.isnan(x), {middle}, x)  # too many rows to drop: a value from the middle"
+    source = Source("rows", scan.shape[1:], drops_holes=drops)
+    return AdvisedHead(kind, source, "NaN is a mistake in the data: drop or fill it", (line,))
 
 
-def _of_target(scan: ValueScan, sample: Sample) -> Found:
-    """A single column, which a network is to tell from other data."""
-    prepare: tuple[str, ...] = ()
-    if scan.num_nan:
-        prepare = ("known = ~np.isnan(y).reshape(-1)", "x, y = x[known], y[known]  # NaN can teach nothing")
-        sample = sample[~np.isnan(sample).any(axis=1)]
-    classes = num_classes(scan)
-    if classes is None:
-        return None, (head_of_target(kind_of_values(scan), scan, sample, prepare=prepare),)
-    names = head_of_target(Levels(classes), scan, sample, prepare=prepare, classes=True)
-    if classes > MAX_INFERRED_LEVELS:
+def _on_target(scan: ValueScan, readings: Readings) -> Found:
+    """Return a head for each meaning that one column may have, which a network predicts from other data."""
+    lines = ("known = ~np.isnan(y).reshape(-1)", "x, y = x[known], y[known]  # NaN teaches nothing")
+    prepare = lines if scan.num_nan else ()
+    source = Source("target", drops_holes=bool(scan.num_nan))
+    if readings.num_classes is None:
+        return None, (AdvisedHead(readings.kinds[0], source, None, prepare),)
+    names = AdvisedHead(Levels(readings.num_classes), replace(source, came="classes"), None, prepare)
+    if readings.num_classes > MAX_INFERRED_LEVELS:
         return None, (names,)
-    names = replace(names, answer="they are names: 2 is no more than 1")
-    order = "they are grades, stars, stages: 2 is more than 1"
-    grades = head_of_target(Levels(classes, loss="ordinal"), scan, sample, prepare=prepare, answer=order)
-    return facts.CLASSES_OR_GRADES, (names, grades)
-
-
-def advise_on_ratings(table: RatingTable, *, columns: Sequence[str] = COLUMNS) -> Advice:
-    """Gives the advice on a table with a row for each rating; `columns`: its columns of users, items and ratings."""
-    kind = infer_data_kind(table.matrix)
-    assert isinstance(kind, Ratings), "it is sparse"
-    head = head_of_ratings(kind, table.matrix.shape[1], came="table", columns=columns)
-    return Advice(facts.values_of_stored(table.matrix, scan_values(table.matrix.data)), None, (head,), ())
-
-
-def _of_sparse(x: Any) -> Advice:
-    """A scipy.sparse matrix: what is stored was observed."""
-    as_rating_table(x, None, name="x")  # refuses what no recommender could take
-    matrix = x.tocsr()
-    kind = infer_data_kind(matrix)
-    assert isinstance(kind, Ratings), "it is sparse"
-    stored = scan_values(matrix.data)
-    rated = head_of_ratings(kind, matrix.shape[1], came="sparse", answer="what is not stored is not known: ratings")
-    dense = facts.with_zeros(stored, matrix)
-    sample = sample_rows(matrix)
-    counted = head_of_rows(
-        kind_of_values(dense),
-        dense,
-        sample,
-        prepare=("x = x.toarray()",),
-        answer="what is not stored is 0: counts, words",
+    grades = AdvisedHead(
+        names.kind.with_loss("ordinal"), source, "they are grades or stages: 2 is more than 1", prepare
     )
-    values = {**facts.values_of_stored(matrix, stored), "num_sampled_rows": len(sample)}
-    return Advice(values, facts.RATINGS_OR_WORDS, (rated, counted), ())
+    return CLASSES_OR_GRADES, (replace(names, answer="they are names: 2 is no more than 1"), grades)
+
+
+def _on_sparse(matrix: Any) -> Advice:
+    """Return the advice on a scipy.sparse matrix, whose stored entries were observed."""
+    if len(matrix.shape) != 2:
+        raise DataTypeError(f"`x` must be a matrix of shape (rows, columns): got shape {matrix.shape}.")
+    if matrix.nnz == 0:
+        raise DataError(f"`x` must hold at least one value: got shape {matrix.shape}, none stored.")
+    stored = scan_values(matrix.data)
+    refuse_not_finite(stored.num_nan, stored.num_infinite, stored.first_not_finite)
+    sampled = take_rows(matrix, evenly_spaced(matrix.shape[0], max(1, SAMPLE_CELLS // matrix.shape[1])))
+    dense = notes.with_zeros(stored, matrix, sampled)
+    rated = _rated(_scale(stored), dense, "sparse", "a cell that is not stored is unknown: ratings")
+    kind, source = readings_of(dense).kinds[0], Source("rows", matrix.shape[1:])
+    counted = AdvisedHead(kind, source, "a cell that is not stored is 0: counts, words", ("x = x.toarray()",))
+    values = {**notes.values_of_stored(matrix.shape, stored), "num_sampled_rows": len(sampled)}
+    return Advice(values, RATINGS_OR_WORDS, (measured(rated, dense), measured(counted, dense)), ())

@@ -1,16 +1,13 @@
-"""What an advice measures on a sample of rows: what losses can reach, and how far single values lie off (no Keras)."""
+"""What an advice measures on a sample of rows: what losses can reach, and how far outliers lie off (no Keras)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.arrays.value_scan import let_go
 from codeword.data_kinds import DataKind
 from codeword.data_kinds.level_edges import level_edges
 
-MAX_CELLS = 1 << 21
-ROWS_AT_ONCE = 64  # each may bring 2 MB of a memory map into memory
 FAR = 5.0
 NORMAL_SPREAD = 1.4826  # spread of normal values over the median of their distances from the median
 SMALLEST = 1e-300  # whose logarithm is finite
@@ -19,11 +16,11 @@ Sample = NDArray[np.float64]
 
 
 class Reach(NamedTuple):
-    """Mean loss a cell over the values that are no NaN; None where it has no short formula, or nothing was sampled.
+    """Mean loss per cell over the values that are not NaN; None if it has no short formula, or nothing was sampled.
 
     Attributes:
-        perfect: If the output gives every value back.
-        nothing_learnt: If it gives the same for every row, for each column what is best by this loss.
+        perfect: If the output equals every value.
+        nothing_learnt: If the output is the same for every row, and the best one by this loss for each column.
     """
 
     perfect: float | None
@@ -31,26 +28,17 @@ class Reach(NamedTuple):
 
 
 class Outliers(NamedTuple):
-    """Cells beyond five robust spreads from their column's median: their share, and their share of squared distances.
+    """Cells more than five robust spreads from their column's median.
 
-    The robust spread is 1.48 times the median distance from the median; columns where that is 0 are left out.
+    The robust spread is 1.48 times the median distance from the median. Columns where it is 0 are left out.
+
+    Attributes:
+        share: Their share of the cells.
+        share_of_squares: Their share of the squared distances.
     """
 
     share: float
     share_of_squares: float
-
-
-def sample_rows(x: Any) -> Sample:
-    """Gives evenly spaced rows, at most 2 million cells but one row at least, as `(rows, columns)`."""
-    num_rows, num_columns = x.shape[0], int(np.prod(x.shape[1:]))
-    numbers = np.linspace(0, num_rows - 1, min(num_rows, max(1, MAX_CELLS // num_columns))).astype(np.intp)
-    sample = np.empty((len(numbers), num_columns))
-    for start in range(0, len(numbers), ROWS_AT_ONCE):
-        rows = x[numbers[start : start + ROWS_AT_ONCE]]
-        rows = rows.toarray() if hasattr(rows, "toarray") else rows
-        sample[start : start + ROWS_AT_ONCE] = rows.reshape(len(rows), -1)
-        let_go(x)
-    return sample
 
 
 def reach_of(kind: DataKind, sample: Sample) -> Reach:
@@ -71,7 +59,7 @@ def reach_of(kind: DataKind, sample: Sample) -> Reach:
 
 
 def outliers_of(sample: Sample) -> Outliers | None:
-    """Measures single values far off; None where at least half of each column is one value."""
+    """Measure outliers; None if at least half of each column is one value."""
     sample = sample[:, (~np.isnan(sample)).any(axis=0)]
     if sample.size == 0:
         return None
@@ -88,7 +76,7 @@ def outliers_of(sample: Sample) -> Outliers | None:
 
 
 def entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gives -p log p - (1 - p) log (1 - p) in nats: the least cross-entropy against a share p."""
+    """Return -p log p - (1 - p) log (1 - p) in nats, the minimum of the cross-entropy against a share p."""
     others = 1 - shares
     return -(shares * np.log(np.maximum(shares, SMALLEST)) + others * np.log(np.maximum(others, SMALLEST)))
 
@@ -99,7 +87,7 @@ def _median(sample: Sample) -> NDArray[np.float64]:
 
 
 def _same_level_costs(kind: DataKind, sample: Sample, counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    """Gives for each column the mean cost of the best probabilities that are the same for every row."""
+    """Return for each column the mean cost of the best probabilities that are the same for every row."""
     if kind.loss not in ("crossentropy", "ordinal"):
         return None
     observed = ~np.isnan(sample)

@@ -1,33 +1,32 @@
 """An advice: what it holds, and how it is shown (no Keras)."""
 
 import html
-import json
-import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from codeword.advice.blocks import Block, InBlocks, as_json, html_table, paragraph, program, wrapped
 from codeword.advice.heads import AdvisedHead, LossChoice
 from codeword.data_kinds import DataKind
 from codeword.data_kinds.python_text import python_call, python_literal
 
-WIDTH = 110
 NAMES = ("Data kind", "Scaling", "Output layer", "Loss")
-COLUMNS = ("loss", "perfect", "nothing learnt", "when to take it")
+COLUMNS = ("loss", "perfect", "nothing learned", "when to use it")
 LEGEND = (
-    "perfect: the mean loss of outputs that give every value back; nothing learnt: of the best that are the same for "
-    "every row"
+    "perfect: the mean loss of outputs that equal every value; nothing learned: of the best output that is the same "
+    "for every row"
 )
 MAX_SHOWN_VALUES = 8
 
 
-@dataclass(frozen=True)
-class Advice:
-    """What `advise` found out.
+@dataclass(frozen=True, repr=False)
+class Advice(InBlocks):
+    """What `advise` recommends; `print(advice)` shows all of it, and so does a notebook.
 
     Attributes:
-        values: Facts of the data: shape, dtype, range, distinct values, zeros, NaN, constant columns.
-        question: What the values alone cannot tell; None if they tell all.
-        heads: A head for each answer, the likeliest first; one if there is no question.
+        values: Facts about the data: shape, dtype, range, distinct values, zeros, NaN, constant columns.
+        question: What the values alone cannot say; None if they say everything.
+        heads: One head per answer, the likeliest first; one head if there is no question.
         notes: What else to know.
     """
 
@@ -48,34 +47,33 @@ class Advice:
 
     @property
     def codeword(self) -> str | None:
-        """The first head's program with codeword's own estimator; None where there is none."""
+        """The first head's program with an estimator of codeword; None if there is none."""
         return self.heads[0].codeword
 
     def to_json(self) -> str:
-        """Gives all of it as JSON."""
+        """Return everything as JSON."""
         heads = [_plain_head(head) for head in self.heads]
-        content = {"values": self.values, "question": self.question, "heads": heads, "notes": list(self.notes)}
-        return json.dumps(content, allow_nan=False)
+        return as_json({"values": self.values, "question": self.question, "heads": heads, "notes": list(self.notes)})
 
-    def __str__(self) -> str:
-        parts = [_wrapped(f"Data: {told(self.values)}")]
+    def __repr__(self) -> str:
+        loss, _, arguments = self.heads[0].losses[0].keras.partition("(")
+        shown = f"{loss}({'...' if arguments != ')' else ''})"
+        more = ", question" if self.question else ""
+        return f"Advice({python_call(self.kind)}, {self.heads[0].output}, {shown}{more})"
+
+    def _blocks(self) -> Iterator[Block]:
+        yield paragraph(sentences_of(self.values), label="Data:")
         if self.question:
-            parts += [_wrapped(f"Question: {self.question}")]
-        parts += ["\n\n".join(_head_parts(head, _legend(self.values))) for head in self.heads]
-        parts += ["\n".join(_wrapped(f"- {note}", "  ") for note in self.notes)] if self.notes else []
-        return "\n\n".join(parts)
-
-    def _repr_html_(self) -> str:
-        parts = [f"<p><b>Data:</b> {html.escape(told(self.values))}</p>"]
-        if self.question:
-            parts += [f"<p><b>Question:</b> {html.escape(self.question)}</p>"]
-        parts += [_html_of(head) for head in self.heads]
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
+            yield paragraph(self.question, label="Question:")
+        for head in self.heads:
+            yield from _head_blocks(head, _legend(self.values))
+        if self.notes:
+            items = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+            yield Block("\n".join(wrapped(f"- {note}", "  ") for note in self.notes), f"<ul>{items}</ul>")
 
 
-def told(values: dict[str, Any]) -> str:
-    """Tells the facts of the data in a few sentences."""
+def sentences_of(values: dict[str, Any]) -> str:
+    """Return the facts about the data in a few sentences."""
     shape, distinct = values["shape"], values["distinct"]
     rows = f"{shape[0]:,} row{'s' if shape[0] > 1 else ''}"
     size = " x ".join(f"{size:,}" for size in shape[1:])
@@ -100,28 +98,28 @@ def told(values: dict[str, Any]) -> str:
     return text
 
 
-def table_of(head: AdvisedHead) -> list[tuple[str, str]]:
-    """Gives what to take, a name and a text for each line."""
-    texts = (f"cw.{python_call(head.kind)}: {head.meaning}", head.scaling, head.output, head.losses[0].keras)
-    return list(zip(NAMES, texts, strict=True))
-
-
 def _legend(values: dict[str, Any]) -> str:
     sampled, all_rows = values["num_sampled_rows"], values["shape"][0]
     return f"{LEGEND}{f' (of {sampled:,} rows)' if 0 < sampled < all_rows else ''}."
 
 
-def _head_parts(head: AdvisedHead, legend: str) -> list[str]:
+def _head_blocks(head: AdvisedHead, legend: str) -> Iterator[Block]:
+    texts = (f"cw.{python_call(head.kind)}: {head.meaning}", head.scaling, head.output, head.losses[0].keras)
+    table = list(zip(NAMES, texts, strict=True))
     width = max(map(len, NAMES)) + 2
     lines = [f"== If {head.answer}"] if head.answer else []
-    lines += [_wrapped(f"{name:<{width}}{text}", " " * width) for name, text in table_of(head)]
-    parts = ["\n".join(lines), _loss_table(head.losses, legend)]
-    programs = {"In Keras": head.keras, "In codeword": head.codeword}
-    return parts + [f"{name}:\n\n{textwrap.indent(text, '    ')}" for name, text in programs.items() if text]
+    lines += [wrapped(f"{name:<{width}}{text}", " " * width) for name, text in table]
+    title = f"<h4>If {html.escape(head.answer)}</h4>" if head.answer else ""
+    yield Block("\n".join(lines), f"{title}{html_table(table)}")
+    losses = html_table(map(_cells, head.losses), header=(*COLUMNS, "output layer", "in Keras"))
+    yield Block(_loss_table(head.losses, legend), losses)
+    for name, code in (("In Keras", head.keras), ("In codeword", head.codeword)):
+        if code:
+            yield program(code, label=name)
 
 
 def _loss_table(losses: tuple[LossChoice, ...], legend: str) -> str:
-    """Gives the losses as a table, the advised one first, the text of the last column wrapped."""
+    """Return the losses as a table, the recommended one first; the text of the last column is wrapped."""
     measured = any(choice.perfect is not None for choice in losses)
     rows = [_cells(choice) for choice in losses]
     shown = (0, 1, 2) if measured else (0,)
@@ -129,28 +127,15 @@ def _loss_table(losses: tuple[LossChoice, ...], legend: str) -> str:
     lines = []
     for number, row in enumerate([COLUMNS, *rows]):
         start = "".join(f"{row[place]:<{width}}" for place, width in widths.items())
-        lines += [_wrapped(start + row[3], " " * len(start))]
-        if number > 1:  # of the first loss it stands above
+        lines += [wrapped(start + row[3], " " * len(start))]
+        if number > 1:  # the first loss stands in the table above
             lines += [" " * len(start) + code for code in row[4:]]
-    return "\n".join([*lines, _wrapped(legend)] if measured else lines)
+    return "\n".join([*lines, wrapped(legend)] if measured else lines)
 
 
 def _cells(choice: LossChoice) -> tuple[str, ...]:
-    perfect, nothing_learnt = (
-        "-" if value is None else f"{value:.4g}" for value in (choice.perfect, choice.nothing_learnt)
-    )
-    return choice.name, perfect, nothing_learnt, choice.when, choice.output, choice.keras
-
-
-def _html_of(head: AdvisedHead) -> str:
-    def row(cells: tuple[str, ...], tag: str = "td") -> str:
-        return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-    title = f"<h4>If {html.escape(head.answer)}</h4>" if head.answer else ""
-    facts = "".join(row(pair) for pair in table_of(head))
-    losses = row((*COLUMNS, "output layer", "in Keras"), "th") + "".join(row(_cells(choice)) for choice in head.losses)
-    programs = "".join(f"<pre>{html.escape(text)}</pre>" for text in (head.keras, head.codeword) if text)
-    return f"{title}<table>{facts}</table><table>{losses}</table>{programs}"
+    figures = ("-" if value is None else f"{value:.4g}" for value in (choice.perfect, choice.nothing_learnt))
+    return choice.name, *figures, choice.when, choice.output, choice.keras
 
 
 def _plain_head(head: AdvisedHead) -> dict[str, Any]:
@@ -166,12 +151,3 @@ def _plain_head(head: AdvisedHead) -> dict[str, Any]:
         "codeword": head.codeword,
         "prepare": list(head.prepare),
     }
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    # Whole words only: a long piece of Python stays one piece.
-    return "\n".join(
-        textwrap.wrap(
-            text, max(WIDTH, len(indent) + 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-    )

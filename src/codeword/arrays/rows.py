@@ -1,21 +1,29 @@
-"""The shape of rows, checked at the public border."""
+"""Rows of an array: their shape, and samples of them."""
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.memory_maps import let_go
 from codeword.errors import DataError
 
 
 def check_rows(
     x: Any, row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
 ) -> NDArray[Any]:
-    """Returns `x` as finite numbers of shape `(n, *row_shape)`, or refuses it.
+    """Return `x` as finite numbers of shape `(n, *row_shape)`.
+
+    Args:
+        x: Numbers, one row per sample.
+        row_shape: Shape that each row must have; None: any.
+        name: Name of the argument, for messages.
+        estimator: Name of the estimator, for messages.
 
     Raises:
-        DataTypeError: If it is no array of numbers.
-        DataError: If it has no rows, no cells or another shape, or is not finite.
+        DataTypeError: If `x` is not an array of numbers.
+        DataError: If `x` has no rows, no cells or another shape, or is not finite.
     """
     x = as_finite_numbers(x)
     check_shape(x.shape, row_shape, name, estimator=estimator)
@@ -25,27 +33,49 @@ def check_rows(
 def check_shape(
     shape: tuple[int, ...], row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
 ) -> None:
-    """Refuses data without rows or cells, or whose rows have another shape than `row_shape`.
+    """Check that data has rows and cells, and that its rows have the shape `row_shape`.
+
+    Args:
+        shape: Shape of the data.
+        row_shape: Shape that each row must have; None: any.
+        name: Name of the argument, for messages.
+        estimator: Name of the estimator, for messages.
 
     Raises:
-        DataError: With the shape that came.
+        DataError: If the shape does not fit.
     """
     if len(shape) < 2:
         raise DataError(
-            f"`{name}` must have shape (n, ...), one row a sample. Received: shape {shape}. Reshape your data: "
-            "x.reshape(-1, 1) if it has one column, x.reshape(1, -1) if it is one row. Expected 2D array or more."
+            f"`{name}` must have shape (n, ...), one row per sample: got shape {shape}. Expected 2D array or more. "
+            "Reshape your data: x.reshape(-1, 1) if it has one column, x.reshape(1, -1) if it is one row."
         )
     if row_shape is None and 0 in shape[1:]:
-        raise DataError(f"`{name}`: 0 feature(s) (shape={shape}) while a minimum of 1 is required. Give columns.")
+        raise DataError(f"`{name}`: 0 feature(s) (shape={shape}) while a minimum of 1 is required.")
     if row_shape is not None and shape[1:] != tuple(row_shape):
         if len(shape) == 2 and len(row_shape) == 1:
             raise DataError(
                 f"X has {shape[1]} features, but {estimator} is expecting {row_shape[0]} features as input: "
-                f"`{name}` must have the columns of the training data. Received: shape {shape}. Select them."
+                f"`{name}` must have the columns of the training data: got shape {shape}."
             )
-        raise DataError(
-            f"`{name}` must have rows of shape {tuple(row_shape)}, as in training. Received: shape {shape}. "
-            "Reshape or select columns."
-        )
+        raise DataError(f"`{name}` must have rows of shape {tuple(row_shape)}, as in training: got shape {shape}.")
     if shape[0] == 0:
-        raise DataError(f"`{name}` must have at least one row. Received: shape {shape}, 0 sample(s). Give data.")
+        raise DataError(f"`{name}` must have at least one row: got shape {shape}, 0 sample(s).")
+
+
+ROWS_AT_ONCE = 64  # each may bring 2 MB of a memory map into memory
+
+
+def evenly_spaced(num_rows: int, most: int) -> NDArray[np.intp]:
+    """Return at most so many row numbers, the first and the last among them."""
+    return np.linspace(0, num_rows - 1, min(num_rows, most)).astype(np.intp)
+
+
+def take_rows(x: Any, numbers: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some rows of an array, memory map or scipy.sparse matrix; a memory map does not stay in memory."""
+    if hasattr(x, "tocsr"):
+        return x.tocsr()[numbers].toarray()
+    rows = np.empty((len(numbers), *x.shape[1:]), x.dtype)
+    for start in range(0, len(numbers), ROWS_AT_ONCE):
+        rows[start : start + ROWS_AT_ONCE] = x[numbers[start : start + ROWS_AT_ONCE]]
+        let_go(x)
+    return rows

@@ -1,7 +1,5 @@
 """Figures over all values of an array, read once, in pieces: ranges, distinct values, columns, what is not finite."""
 
-import contextlib
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,8 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from codeword.arrays.finite_numbers import as_numbers
+from codeword.arrays.memory_maps import let_go
+from codeword.arrays.rows import evenly_spaced
 from codeword.errors import DataError
 
 MAX_DISTINCT = 64
@@ -32,9 +32,11 @@ class ValueScan:
         distinct_counts: How often each of them occurs.
         whole, halves: Whether all are whole numbers; multiples of .5.
         column_minimum, column_maximum, column_mean, column_std: Shape `(columns,)`.
+        column_count: Number of finite values in each column.
         num_empty_rows: Rows with nothing but 0 and NaN; `first_empty_row` is the first of them, or None.
         group_sum: Least, mean and greatest sum along the last axis, NaN counted as 0.
-        share_summing_to_one: Share of those sums within .001 of 1, of groups with nothing below 0.
+        share_summing_to_one: Share of those sums within 0.001 of 1, of groups with nothing below 0.
+        sample: Evenly spaced rows, shape `(rows, columns)`; no rows unless `scan_values` was asked for them.
     """
 
     shape: tuple[int, ...]
@@ -55,10 +57,12 @@ class ValueScan:
     column_maximum: NDArray[np.float64]
     column_mean: NDArray[np.float64]
     column_std: NDArray[np.float64]
+    column_count: NDArray[np.float64]
     num_empty_rows: int
     first_empty_row: int | None
     group_sum: tuple[float, float, float]
     share_summing_to_one: float
+    sample: NDArray[np.float64]
 
     @property
     def num_cells(self) -> int:
@@ -88,12 +92,13 @@ class ValueScan:
         return float(np.hypot(self.mean, self.std))
 
 
-def scan_values(x: Any, *, name: str = "x", verbose: bool = False) -> ValueScan:
+def scan_values(x: Any, *, name: str = "x", sample_cells: int = 0, verbose: bool = False) -> ValueScan:
     """Reads all values of an array once, in pieces of some MB; a memory map does not stay in memory.
 
     Args:
         x: Numbers of shape `(n, ...)`, NaN and infinity allowed, or a scipy.sparse matrix: what is not stored is 0.
         name: What errors call it.
+        sample_cells: Number of cells in the sample of evenly spaced rows, which has at least one row; 0: no sample.
         verbose: Whether to show a progress bar where it takes more than a second.
 
     Raises:
@@ -109,7 +114,7 @@ def scan_values(x: Any, *, name: str = "x", verbose: bool = False) -> ValueScan:
         x = as_numbers(x)
     if len(x.shape) == 0 or 0 in x.shape:
         raise DataError(f"`{name}` must hold at least one row and one value. Received: shape {x.shape}. Pass rows.")
-    running = _Running(x)
+    running = _Running(x, sample_cells)
     for start, piece in row_pieces(x, verbose=verbose):
         running.take(start, piece)
     return running.result()
@@ -132,9 +137,11 @@ def row_pieces(x: Any, *, verbose: bool = False) -> Iterator[tuple[int, NDArray[
 class _Running:
     """The figures of the rows read so far."""
 
-    def __init__(self, x: Any) -> None:
+    def __init__(self, x: Any, sample_cells: int) -> None:
         self.shape, self.dtype = tuple(x.shape), np.dtype(x.dtype)
         columns = int(np.prod(self.shape[1:]))
+        self.sampled = evenly_spaced(self.shape[0], max(1, sample_cells // columns)) if sample_cells else np.arange(0)
+        self.sample = np.empty((len(self.sampled), columns))
         self.low, self.high = np.full(columns, np.inf), np.full(columns, -np.inf)
         # Sums of what is above or below the first row, so that 1,700,000,000 ± 1 keeps its spread.
         self.origin: NDArray[np.float64] | None = None
@@ -163,6 +170,7 @@ class _Running:
             high = np.where(finite, wide, -np.inf).max(axis=0)
             wide[~finite] = 0
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        self._sample(start, flat)
         self._rows(start, flat, wide)
         self._groups(wide)
         self._values(flat if finite is None else flat[finite])
@@ -174,6 +182,10 @@ class _Running:
         self.sums += wide.sum(axis=0)
         self.squares += np.einsum("ij,ij->j", wide, wide)
         self.counts += len(flat) if finite is None else finite.sum(axis=0)
+
+    def _sample(self, start: int, flat: NDArray[Any]) -> None:
+        first, last = np.searchsorted(self.sampled, [start, start + len(flat)])
+        self.sample[first:last] = flat[self.sampled[first:last] - start]
 
     def _not_finite(self, start: int, piece: NDArray[Any], flat: NDArray[Any], finite: NDArray[np.bool_]) -> None:
         num_nan = int(np.isnan(flat).sum())
@@ -264,22 +276,10 @@ class _Running:
             column_maximum=high,
             column_mean=column_mean,
             column_std=column_std,
+            column_count=self.counts,
             num_empty_rows=self.num_empty,
             first_empty_row=self.first_empty,
             group_sum=(float(self.group_low), self.group_total / self.num_groups, float(self.group_high)),
             share_summing_to_one=self.num_sums_of_one / self.num_groups,
+            sample=self.sample,
         )
-
-
-def let_go(x: Any) -> None:
-    """Drops the pages that a read-only memory map has read; changes made to a private one would be lost by it."""
-    mapped = None
-    while x is not None:
-        if isinstance(x, np.memmap):
-            mapped = x.mode
-        if isinstance(x, mmap.mmap):
-            if mapped == "r" and hasattr(mmap, "MADV_DONTNEED"):
-                with contextlib.suppress(OSError, ValueError):
-                    x.madvise(mmap.MADV_DONTNEED)
-            return
-        x = getattr(x, "base", None)

@@ -1,4 +1,4 @@
-"""`codeword advise`: from data alone its kind, its scaling, the output layer and the loss."""
+"""`codeword advise`: from data alone, its kind, its scaling, the output layer and the loss."""
 
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ Examples:
 @json_option
 @errors_in_words
 def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: bool) -> None:
-    """Tell from the values of INPUT which output layer and which loss a network for them needs.
+    """Recommend a data kind, a scaling, an output layer and a loss for the values of INPUT.
 
     Nothing is trained, and Keras is not loaded. A table (.csv, .parquet) with the columns user, item and rating, or
-    those that --columns names, is read as ratings; empty cells are told like NaN.
+    with the columns that --columns names, is read as ratings. Empty cells count as NaN.
     """
     import json
 
@@ -51,22 +51,22 @@ def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> An
     names = column_names(path)
     if columns is not None or set(COLUMNS) <= set(names):
         columns = columns or COLUMNS
-        return advise_on_ratings(as_rating_table(path, None, columns=columns), columns=columns)
+        return advise_on_ratings(*as_rating_table(path, None, columns=columns).pairs(), columns=columns)
     return advise_on(read_array(path, empty_as_nan=True), columns=names, verbose=verbose)
 
 
 def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | None:
-    """Gives the command that trains codeword's own network on the file; None where the file must be changed first."""
+    """Return the command that trains a network of codeword on the file; None if the file must be changed first."""
     import shlex
 
-    from codeword.data_kinds import Ratings, data_kind_text
+    from codeword.data_kinds import data_kind_text
 
     text = data_kind_text(head.kind)
-    is_table = path.suffix != ".npy"
-    if text is None or head.codeword is None or head.prepare or (isinstance(head.kind, Ratings) and not is_table):
+    is_dense = path.suffix == ".npy"
+    if text is None or head.codeword is None or head.prepare or (head.source.is_ratings and is_dense):
         return None
     options = ["--data", text]
-    if isinstance(head.kind, Ratings):
+    if head.source.is_ratings:
         options += ["--columns", ",".join(columns)] if columns else []
     else:
         options += ["--code", "bits:64"]

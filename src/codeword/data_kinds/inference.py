@@ -5,6 +5,7 @@ tell what the values mean.
 """
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 from codeword.arrays.finite_numbers import as_finite_numbers, refuse_not_finite
@@ -82,13 +83,35 @@ def infer_data_kind(x: Any) -> DataKind:
     return kind
 
 
+@dataclass(frozen=True)
+class Readings:
+    """What scanned values may mean.
+
+    Attributes:
+        kinds: The data kinds they may have, the answer first.
+        zeros: The scale of ratings, if 0 may mean "not rated"; else None.
+        holes: The scale of ratings, if NaN means "not rated"; else None.
+        num_classes: The number of classes that one column of class numbers counts; else None.
+    """
+
+    kinds: tuple[DataKind, ...]
+    zeros: Ratings | None
+    holes: Ratings | None
+    num_classes: int | None
+
+
+def readings_of(scan: ValueScan) -> Readings:
+    """Return everything that scanned values may mean."""
+    classes = num_classes(scan) if scan.is_one_column else None
+    return Readings(_kinds(scan), scale_if_zero_is_missing(scan), scale_if_mostly_missing(scan), classes)
+
+
 def kind_of_values(scan: ValueScan) -> DataKind:
     """Return the data kind of scanned values; NaN and infinity do not count."""
-    return kinds_of_values(scan)[0]
+    return _kinds(scan)[0]
 
 
-def kinds_of_values(scan: ValueScan) -> tuple[DataKind, ...]:
-    """Return the data kinds that scanned values may have, the answer first; NaN and infinity do not count."""
+def _kinds(scan: ValueScan) -> tuple[DataKind, ...]:
     if scan.minimum >= 0 and scan.maximum <= 1 and scan.whole:
         return (Binary(),)
     if scan.is_one_column and (count := num_classes(scan)) is not None:

@@ -6,8 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_numbers
+from codeword.arrays.memory_maps import let_go
 from codeword.arrays.rows import check_shape
-from codeword.arrays.value_scan import let_go
 from codeword.files.tables import as_array
 from codeword.inference.fixed_batches import Rows
 

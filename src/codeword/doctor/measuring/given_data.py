@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_numbers
-from codeword.arrays.value_scan import ValueScan, let_go, scan_values
+from codeword.arrays.rows import take_rows
+from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import as_array
 
 MAX_ROWS = 2048
-_ROWS_AT_ONCE = 64  # each row may load 2 MB of a memory map
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,7 @@ class Array:
 
     def rows(self, numbers: Any) -> NDArray[Any]:
         """Return some rows as a dense array; no other part of a memory map stays in memory."""
-        if hasattr(self.values, "tocsr"):
-            return self.values[numbers].toarray()
-        rows = np.empty((len(numbers), *self.scan.shape[1:]), self.scan.dtype)
-        for start in range(0, len(numbers), _ROWS_AT_ONCE):
-            rows[start : start + _ROWS_AT_ONCE] = self.values[numbers[start : start + _ROWS_AT_ONCE]]
-            let_go(self.values)
-        return rows
+        return take_rows(self.values, numbers)
 
 
 @dataclass(frozen=True)
