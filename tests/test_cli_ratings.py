@@ -269,10 +269,10 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
         (["recommend", "films.codeword", "--new", "images.npy"], "must be a table, .csv or .parquet: got a .npy file"),
         (["recommend", "films.codeword", "--new", "outside.csv"], "got 1 to 6, 1 of 2 outside"),
         (["recommend", "films.codeword", "--user", "100", "-o", "never.npy"], "must end in .csv or .parquet"),
-        (["recommend", "films.codeword", "--user", "100", "-o", "no/never.csv"], "nothing was written"),
+        (["recommend", "films.codeword", "--user", "100", "-o", "no/never.csv"], "Nothing was written"),
         (["recommend", "nowhere.codeword", "--user", "100"], "no such file"),
-        (["recommend", "rows.codeword", "--user", "100"], "Received: Autoencoder, a model of rows. Train one"),
-        (["encode", "films.codeword", "images.npy", "never.npy"], "Received: RatingAutoencoder, a model of ratings."),
+        (["recommend", "rows.codeword", "--user", "100"], "got Autoencoder, a model of rows. Train one"),
+        (["encode", "films.codeword", "images.npy", "never.npy"], "got RatingAutoencoder, a model of ratings."),
         (["decode", "films.codeword", "images.npy", "never.npy"], "Use it with `codeword recommend`"),
         (["fit", "outside.csv", "-o", "never.codeword", *FIT], "got 1 to 6, 1 of 2 outside"),
         (["fit", "texts.parquet", "-o", "never.codeword", *FIT], "got name, film, stars"),
@@ -282,8 +282,11 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
             ["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "outside.csv"],
             "got 1 to 6, 1 of 2 outside",
         ),
-        (["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "texts.parquet"], "validation_data"),
-        (["fit", "ratings.csv", "-o", "no/never.codeword", *FIT], "nothing was written"),
+        (
+            ["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "texts.parquet"],
+            "texts.parquet must have the columns user, item, rating",
+        ),
+        (["fit", "ratings.csv", "-o", "no/never.codeword", *FIT], "Nothing was written"),
     ],
 )
 def test_bad_data_is_told_in_words(folder, monkeypatch, words, message):
@@ -299,7 +302,7 @@ def test_nothing_is_trained_for_a_place_that_cannot_be_written(folder, monkeypat
     trained = []
     monkeypatch.setattr(cw.RatingAutoencoder, "fit", lambda *_, **__: trained.append(1))
     words = ["fit", folder / "ratings.csv", "-o", folder / "missing" / "never.codeword", *FIT]
-    assert "nothing was written" in run(*words, exit_code=1).output
+    assert "Nothing was written" in run(*words, exit_code=1).output
     assert not trained
 
 

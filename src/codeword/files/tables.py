@@ -23,6 +23,8 @@ from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quot
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
 CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
+MAX_SHOWN = 8  # column names in a message
+_POSITION = re.compile(r"column\d+")  # the name of a column in a .csv file without a header
 
 
 class Origin(NamedTuple):
@@ -100,17 +102,11 @@ def as_numbers_table(
     return np.column_stack([np.asarray(values) for values in columns.values()])
 
 
-def read_columns(
-    path: str | Path, names: Sequence[str] | None = None, *, numbers: Sequence[str] = (), header: bool | None = None
-) -> dict[str, Any]:
-    """Read the columns of a table by name; a .csv file without a header has column0, column1, ….
+def read_columns(path: str | Path) -> dict[str, Any]:
+    """Read all columns of a table by name; a .csv file without a header has column0, column1, ….
 
     Args:
         path: `.csv` or `.parquet`.
-        names: Columns to read. None: all, and their types are inferred. Named columns of a .csv file are read as text,
-            exactly as they are written, in one pass over the file.
-        numbers: Those of `names` that are read as numbers.
-        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
 
     Returns:
         Arrays by name, masked where cells are empty; text as objects.
@@ -118,48 +114,79 @@ def read_columns(
     Raises:
         FileNotFoundError: If there is no such file.
         TableFileError: If the file is damaged, or no table.
-        DataTypeError: If one of `numbers` holds text.
     """
-    path = as_table_path(path)
-    if names is None:
-        return answer(path, "SELECT *", header=header)
-    selected = [quoted_name(name) for name in names]
-    if path.suffix == ".csv":
-        casts = {name: f"TRY_CAST({quoted_name(name)} AS DOUBLE)" for name in numbers}
-        selected = [f"{casts.get(name, quoted_name(name))} AS {quoted_name(name)}" for name in names]
-        selected += [f"CASE WHEN {cast} IS NULL THEN {quoted_name(name)} END" for name, cast in casts.items()]
-    columns = list(answer(path, f"SELECT {', '.join(selected)}", header=header, as_text=True).values())
-    for name, texts in zip(numbers, columns[len(names) :], strict=False):
-        text = np.ma.compressed(texts)
-        if len(text):
-            raise DataTypeError(f"{path} must have numbers in column {name!r}: got text, the first {text[0]!r}.")
-    return dict(zip(names, columns, strict=False))
+    return answer(_table_path(path), "SELECT *")
 
 
-def column_names(path: str | Path, *, header: bool | None = None) -> list[str]:
-    """Return the names of a table's columns, none for a .npy file, by reading only its beginning.
+def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Sequence[str] = ()) -> dict[str, Any]:
+    """Read some columns of a table, a .csv file in one pass and as text, exactly as it is written.
+
+    The columns of a .csv file without a header are column0, column1, …. If there are as many as `names`, they are read
+    in this order, whatever `names` are. Such names also read by position what looks like a header but does not have
+    them.
 
     Args:
-        path: `.npy`, `.csv` or `.parquet`.
-        header: As for `read_columns`.
-    """
-    path = existing_file(path)
-    if path.suffix == ".npy":
-        return []
-    return answer(path, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
+        path: `.csv` or `.parquet`.
+        names: Columns to read.
+        numbers: Those of `names` that are read as numbers.
 
-
-def as_table_path(path: str | Path) -> Path:
-    """Return the path of an existing table, `.csv` or `.parquet`, or refuse it.
+    Returns:
+        Arrays by `names`, masked where cells are empty; text as objects.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TableFileError: If it is a .npy file, or none of these.
+        TableFileError: If the file is damaged, or no table.
+        DataError: If a column is missing.
+        DataTypeError: If one of `numbers` holds text.
     """
+    path = _table_path(path)
+    is_csv, header, there, read = path.suffix == ".csv", None, column_names(path), list(names)
+    if is_csv and not set(names) <= set(there):
+        if all(map(_POSITION.fullmatch, names)):
+            header = False
+            there = answer(path, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
+        elif len(there) == len(names) and _POSITION.fullmatch(there[0]):
+            read = there
+    first = "This file has no header" if _POSITION.fullmatch(there[0]) else "If the file has no header"
+    hint = f" {first}: name them by position, such as column0, column1, column2." if is_csv else ""
+    check_columns(there, read, str(path), hint)
+    selected, texts = [quoted_name(name) for name in read], []
+    for place, name in enumerate(names):
+        if is_csv and name in numbers:
+            text, number = selected[place], f"TRY_CAST({selected[place]} AS DOUBLE)"
+            selected[place] = number
+            texts.append(f"CASE WHEN {number} IS NULL THEN {text} END")
+    columns = list(answer(path, f"SELECT {', '.join(selected + texts)}", header=header, as_text=True).values())
+    for name, found in zip(numbers, columns[len(names) :], strict=False):
+        unreadable = np.ma.compressed(found)
+        if len(unreadable):
+            raise DataTypeError(f"{path} must have numbers in column {name!r}: got text, the first {unreadable[0]!r}.")
+    return dict(zip(names, columns, strict=False))
+
+
+def check_columns(there: Sequence[str], wanted: Sequence[str], table: str, hint: str = "") -> None:
+    """Refuse a table that lacks a column.
+
+    Args:
+        there: Names of its columns.
+        wanted: Names that it must have.
+        table: The table's name, for messages.
+        hint: What else to do about it.
+    """
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        shown = ", ".join(map(str, there[:MAX_SHOWN])) + (", …" if len(there) > MAX_SHOWN else "")
+        wide = f", in {len(there)} columns. If each is an item, melt them into rows first" if len(there) > 20 else ""
+        raise DataError(
+            f"{table} must have the columns {', '.join(wanted)}: got {shown}, without {', '.join(missing)}{wide}. "
+            f"Name yours, in this order, with `columns` (on the command line: --columns).{hint}"
+        )
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Return the names of a table's columns, none for a .npy file, by reading only its beginning."""
     path = existing_file(path)
-    if path.suffix == ".npy":
-        raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
-    return path
+    return [] if path.suffix == ".npy" else answer(path, "DESCRIBE SELECT *", as_text=True)["column_name"].tolist()
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -340,6 +367,13 @@ def existing_file(path: str | Path) -> Path:
     check_suffix(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} must be a data file: got no such file.")
+    return path
+
+
+def _table_path(path: str | Path) -> Path:
+    path = existing_file(path)
+    if path.suffix == ".npy":
+        raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
     return path
 
 

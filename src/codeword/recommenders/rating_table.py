@@ -1,6 +1,5 @@
 """Ratings of any origin as one sparse matrix, with the ids of its rows and columns (no Keras)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,9 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import as_table_path, column_names, read_columns
+from codeword.files.tables import check_columns, read_named_columns
 
 COLUMNS = ("user", "item", "rating")
-MAX_SHOWN = 8  # column names in a message
-_POSITION = re.compile(r"column\d+")  # the name of a column in a .csv file without a header
 
 
 @dataclass(frozen=True)
@@ -113,14 +110,14 @@ def as_rating_table(
         ratings: A scipy.sparse matrix `(users, items)` whose stored entries are the ratings; a data frame (pandas,
             Polars, Arrow) or a `.csv` or `.parquet` file with one row per rating; a tuple `(users, items, ratings)` of
             three arrays of the same length; or a `RatingTable`. The ids of a matrix are its row and column numbers;
-            a table has integers or text. In a `.csv` file ids are integers if all of them are written as such, without
-            leading zeros.
+            other ids are integers or text. In a `.csv` file they are integers if all of them are written as such,
+            without leading zeros.
         kind: The scale that the ratings must lie on. None: any finite number.
         columns: Names of the table's columns of users, items and ratings. In a `.csv` file without a header the columns
             are named by position: column0, column1, and so on.
         name: What to call the ratings in messages; the path of a file is added.
         empty: Whether there may be no rating.
-        like: A table with the same ids: where its ids are text, those of a `.csv` file are read as text.
+        like: A table with the same ids: where its ids are text, the ids in a `.csv` file are read as text.
 
     Raises:
         DataTypeError: If the ratings are none of these, or if ratings or ids have another type.
@@ -146,7 +143,11 @@ def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | N
         return RatingTable(_sorted_matrix(ratings, name, users, items), users, items, is_bare=True)
     if isinstance(ratings, str | Path):
         name = f"{name} ({ratings})"
-        parts = _file_columns(as_table_path(ratings), columns, name, like)
+        parts = list(read_named_columns(ratings, columns, numbers=columns[2:]).values())
+        if Path(ratings).suffix == ".csv":
+            for place, known in enumerate((like.users, like.items) if like else (None, None)):
+                if known is None or known.values.dtype.kind == "i":
+                    parts[place] = _numbers_if_written_so(parts[place])
     else:
         parts = _three_columns(ratings, columns, name)
     users, rows = Ids.of(parts[0], f"{name}: {columns[0]}")
@@ -165,26 +166,9 @@ def _num_shared(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> i
     return int(np.isin(keys[0], keys[1]).sum())
 
 
-def _file_columns(path: Path, columns: Sequence[str], name: str, like: RatingTable | None) -> list[Any]:
-    """Read the three columns of a file."""
-    names, header = column_names(path), None
-    if not set(columns) <= set(names) and path.suffix == ".csv":
-        if all(_POSITION.fullmatch(column) for column in columns):
-            names, header = column_names(path, header=False), False
-        elif len(names) == 3 and _POSITION.fullmatch(names[0]):  # three columns without a header
-            columns = names
-    _check_names(names, columns, name, is_csv=path.suffix == ".csv")
-    table = read_columns(path, columns, numbers=columns[2:], header=header)
-    users, items, ratings = (table[column] for column in columns)
-    if path.suffix == ".csv":
-        users = _numbers_if_written_so(users, like is not None and like.users.values.dtype.kind == "U")
-        items = _numbers_if_written_so(items, like is not None and like.items.values.dtype.kind == "U")
-    return [users, items, ratings]
-
-
-def _numbers_if_written_so(texts: Any, keep: bool) -> Any:
+def _numbers_if_written_so(texts: Any) -> Any:
     """Return the ids of a text file as integers if all of them are integers in their usual spelling."""
-    if keep or np.ma.is_masked(texts) or len(texts) == 0:
+    if np.ma.is_masked(texts) or len(texts) == 0:
         return texts
     try:
         written = np.asarray(texts).astype(str)
@@ -214,24 +198,8 @@ def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]
             "scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, x[rows, columns]) with "
             "rows, columns = np.nonzero(~np.isnan(x))."
         )
-    _check_names(frame.columns, columns, name)
+    check_columns(frame.columns, columns, f"`{name}`")
     return [frame[column].to_numpy() for column in columns]
-
-
-def _check_names(names: Sequence[str], columns: Sequence[str], name: str, *, is_csv: bool = False) -> None:
-    """Refuse a table that lacks one of three columns."""
-    missing = [column for column in columns if column not in names]
-    if not missing:
-        return
-    shown = ", ".join(map(str, names[:MAX_SHOWN])) + (", …" if len(names) > MAX_SHOWN else "")
-    wide = f", in {len(names)} columns. If each is an item, melt them into rows first" if len(names) > 20 else ""
-    hint = "Name yours, in this order, with `columns` (on the command line: --columns)."
-    if is_csv:
-        first = "This file has no header" if _POSITION.fullmatch(names[0]) else "If the file has no header"
-        hint += f" {first}: name them by position, such as column0, column1, column2."
-    raise DataError(
-        f"`{name}` must have the columns {', '.join(columns)}: got {shown}, without {', '.join(missing)}{wide}. {hint}"
-    )
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:
