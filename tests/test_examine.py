@@ -101,7 +101,7 @@ def test_a_model_that_is_not_compiled_is_examined_without_its_loss():
     assert report.notes[0].severity == "note"
 
 
-def test_several_inputs_and_outputs_are_told_by_name():
+def test_findings_name_the_output_they_are_about():
     left, right = keras.Input((8,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])
     kind = keras.layers.Dense(2, activation="softmax", name="kind")(both)
@@ -144,7 +144,7 @@ def test_an_unbuilt_model_is_built():
     assert [finding.code for finding in cw.examine(model, 255 * x).errors] == ["output-out-of-reach"]
 
 
-def test_a_training_step_of_ones_own_is_told():
+def test_a_custom_training_step_is_reported():
     class Own(Halves):
         def train_step(self, data):
             return {}
@@ -212,7 +212,7 @@ def test_ranges_come_from_all_rows_though_the_model_runs_on_a_sample():
     assert warning.numbers["share"] == pytest.approx(1 / many.size)
 
 
-def test_rows_that_are_not_finite_are_told_and_left_out_of_the_run():
+def test_rows_that_are_not_finite_are_reported_and_left_out_of_the_run():
     rows = x.copy()
     rows[3, 2], rows[5, 1] = np.nan, np.inf
     (error,) = cw.examine(autoencoder(), rows).errors
@@ -311,8 +311,8 @@ def test_masks_of_keras_count_in_the_loss():
     y = np.full((120, 8, 3), 0.25, "float32")
     y[:, 4:] = 0.9
     (note,) = cw.examine(_with_loss(model, "binary_crossentropy"), rows, y).notes
-    told = float(note.evidence.split("The model is at ")[1].split()[0])
-    assert told == pytest.approx(model.evaluate(rows, y, verbose=0), abs=1e-4)
+    shown = float(note.evidence.split("The model is at ")[1].split()[0])
+    assert shown == pytest.approx(model.evaluate(rows, y, verbose=0), abs=1e-4)
 
 
 def _with_loss(model, loss):
@@ -499,8 +499,8 @@ def test_the_command_loads_layers_of_codeword(tmp_path):
     )
     model.compile("adam", loss=cw.losses.Masked("mse", missing=0))
     model.save(tmp_path / "model.keras")
-    told = run(tmp_path / "model.keras", tmp_path / "x.npy", "--code-layer", "bits", "--quiet")
-    assert "mean_squared_error of the observed entries" in told.output.replace("\n", " ")
+    shown = run(tmp_path / "model.keras", tmp_path / "x.npy", "--code-layer", "bits", "--quiet")
+    assert "mean_squared_error of the observed entries" in shown.output.replace("\n", " ")
 
 
 def test_the_command_refuses_in_words(tmp_path):

@@ -1,4 +1,4 @@
-"""For every finding a tiny model that ails from it, and a twin as alike as possible that does not.
+"""For every finding a tiny model that has the problem, and a twin, as similar as possible, that does not.
 
 Where a threshold matters the weights are drawn by NumPy, so that every backend sees the same numbers.
 """
@@ -37,22 +37,22 @@ Pair = tuple[Callable[[], Case], Callable[[], Case]]
 
 
 def numbers(columns: int = 8, rows: int = 200, seed: int = 0) -> np.ndarray:
-    """Gives normal numbers of unit size."""
+    """Return normal numbers of unit size."""
     return np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
 
 
 def shades(columns: int = 16, rows: int = 200, seed: int = 0) -> np.ndarray:
-    """Gives numbers between 0 and 1, as grey pixels are."""
+    """Return numbers between 0 and 1, like gray pixels."""
     return np.random.default_rng(seed).uniform(0.02, 0.98, (rows, columns)).astype(np.float32)
 
 
 def bytes_of(pixels: np.ndarray) -> np.ndarray:
-    """Gives pixels as they come from a file, 0 to 255."""
+    """Return pixels as a file holds them, 0 to 255."""
     return np.round(pixels * 255).astype(np.float32)
 
 
 def shares(columns: int = 16) -> np.ndarray:
-    """Gives rows that sum to 1."""
+    """Return rows that sum to 1."""
     amounts = shades(columns)
     return amounts / amounts.sum(axis=1, keepdims=True)
 
@@ -62,12 +62,12 @@ def chosen_from(values: Sequence[float], columns: int = 16, rows: int = 200, see
 
 
 def labels(classes: int = 10, rows: int = 200, seed: int = 1) -> np.ndarray:
-    """Gives whole class numbers, int64, shape `(rows,)`."""
+    """Return whole class numbers, int64, shape `(rows,)`."""
     return np.random.default_rng(seed).integers(0, classes, rows)
 
 
 def every(count: int) -> np.ndarray:
-    """Gives a mask of 200 rows and 16 columns that holds for one cell in so many."""
+    """Return a mask of 200 rows and 16 columns that is True in every `count`-th cell."""
     return (np.arange(200 * 16) % count == 0).reshape(200, 16)
 
 
@@ -76,13 +76,13 @@ def one_hots(classes: int = 10) -> np.ndarray:
 
 
 def several_labels() -> np.ndarray:
-    """Gives 1 for each of one to four labels a row, of ten."""
+    """Return ten columns with one to four ones per row."""
     ranks = np.random.default_rng(2).random((200, 10)).argsort(axis=1).argsort(axis=1)
     return (ranks <= np.arange(200)[:, None] % 4).astype(np.float32)
 
 
 def ratings(seed: int = 0, step: float = 1.0) -> np.ndarray:
-    """Gives stars from `step` to 5 of 200 people for 32 items; nine tenths are 0, but in no row all."""
+    """Return ratings from `step` to 5 by 200 people of 32 items; nine tenths are 0, but no row is empty."""
     rng = np.random.default_rng(seed)
     rated = rng.random((200, 32)) < 0.1
     rated[np.arange(200), rng.integers(0, 32, 200)] = True
@@ -90,7 +90,7 @@ def ratings(seed: int = 0, step: float = 1.0) -> np.ndarray:
 
 
 def halves(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gives the ratings as two matrices, each with every second rating of each row."""
+    """Return the ratings as two matrices, each with every second rating of each row."""
     first = (stars != 0) & (np.cumsum(stars != 0, axis=1) % 2 == 1)
     return stars * first, stars * ~first
 
@@ -104,25 +104,25 @@ def missing_as_nan(stars: np.ndarray) -> np.ndarray:
 
 
 def with_entry(data: np.ndarray, value: float) -> np.ndarray:
-    """Gives a copy in which row 3 has another value in its column 1."""
+    """Return a copy in which row 3 has another value in its column 1."""
     data = data.copy()
     data[3, 1] = value
     return data
 
 
 def away_from_zero() -> np.ndarray:
-    """Gives numbers of which none is nearer to 0 than .2."""
+    """Return numbers that are all at least 0.2 away from 0."""
     z = numbers(8, rows=300, seed=3)
     return z + np.float32(0.2) * np.sign(z)
 
 
 def images_of_bytes() -> np.ndarray:
-    """Gives 28x28 digits as rows of whole numbers from 0 to 255, mostly 0, as MNIST has them."""
+    """Return 28x28 digits as rows of whole numbers from 0 to 255, mostly 0, like MNIST."""
     return bytes_of(zoom(load_digits().images[:200] / 16, (1, 3.5, 3.5), order=1).reshape(200, 784))
 
 
 def orthonormal(size: int = 16, columns: int = 8, seed: int = 7) -> np.ndarray:
-    """Gives a kernel whose columns are orthogonal and of length 1: normal rows give unrelated scores of unit size."""
+    """Return a kernel with orthonormal columns: normal rows then have unrelated scores of unit size."""
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0][:, :columns]
 
 
@@ -135,7 +135,7 @@ def network(
     biases: Mapping[str, Sequence[float]] = NOTHING,
     **options: Any,
 ) -> Case:
-    """Puts layers one after the other; weights and biases go by the layer's name, `options` go to `examine`."""
+    """Stack layers; weights and biases go by the name of the layer, `options` go to `examine`."""
     case = compiled(keras.Sequential([keras.Input(x.shape[1:]), *parts]), x, y, loss)
     for name, values in weights.items():
         case.model.get_layer(name).set_weights([np.asarray(value, np.float32) for value in values])
@@ -145,7 +145,7 @@ def network(
 
 
 def compiled(model: Any, x: Any, y: Any, loss: Any) -> Case:
-    """Gives every kernel numbers that NumPy draws, and compiles where there is a loss."""
+    """Set every kernel to numbers that NumPy draws, and compile if there is a loss."""
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(11)
     for variable in model.trainable_variables:
@@ -161,7 +161,7 @@ def compiled(model: Any, x: Any, y: Any, loss: Any) -> Case:
 
 
 def regression(*parts: Any, x: Any = None, y: Any = None, loss: Any = "mse", **more: Any) -> Case:
-    """Gives eight columns of unit size, the parts, and one linear output for one column of unit size."""
+    """Return a network from eight columns of unit size through the parts to one linear output."""
     x = numbers(8) if x is None else x
     return network(x, *parts, Dense(1), loss=loss, y=numbers(1, seed=5) if y is None else y, **more)
 
@@ -176,32 +176,32 @@ def recommender(output: str | None, loss: Any, x: Any = None, y: Any = None, **o
 
 
 def middle(part: Any, **before: Any) -> Case:
-    """Gives a part between two dense layers that both shall learn."""
+    """Return a network with a part between two dense layers that both have to learn."""
     return regression(Dense(8, name="before", **before), part)
 
 
 def with_biases(activation: str, biases: Sequence[float], *more: Any) -> Case:
-    """Gives as many hidden units as there are biases."""
+    """Return a network with one hidden unit per bias."""
     hidden = Dense(len(biases), activation, name="hidden")
     return regression(hidden, *more, biases={"hidden": biases})
 
 
 def pictures(*before: Any, biases: Sequence[float] = (0, 0, 0, 0)) -> Case:
-    """Gives 8x8 images of bytes to four filters."""
+    """Return a network with four filters on 8x8 images of bytes."""
     filters = keras.layers.Conv2D(4, 3, activation="relu", name="filters")
     x = bytes_of(load_digits().images[:200, ..., None] / 16)
     return regression(*before, filters, keras.layers.GlobalMaxPooling2D(), x=x, biases={"filters": biases})
 
 
 def zeroed(*names: str) -> Case:
-    """Gives a hidden and a last layer, of which some start with all weights 0."""
+    """Return a network with a hidden and a last layer; the named ones start with all weights 0."""
     zeros = {"hidden": [np.zeros((8, 8)), np.zeros(8)], "last": [np.zeros((8, 1)), np.zeros(1)]}
     parts = [Dense(8, name="hidden"), Dense(1, name="last")]
     return network(numbers(8), *parts, loss="mse", y=numbers(1, seed=5), weights={name: zeros[name] for name in names})
 
 
 def coded(kernel: Any = None, bias: Any = 0.0, x: Any = None, part: Any = None, **options: Any) -> Case:
-    """Gives eight bits, or what a part makes of such scores, and a linear decoder."""
+    """Return a network with eight bits, or a part on such scores, and a linear decoder."""
     kernel = orthonormal() if kernel is None else np.asarray(kernel)
     x = numbers(len(kernel), rows=300, seed=3) if x is None else x
     bits = kernel.shape[1]
@@ -211,7 +211,7 @@ def coded(kernel: Any = None, bias: Any = 0.0, x: Any = None, part: Any = None, 
 
 
 def restoring(latent: np.ndarray, part: Any, gain: float = 1.0, **options: Any) -> Case:
-    """Gives rows that are a linear map of their latent numbers, and a network that restores both exactly."""
+    """Return rows that are a linear map of latent numbers, and a network that restores both exactly."""
     basis = np.random.default_rng(4).uniform(0.2, 1, (latent.shape[1], 16))
     weights = {"scores": [gain * np.linalg.pinv(basis), np.zeros(latent.shape[1])], "decoder": [basis, np.zeros(16)]}
     x = (latent @ basis).astype(np.float32)
@@ -220,7 +220,7 @@ def restoring(latent: np.ndarray, part: Any, gain: float = 1.0, **options: Any) 
 
 
 def deep(scale: float, activation: str, depth: int) -> Case:
-    """Gives square layers whose kernels are rotations times a number."""
+    """Return a network of square layers whose kernels are rotations times a number."""
     parts = [Dense(16, activation, name=f"layer_{number}") for number in range(depth)]
     weights = {part.name: [scale * orthonormal(16, 16, number), np.zeros(16)] for number, part in enumerate(parts)}
     return regression(*parts, x=numbers(16), weights=weights)
@@ -233,7 +233,7 @@ def two_inputs(second: np.ndarray) -> Case:
 
 
 def two_outputs(losses_of: Mapping[str, Any], second: Any) -> Case:
-    """Gives a linear output "first" and a sigmoid output "second"."""
+    """Return a network with a linear output "first" and a sigmoid output "second"."""
     inputs = keras.Input((8,))
     hidden = Dense(8, "relu")(inputs)
     outputs = {"first": Dense(1, name="first")(hidden), "second": Dense(4, "sigmoid", name="second")(hidden)}
@@ -242,7 +242,7 @@ def two_outputs(losses_of: Mapping[str, Any], second: Any) -> Case:
 
 
 def on_tensors(function: Callable[[Any], Any], loss: Any, x: np.ndarray, y: Any, units: int) -> Case:
-    """Gives a functional model that ends in a function of tensors, without a layer around it."""
+    """Return a functional model that ends in a function of tensors, without a layer around it."""
     inputs = keras.Input(x.shape[1:])
     return compiled(keras.Model(inputs, function(Dense(units, name="last")(inputs))), x, y, loss)
 
@@ -265,7 +265,7 @@ def own_masked_mse(y_true: Any, y_pred: Any) -> Any:
 
 
 def mean_of_the_rated(y_true: Any, y_pred: Any) -> Any:
-    """As own_masked_mse, divided by how many a row rated: 0 / 0 where that is none."""
+    """Like own_masked_mse, divided by the number of ratings in the row: 0 / 0 if there are none."""
     mask = ops.cast(ops.not_equal(y_true, 0), y_pred.dtype)
     return ops.sum(ops.square(mask * (y_true - y_pred)), axis=-1) / ops.sum(mask, axis=-1)
 
@@ -284,7 +284,7 @@ def quarter_floor(z: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="ailing_models")
 class Shift(keras.layers.Layer):
-    """Adds a learnt number to every column, and may have a weight that it never uses, or fail."""
+    """Add a learned number to every column; the layer may have an unused weight, or fail."""
 
     def __init__(self, spare: bool = False, fails: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -492,11 +492,11 @@ VARIANTS: dict[str, dict[str, Pair]] = {
             lambda: network(shades(), Dense(16, "softmax"), loss="mse"),
             lambda: network(shares(), Dense(16, "softmax"), loss="mse"),
         ),
-        "several labels a row": (
+        "several labels per row": (
             lambda: classifier("softmax", "categorical_crossentropy", y=several_labels()),
             lambda: classifier("softmax", "categorical_crossentropy", y=one_hots()),
         ),
-        "several labels a row, logits": (
+        "several labels per row, logits": (
             lambda: classifier("linear", keras.losses.CategoricalCrossentropy(from_logits=True), y=several_labels()),
             lambda: classifier("linear", keras.losses.CategoricalCrossentropy(from_logits=True), y=one_hots()),
         ),
@@ -514,7 +514,7 @@ VARIANTS: dict[str, dict[str, Pair]] = {
             lambda: network(numbers(16), Dense(16, "tanh"), loss="mse"),
             lambda: network(np.tanh(numbers(16)), Dense(16, "tanh"), loss="mse"),
         ),
-        "relu on negative numbers, one a row": (
+        "relu on negative numbers, one per row": (
             lambda: classifier("relu", "mse", y=numbers(1, seed=5)[:, 0], units=1),
             lambda: classifier("relu", "mse", y=np.abs(numbers(1, seed=5)[:, 0]), units=1),
         ),

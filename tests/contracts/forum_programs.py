@@ -51,7 +51,7 @@ def softmax_images() -> Program:
 
 
 def masked_mse(y_true: Any, y_pred: Any) -> Any:
-    """The asker's own: zeros are not rated and shall not count."""
+    """The loss of the asker: zeros are not rated and must not count."""
     mask = ops.cast(ops.not_equal(y_true, 0), y_pred.dtype)
     return ops.mean(ops.square(mask * (y_true - y_pred)))
 

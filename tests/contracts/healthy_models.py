@@ -37,17 +37,17 @@ class Healthy(NamedTuple):
 
 
 def pixels(rows: int = 300) -> np.ndarray:
-    """Gives 8x8 digits as rows of 64 values from 0 to 1."""
+    """Return 8x8 digits as rows of 64 values from 0 to 1."""
     return (load_digits().data[:rows] / 16).astype(np.float32)
 
 
 def pictures(rows: int = 300) -> np.ndarray:
-    """Gives 8x8 digits as images of one channel, 0 to 1."""
+    """Return 8x8 digits as images of one channel, 0 to 1."""
     return pixels(rows).reshape(-1, 8, 8, 1)
 
 
 def large_bytes(rows: int = 200) -> np.ndarray:
-    """Gives 16x16 digits as they come from a file: uint8, 0 to 255, one channel."""
+    """Return 16x16 digits as they come from a file: uint8, 0 to 255, one channel."""
     return np.round(zoom(load_digits().images[:rows] / 16, (1, 2, 2), order=1) * 255).astype(np.uint8)[..., None]
 
 
@@ -60,7 +60,7 @@ def four_levels(rows: int = 300) -> np.ndarray:
 
 
 def waves(rows: int = 200, steps: int = 12) -> np.ndarray:
-    """Gives sines of random frequency and phase, shape `(rows, steps, 1)`."""
+    """Return sines of random frequency and phase, shape `(rows, steps, 1)`."""
     rng = np.random.default_rng(0)
     frequency, phase = rng.uniform(0.2, 0.8, (rows, 1)), rng.uniform(0, 2 * np.pi, (rows, 1))
     return np.sin(frequency * np.arange(steps) + phase).astype(np.float32)[..., None]
@@ -74,7 +74,7 @@ def ratings(rows: int = 300, items: int = 100) -> np.ndarray:
 
 
 def diabetes() -> tuple[np.ndarray, np.ndarray]:
-    """Gives ten standardized columns, and the standardized progression of the disease."""
+    """Return ten standardized columns, and the standardized progression of the disease."""
     x, y = load_diabetes(return_X_y=True)
     return (x / x.std(axis=0)).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)[:, None]
 
@@ -83,7 +83,7 @@ def diabetes() -> tuple[np.ndarray, np.ndarray]:
 
 
 def chain(x: Any, *parts: Any, loss: Any, y: Any = None, epochs: int = 0, **fit: Any) -> Healthy:
-    """Puts layers one after the other, and trains where an untrained start would be unfair."""
+    """Stack layers, and train where an untrained start would be unfair."""
     return finished(keras.Sequential([Input(x.shape[1:]), *parts]), x, y, loss, epochs, **fit)
 
 
@@ -101,7 +101,7 @@ def staircase_output() -> Healthy:
 
 
 def sign_bits() -> Healthy:
-    """README: a network of one's own, with 64 signs in the middle and a staircase at the end."""
+    """README: a custom network with 64 signs in the middle and a staircase at the end."""
     return chain(
         four_levels(),
         layers.LevelOneHot(FOUR),
@@ -131,7 +131,7 @@ def gate_of_experts() -> Healthy:
 
 
 def contrasted_bits() -> Healthy:
-    """docs/hash.md: signs that are alike where the numbers in y are."""
+    """docs/hash.md: signs that are similar where the numbers in y are."""
     x, y = np.concatenate([pixels(), pixels() + np.float32(0.02)]), np.tile(np.arange(300), 2)
     order = np.random.default_rng(0).permutation(300)
     pairs = np.stack([order, order + 300], axis=1).ravel()  # both of a pair in one batch
@@ -142,7 +142,7 @@ def contrasted_bits() -> Healthy:
 
 
 def masked_recommender() -> Healthy:
-    """docs/ratings.md: zeros are missing, and are not learnt."""
+    """docs/ratings.md: zeros are missing and are not learned."""
     parts = [keras.layers.Dropout(0.5), Dense(32), keras.layers.LeakyReLU(), Dense(100)]
     return chain(ratings(), *parts, loss=losses.Masked("mse", missing=0))
 
@@ -261,7 +261,7 @@ def text_classifier() -> Healthy:
 
 
 def several_labels() -> Healthy:
-    """Any number of labels a row, each with a sigmoid of its own, and dropout."""
+    """Any number of labels per row, each with its own sigmoid, and dropout."""
     y = np.stack([digits() % 2 == 0, digits() > 4, digits() % 3 == 0], axis=1).astype(np.float32)
     parts = [Dense(32, activation="relu"), keras.layers.Dropout(0.3), Dense(3, activation="sigmoid")]
     return chain(pixels(), *parts, loss="binary_crossentropy", y=y)

@@ -1,4 +1,4 @@
-"""What `examine` finds: in each ailing model what it ails from, in its twin not, and in five programs of a forum."""
+"""What `examine` finds: the problem of each ailing model, nothing in its twin, and the causes of five forum programs."""
 
 import functools
 import warnings
@@ -14,7 +14,7 @@ from codeword.backend import keras
 from .ailing_models import OTHER_SEVERITIES, PAIRS, SEVERITIES, VARIANTS, WORDS, Case
 from .forum_programs import PROGRAMS, argmax_gate, argmax_gate_in_a_lambda, hashed_afterwards, softmax_images
 
-# Their remedies are advice in comments: only the author knows what is meant, or there is nothing to mend.
+# Their remedies are comments: only the author knows what is meant, or there is nothing to fix.
 ADVICE = {"model-fails", "no-targets", "loss-not-finite", "vanishing-gradient", "exploding-gradient"}
 ADVICE |= {"cross-entropy-floor", "near-threshold", "constant-columns"}
 AUTHORS_CHOICE = {"a weight that nothing uses", "an output without a loss", "a branch times zero", "stop_gradient"}
@@ -23,11 +23,11 @@ AUTHORS_CHOICE |= {"a cast to whole numbers and back"}
 ALL = {code: (code, *pair) for code, pair in PAIRS.items()}
 ALL |= {name: (code, *pair) for code, variants in VARIANTS.items() for name, pair in variants.items()}
 
-# A softmax of 400 items cannot give stars either, and is told so.
+# A softmax over 400 items cannot return stars either, which is reported as well.
 ALSO = {"masked_recommender": {"targets-not-distributions", "output-out-of-reach"}}
 
-# Every variant on PyTorch, which has nothing to compile; elsewhere one pair of each finding: backends differ in how
-# gradients are asked for, not in what is asked.
+# Every variant on PyTorch, which has nothing to compile; elsewhere one pair per finding: backends differ in how
+# they compute gradients, not in what is checked.
 all_cases = pytest.mark.parametrize("name", ALL if keras.backend.backend() == "torch" else PAIRS)
 all_programs = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 
@@ -40,7 +40,7 @@ def examined(case: Case) -> Any:
 
 
 def made(make: Callable[[], Any]) -> Any:
-    """Makes a case anew; its layers have the same names each time, so that the remedy of one fits another."""
+    """Make a new case; its layers have the same names each time, so that the remedy of one fits another."""
     keras.utils.clear_session()
     return make()
 
@@ -60,11 +60,11 @@ def codes(findings: Any) -> set[str]:
 
 
 def run_remedy(finding: Any, case: Any) -> dict[str, Any]:
-    """Runs a remedy as if it were pasted behind the program; gives its names."""
+    """Run a remedy as if it were pasted after the program, and return its names."""
     y = None if case.y is case.x else case.y
     namespace = {"model": case.model, "x": case.x, "y": y, "keras": keras, "np": np, "cw": cw}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it trains or turns to bits may tell of the same once more
+        warnings.simplefilter("ignore")  # training and turning to bits may warn about the same again
         exec(finding.remedy, namespace)
     return namespace
 
@@ -78,7 +78,7 @@ def test_every_pair_has_its_severity() -> None:
 
 
 @all_cases
-def test_the_ailing_is_told_what_it_ails_from_and_its_remedy_helps(name: str) -> None:
+def test_the_problem_is_found_and_its_remedy_helps(name: str) -> None:
     code, ailing, _ = ALL[name]
     case = made(ailing)
     report = examined(case)
@@ -101,7 +101,7 @@ def test_the_ailing_is_told_what_it_ails_from_and_its_remedy_helps(name: str) ->
 
 
 @all_cases
-def test_the_twin_is_not(name: str) -> None:
+def test_the_twin_has_no_such_finding(name: str) -> None:
     code, _, healthy = ALL[name]
     report = report_on(healthy)
     assert not findings_of(report, code), findings_of(report, code)[0].evidence
@@ -109,7 +109,7 @@ def test_the_twin_is_not(name: str) -> None:
 
 
 @all_programs
-def test_a_program_of_the_forum_is_told_its_causes(program: Callable[[], Any]) -> None:
+def test_the_causes_of_a_forum_program_are_found(program: Callable[[], Any]) -> None:
     report, causes = report_on(program), program().causes
     assert causes <= codes(report.findings), [(other.code, other.evidence) for other in report.findings]
     more = codes(report.errors) - causes - ALSO.get(program.__name__, set())
@@ -123,7 +123,7 @@ def test_the_errors_of_the_softmax_images_are_its_causes_exactly() -> None:
 
 
 @pytest.mark.parametrize("program", [argmax_gate, argmax_gate_in_a_lambda], ids=["on tensors", "in a Lambda"])
-def test_the_gate_is_told_that_it_is_the_argmax(program: Callable[[], Any]) -> None:
+def test_the_argmax_of_the_gate_is_named(program: Callable[[], Any]) -> None:
     (finding,) = findings_of(report_on(program), "no-gradient")
     assert "argmax" in finding.evidence
     assert "layer_op_1" in finding.evidence
@@ -131,7 +131,7 @@ def test_the_gate_is_told_that_it_is_the_argmax(program: Callable[[], Any]) -> N
 
 
 @pytest.mark.parametrize(("code", "severity"), [(None, "note"), ("code", "warning")])
-def test_a_code_that_shall_be_rounded_is_a_warning(code: str | None, severity: str) -> None:
+def test_a_code_that_will_be_rounded_is_a_warning(code: str | None, severity: str) -> None:
     program = hashed_afterwards()
     options = {} if code is None else {"code_layer": code}
     (finding,) = findings_of(examined(Case(program.model, program.x, program.y, options)), "rounded-after-training")

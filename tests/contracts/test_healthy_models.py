@@ -7,7 +7,7 @@ from codeword.backend import keras
 
 from .healthy_models import MODELS
 
-WARNED: set[str] = set()  # the models of which a warning is told: at most three in all
+WARNED: set[str] = set()  # the models that get a warning: at most three
 # All of them on PyTorch, which has nothing to compile; the quick ones on JAX, the users' first choice.
 LONG_TO_COMPILE = {
     "transformer",

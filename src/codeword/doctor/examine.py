@@ -1,15 +1,13 @@
 """`codeword.examine`: what is wrong with a Keras model on its data."""
 
-import re
 import warnings
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.finding import SEVERITIES, Finding, found
+from codeword.doctor.finding import SEVERITIES, Finding
 from codeword.doctor.measuring.given_data import Array, Arrays, read_arrays, sample_of
 from codeword.doctor.measuring.recording import unchanged
 from codeword.doctor.measuring.run import run_on_sample
@@ -17,6 +15,7 @@ from codeword.doctor.output import Output, outputs_of
 from codeword.doctor.report import Report
 from codeword.doctor.rules.code import code_findings
 from codeword.doctor.rules.data import data_findings, not_finite
+from codeword.doctor.rules.examination import examination_findings, failed, no_finite_row, stopped
 from codeword.doctor.rules.gradients import gradient_findings
 from codeword.doctor.rules.missing import missing_findings
 from codeword.doctor.rules.output import output_findings
@@ -35,6 +34,7 @@ _FOLLOWS = {
     "logits-twice": {"cross-entropy-floor"},
 }
 _RULES = (
+    examination_findings,
     output_findings,
     data_findings,
     missing_findings,
@@ -117,20 +117,19 @@ def _case_of(
     """Run the model on a sample of its data; return a finding if it cannot run."""
     sample = sample_of(x, seed)
     if len(sample) == 0:
-        evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
-        return found("not-examined", "note", evidence, "# remove NaN and infinity first")
+        return no_finite_row()
     try:
         run = run_on_sample(model, x, y, sample_weight, sample)
         return Case(run, outputs_of(run), validation_data, code_layer)
     except Exception as error:  # layers may be custom code that raises anything
-        return _failed("The model", error, x, y)
+        return failed("The model", error, _arrays(x, y))
 
 
 def _findings(case: Case) -> list[Finding]:
     """Return the findings of all rules, without those that only follow from another one."""
     run = case.run
     missing = {} if run.is_reconstruction else {out.target.name: out.missing for out in case.targeted}
-    findings = [*not_finite(_arrays(run.x, None if run.is_reconstruction else run.y), missing), *_left_out(case)]
+    findings = list(not_finite(_arrays(run.x, None if run.is_reconstruction else run.y), missing))
     for rules in _RULES:
         try:
             for finding in rules(case):
@@ -138,59 +137,11 @@ def _findings(case: Case) -> list[Finding]:
         except ParameterError:
             raise
         except Exception as error:  # on an unforeseen kind of model, the other rules are still valid
-            findings.append(_stopped(rules, error))
+            findings.append(stopped(rules, error))
     wrong = any(finding.severity == "error" for finding in findings)  # a code that cannot be learned needs no rounding
     hidden = {"rounded-after-training"} if wrong and case.code_layer is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
-
-
-def _stopped(rules: Callable[[Case], Iterator[Finding]], error: Exception) -> Finding:
-    subject = rules.__name__.removesuffix("_findings")
-    evidence = f"The {subject} checks stopped with {type(error).__name__}: {error}."
-    return found("not-examined", "note", evidence, "# all other findings are valid; please report this model")
-
-
-def _failed(what: str, error: Exception, x: Arrays, y: Arrays | None) -> Finding:
-    """Return the finding about a model or loss that raised an error."""
-    shapes = ", ".join(f"{one.name} {one.scan.shape} {one.scan.dtype}" for one in _arrays(x, y))
-    plain = re.sub(r"\x1b\[\d*m", "", str(error))
-    message = " ".join(line.strip() for line in plain.splitlines()[:4] if line.strip())
-    message = f"{message[:400]} …" if len(message) > 400 else message.rstrip(".")
-    return found(
-        "model-fails",
-        "error",
-        f"{what} raised {type(error).__name__}: {message}. The data was {shapes}.",
-        "model.summary()  # compare its input and output shapes with the shapes of the data",
-        rows=len(x),
-    )
-
-
-def _left_out(case: Case) -> list[Finding]:
-    """Report what could not be checked."""
-    run, notes = case.run, []
-    if run.failure is not None:
-        notes.append(_failed("The loss", run.failure, run.x, run.y))
-    if not run.is_compiled:
-        cause = (
-            "The model has a custom train_step, and only that knows its loss."
-            if run.has_custom_training
-            else "The model was not compiled with a loss."
-        )
-        remedy = 'model.compile(optimizer="adam", loss="mse")  # use the loss that you train with'
-        notes.append(found("not-compiled", "note", f"{cause} {len(run.calls)} calls of layers were checked.", remedy))
-    elif run.has_custom_training:
-        name = type(run.model).__name__
-        evidence = f"{name} has a custom train_step. The compiled loss was checked; the train_step may use another one."
-        notes.append(found("not-examined", "note", evidence, "# compare it with what your train_step minimizes"))
-    if run.y is None:
-        shapes = ", ".join(str(one.shape[1:]) for one in run.predictions)
-        entering = ", ".join(str(one.scan.shape[1:]) for one in run.x.arrays)
-        evidence = f"`y` was not passed, and the output shape {shapes} is not the shape of `x`, {entering}."
-        notes.append(
-            found("no-targets", "note", evidence, "report = cw.examine(model, x, y)  # y as you pass it to fit")
-        )
-    return notes
 
 
 def _build(model: Any, x: Arrays) -> None:

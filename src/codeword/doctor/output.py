@@ -1,6 +1,5 @@
 """One output of a model: what made it, what its loss expects, and its targets."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from codeword.data_kinds.heads import GivenOutput, Head, choose_head, sums_to_on
 from codeword.data_kinds.inference import num_classes
 from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.measuring.loss_facts import LossFacts, loss_facts, losses_of
+from codeword.doctor.measuring.missing_value import measured_missing
 from codeword.doctor.measuring.output_ranges import Source, source_of
 from codeword.doctor.measuring.run import Run
 
@@ -149,35 +149,7 @@ class Output:
             return None
         if self.loss.kind != "own" and self.run.sample_weight is None:
             return None
-        candidates = [(0.0, target == 0), (math.nan, _isnan(target))]
-        if target.dtype.kind != "b" and np.nanmin(target) < 0:  # -1 for "unknown"
-            candidates.append((float(np.nanmin(target)), target == np.nanmin(target)))
-        for missing, where in candidates:
-            if where.any() and not where.all() and self._leaves_out(where):
-                return None if missing == 0 and self._is_likelihood() else missing
-        return None
-
-    def _is_likelihood(self) -> bool:
-        """Return whether doubled targets do not cost more, as in -y log p: there a 0 in y is a value."""
-        target, values = self.sample_target, self.values
-        rows = np.flatnonzero((target != 0).reshape(len(target), -1).any(axis=1))
-
-        def loss_at(factor: float) -> float:
-            return self.loss_with(np.where(target == 0, values, factor * target).astype(values.dtype), rows)
-
-        return loss_at(2.0) <= loss_at(1.0)
-
-    def _leaves_out(self, where: NDArray[np.bool_]) -> bool:
-        """Return whether the loss stays the same, to the last digits, when the values change in these places."""
-        rows = np.flatnonzero(~where.reshape(len(where), -1).all(axis=1))  # the loss of an empty row may be NaN
-        values = self.values
-        other = (0.5 * values + 0.3).astype(values.dtype)
-        before, there, elsewhere = (
-            self.loss_with(one, rows)
-            for one in (values, np.where(where, other, values), np.where(where, values, other))
-        )
-        least = 1e-6 * abs(before)
-        return math.isfinite(before) and abs(there - before) <= least and abs(elsewhere - before) > least
+        return measured_missing(target, values, self.loss_with)
 
 
 def outputs_of(run: Run) -> tuple[Output, ...]:
@@ -208,10 +180,6 @@ def _targets_of(run: Run, names: list[str]) -> list[Array | None]:
         by_name = dict(zip(sorted(run.y.structure), run.y.arrays, strict=True))  # in the order of reading
         return [by_name.get(name) for name in names]
     return [*run.y.arrays, *[None] * len(names)][: len(names)]
-
-
-def _isnan(array: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
