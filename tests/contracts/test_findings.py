@@ -1,4 +1,4 @@
-"""What `examine` finds: the problem of each ailing model, nothing in its twin, and the causes of five forum programs."""
+"""What `examine` finds: the problem of each ailing model, none in its twin, and the causes of five forum programs."""
 
 import functools
 import warnings

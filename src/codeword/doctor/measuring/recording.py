@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.keras_internals import added_losses, global_seed_generator, inner_layers, set_global_seed_generator
@@ -103,6 +104,16 @@ def unchanged(model: Any) -> Iterator[None]:
         for layer in operations_of(model):
             if id(layer) in losses:
                 added_losses(layer)[:] = losses[id(layer)]
+
+
+def to_array(tensor: Any) -> NDArray[Any]:
+    """Return a tensor as an array of the same dtype."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def is_float(tensor: Any) -> bool:
+    """Return whether a tensor holds floating-point numbers."""
+    return "float" in keras.backend.standardize_dtype(tensor.dtype)
 
 
 def _has_values(tensor: Any) -> bool:

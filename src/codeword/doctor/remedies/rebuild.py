@@ -15,7 +15,7 @@ from codeword.doctor.measuring.loss_facts import losses_of
 from codeword.doctor.output import Output
 from codeword.doctor.remedies.clone import Clone
 from codeword.doctor.remedies.heads import scaling_of, scaling_of_input
-from codeword.doctor.remedies.slopes import stopping_steps, with_slope
+from codeword.doctor.remedies.slopes import flat_calls_of, with_slope
 from codeword.errors import ParameterError
 
 _OF_SCALING = frozenset(
@@ -126,8 +126,8 @@ def _activations(heads: dict[Output, Head]) -> dict[int, Any]:
 def _slopes(case: Case) -> dict[str, Any]:
     """Return what replaces an operation or layer, by its name; None where it passes its input on."""
     places: dict[str, Any] = {}
-    for step in stopping_steps(case):
-        place = with_slope(case, step.call)
+    for flat in flat_calls_of(case):
+        place = with_slope(case, flat.call)
         if place is not None:
             places |= {call.layer.name: None for call in place.between}
             places[place.last.layer.name] = place.change

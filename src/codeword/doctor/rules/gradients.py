@@ -9,10 +9,11 @@ import numpy as np
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.measuring.recording import Call
+from codeword.doctor.measuring.flat_calls import FlatCall
+from codeword.doctor.measuring.recording import Call, is_float
 from codeword.doctor.measuring.run import as_float32
 from codeword.doctor.remedies.heads import REBUILD, path_of, scaling_lines
-from codeword.doctor.remedies.slopes import Step, stopping_steps, with_slope
+from codeword.doctor.remedies.slopes import flat_calls_of, with_slope
 from codeword.doctor.rules.hidden_values import hidden_value_findings
 
 VANISHED, EXPLODED = 1e-5, 1e4
@@ -75,9 +76,9 @@ def _no_gradient(case: Case, stopped: list[Any]) -> Finding:
     count = sum(int(np.prod(weight.shape)) for weight in stopped)
     total = sum(int(np.prod(weight.shape)) for weight in case.run.model.trainable_variables)
     shown = ", ".join(f"`{name}`" for name in names[:6]) + (", …" if len(names) > 6 else "")
-    steps = stopping_steps(case)
-    if steps:
-        cause, remedy = _cause(steps[0]), _slope_remedy(case, steps[0])
+    flat = flat_calls_of(case)
+    if flat:
+        cause, remedy = _cause(flat[0]), _slope_remedy(case, flat[0])
     elif not any(id(weight) in owners for weight in stopped):
         cause = "They belong to no layer that was called, or the loss does not depend on them."
         remedy = "# remove them from the model, or use their output"
@@ -94,8 +95,8 @@ def _no_gradient(case: Case, stopped: list[Any]) -> Finding:
     )
 
 
-def _cause(stop: Step) -> str:
-    """Return a sentence about the step that blocks the gradient."""
+def _cause(stop: FlatCall) -> str:
+    """Return a sentence about the call that blocks the gradient."""
     layer = stop.call.layer
     what = f"`{layer.name}` ({type(layer).__name__})"
     what = f"`{stop.operation}` in {what}" if stop.operation else what
@@ -104,8 +105,8 @@ def _cause(stop: Step) -> str:
     return f"{what} blocks it: when its input changes a little, {stop.share:.1%} of its values stay identical."
 
 
-def _slope_remedy(case: Case, stop: Step) -> str:
-    """Return Python that replaces a step by the same function with a surrogate gradient."""
+def _slope_remedy(case: Case, stop: FlatCall) -> str:
+    """Return Python that replaces a flat call by the same function with a surrogate gradient."""
     place = with_slope(case, stop.call)
     path = path_of(case.run.model, stop.call.layer)
     if place is not None and path is not None and not isinstance(place.change, keras.layers.Layer):
@@ -173,7 +174,7 @@ def _growth(case: Case) -> tuple[float, str]:
         if not getattr(call.layer, "weights", None):  # a mask of -1e9 is intended; real growth leaves weights as well
             continue
         for tensor in call.outputs:
-            if keras.ops.is_tensor(tensor) and "float" in keras.backend.standardize_dtype(tensor.dtype):
+            if keras.ops.is_tensor(tensor) and is_float(tensor):
                 mean_square = keras.ops.mean(keras.ops.square(keras.ops.cast(tensor, "float32")))
                 size = math.sqrt(float(keras.ops.convert_to_numpy(mean_square)))
                 if size > largest:
