@@ -1,13 +1,40 @@
-"""Rows of an array: their shape, and samples of them."""
+"""Rows of arrays and data frames: their shape, and samples of them."""
 
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.finite_numbers import as_finite_numbers, as_numbers
 from codeword.arrays.memory_maps import let_go
 from codeword.errors import DataError
+
+
+def as_array(x: Any) -> Any:
+    """Convert a data frame (pandas, Polars, Arrow) to an array; return anything else unchanged."""
+    frame = nw.from_native(x, eager_only=True, pass_through=True)
+    return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
+
+
+def as_rows(
+    x: Any, row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
+) -> NDArray[Any]:
+    """Return an array or frame as an array of numbers whose shape is checked and whose values are not yet read.
+
+    Args:
+        x: Array or frame of shape `(n, ...)`.
+        row_shape: Shape that each row must have. None: any.
+        name: Name of the argument, for messages.
+        estimator: Name of the estimator, for messages.
+
+    Raises:
+        DataTypeError: If `x` is not an array of numbers.
+        DataError: If it has no rows, no cells or another shape.
+    """
+    values = as_numbers(as_array(x))
+    check_shape(values.shape, row_shape, name, estimator=estimator)
+    return values
 
 
 def check_rows(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from codeword.arrays.rows import check_shape
+from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
 from codeword.autoencoders.saving import SavedAutoencoder
@@ -20,7 +20,7 @@ from codeword.errors import DataError, ParameterError
 from codeword.files.table_pieces import TableRows
 from codeword.inference.compiled_inference import in_both_modes
 from codeword.inference.fixed_batches import in_fixed_batches
-from codeword.inference.prepared_rows import PreparedRows, as_rows
+from codeword.inference.prepared_rows import PreparedRows
 from codeword.objectives import Objective, Reconstruct
 from codeword.objectives.naming import default_objective
 from codeword.objectives.objective import Networks, Rows
@@ -386,7 +386,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
 
     def _rows(self, x: Any) -> PreparedRows:
         """Return rows as they enter the network, each checked when its piece is reached."""
-        return PreparedRows(self._given(x), self._entered)
+        given = self._given(x)
+        return PreparedRows(given, self._entered)
 
     def _entered(self, piece: NDArray[Any], first_row: int | None) -> NDArray[np.float32]:
         return self.data_.to_network(self.data_.check(piece, first_row=first_row), self.statistics_)

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from codeword.arrays.rows import check_rows
+from codeword.arrays.rows import as_rows
 from codeword.autoencoders.autoencoder import Autoencoder
 from codeword.autoencoders.networks import encoder_features
 from codeword.backend import keras
 from codeword.code_kinds import Bits
 from codeword.data_kinds import Real
 from codeword.errors import DataError, ParameterError
-from codeword.files.tables import as_array
 from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.settings import TRAINING, one_of
 
@@ -73,7 +72,7 @@ def binarize(
     _RULE.check("rule", rule)
     TRAINING["seed"].check("seed", seed)
     kind = Real()
-    rows = kind.check(check_rows(as_array(x)))
+    rows = kind.check(as_rows(x))
     # Rows enter the encoder as they are, not standardized.
     statistics = {"mean": np.zeros(rows.shape[1:]), "scale": np.ones(rows.shape[1:])}
     entered = kind.to_network(rows, statistics)

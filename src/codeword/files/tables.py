@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.rows import as_array as as_array
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
 from codeword.files.output_file import replaced_whole
@@ -40,12 +40,6 @@ class CodeTable(NamedTuple):
     codes: NDArray[np.uint8]
     others: dict[str, Any]
     origin: Origin | None
-
-
-def as_array(x: Any) -> Any:
-    """Convert a data frame (pandas, Polars, Arrow) to an array; return anything else unchanged."""
-    frame = nw.from_native(x, eager_only=True, pass_through=True)
-    return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
 
 
 def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
