@@ -36,7 +36,11 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert namespace["distances"][0, 0] >= 0
         assert len(namespace["store"]) == 1797
     elif number == 3:
-        assert namespace["gate"].score(namespace["x"][1500:], namespace["y"][1500:]) > 0.9
+        gate, x, y = namespace["gate"], namespace["x"][1200:], namespace["y"][1200:]
+        assert gate.score(x, y) > 0.8
+        assert max(expert.score(x, y) for expert in gate.experts_) < 0.6
+        left_is_dark = (x.reshape(-1, 8, 8)[:, :, :4] == 0).all(axis=(1, 2))
+        assert (gate.choose(x) == left_is_dark).mean() > 0.95  # different experts on different rows
     elif number == 4:
         shown = capsys.readouterr().out
         assert "[targets-not-distributions]" in shown

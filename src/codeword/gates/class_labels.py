@@ -32,6 +32,11 @@ def classes_from_config(config: dict[str, Any]) -> NDArray[Any]:
 
 
 def classes_to_config(classes: NDArray[Any]) -> dict[str, Any]:
+    """Return class labels as plain values.
+
+    Raises:
+        ParameterError: If a file cannot hold them.
+    """
     dtype = classes.dtype.kind if classes.dtype.kind in "UO" else classes.dtype.name
     if not all(isinstance(label, LABELS.get(dtype, type(None))) for label in classes.tolist()):
         raise ParameterError(

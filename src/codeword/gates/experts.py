@@ -1,4 +1,4 @@
-"""The experts of a gate: whatever has `predict`, asked for one kind of answer and told apart from the gate itself."""
+"""The experts of a gate: estimators or other objects with `predict`, asked for one kind of answer and checked."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,42 +10,36 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from codeword.errors import ExpertError, ParameterError
 
 
 def check_experts(experts: Any) -> None:
-    """Refuses what are no experts, and fewer than two."""
+    """Refuse objects that are no experts, and fewer than two experts."""
     if isinstance(experts, str | bytes | dict) or not isinstance(experts, Sequence):
-        raise ParameterError(
-            f"`experts` must be a list of estimators, or None. Received: {experts!r}. Write experts=[SVC(), …]."
-        )
+        raise ParameterError(f"`experts` must be a list of estimators, such as [SVC(), ...], or None: got {experts!r}.")
     for number, expert in enumerate(experts):
         if isinstance(expert, type) or not callable(getattr(expert, "predict", None)):
-            raise ParameterError(
-                f"Every expert must have `predict`. Received: {expert!r} as expert {number}. "
-                f"{'Make an object of the class: add ().' if isinstance(expert, type) else 'Give an estimator.'}"
-            )
+            hint = " Make an object of the class: add ()." if isinstance(expert, type) else ""
+            raise ParameterError(f"Every expert must have `predict`: got {expert!r} as expert {number}.{hint}")
     if len(experts) < 2:
-        raise ParameterError(
-            f"`experts` must be at least 2, so that there is a choice. Received: {len(experts)}. Use it alone."
-        )
+        raise ParameterError(f"`experts` must be at least 2, so that there is a choice: got {len(experts)}.")
 
 
 def check_kinds(experts: Sequence[Any], kind: str) -> None:
-    """Refuses regressors where `kind` is "classifier", and the other way round; not what says nothing of itself."""
+    """Refuse regressors if `kind` is "classifier", and the reverse. Objects that declare neither are allowed."""
     other = "regressor" if kind == "classifier" else "classifier"
     for number, expert in enumerate(experts):
         if _kind_of(expert) == other:
             raise ParameterError(
-                f"Experts of HardGate{kind.title()} must be {kind}s. Received: {expert!r} as expert {number}. "
-                f"Take HardGate{other.title()}."
+                f"The experts of HardGate{kind.title()} must be {kind}s: got {expert!r} as expert {number}. "
+                f"Use HardGate{other.title()}."
             )
 
 
 def are_fitted(experts: Sequence[Any]) -> bool:
-    """Tells whether experts come fitted, and so stay as they are.
+    """Return whether the experts are fitted, and so stay as they are.
 
     Raises:
         ParameterError: If some are fitted and some are not.
@@ -54,44 +48,43 @@ def are_fitted(experts: Sequence[Any]) -> bool:
     if any(fitted) and not all(fitted):
         missing = [f"expert {number}, {experts[number]!r}" for number, is_fitted in enumerate(fitted) if not is_fitted]
         raise ParameterError(
-            f"`experts` must be fitted all, or none of them. Received: {sum(fitted)} of {len(fitted)} fitted; not "
-            f"{', '.join(missing)}. Fit the rest, or give clones: sklearn.base.clone(expert)."
+            f"`experts` must all be fitted, or none of them: got {sum(fitted)} of {len(fitted)} fitted; not "
+            f"{', '.join(missing)}. Fit the others, or pass clones: sklearn.base.clone(expert)."
         )
     return all(fitted)
 
 
 def ask(expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
-    """Gives an expert's answer, one row a row of `x`.
+    """Return the answers of an expert, one for each row of `x`.
 
     Raises:
-        ExpertError: If the expert raises, or its answer is not one finite row a row.
+        ExpertError: If the expert raises, or does not return one finite answer per row.
     """
-    num_rows = len(x)
+    num_rows, source = len(x), f"expert {number}, {expert!r}"
     try:
         answer = np.asarray(getattr(expert, method)(x))
     except Exception as error:
         raise ExpertError(
-            f"Every expert must answer `{method}`. Received: {type(error).__name__} from expert {number}, {expert!r}, "
-            f"on {num_rows} rows: {error}"
+            f"Every expert must answer `{method}`: got {type(error).__name__} from {source}, on {num_rows} rows: "
+            f"{error}"
         ) from error
     if answer.ndim == 2 and answer.shape[1] == 1 and method == "predict":
         answer = answer[:, 0]  # Keras models answer in columns
     if answer.ndim not in (1, 2) or len(answer) != num_rows:
         raise ExpertError(
-            f"Every expert must give one answer a row. Received: shape {answer.shape} from expert {number}, "
-            f"{expert!r}, on {num_rows} rows."
+            f"Every expert must return one answer per row: got shape {answer.shape} from {source}, on {num_rows} rows."
         )
     if answer.dtype.kind == "f" and not np.isfinite(answer).all():
         wrong = int((~np.isfinite(answer.reshape(num_rows, -1)).all(axis=1)).sum())
         raise ExpertError(
-            f"Every expert's answers must be finite. Received: NaN or infinity in {wrong} of {num_rows} rows from "
-            f"expert {number}, {expert!r}."
+            f"The answers of every expert must be finite: got NaN or infinity in {wrong} of {num_rows} rows from "
+            f"{source}."
         )
     return answer
 
 
 def fitted_clone(expert: Any, number: int, x: Any, y: NDArray[Any]) -> Any:
-    """Gives a fitted copy of an expert.
+    """Return a fitted copy of an expert.
 
     Raises:
         ExpertError: If it cannot be fitted.
@@ -100,15 +93,15 @@ def fitted_clone(expert: Any, number: int, x: Any, y: NDArray[Any]) -> Any:
         return clone(expert).fit(x, y)
     except Exception as error:
         raise ExpertError(
-            f"Every expert must learn from the rows. Received: {type(error).__name__} from expert {number}, "
-            f"{expert!r}, on {len(y)} rows: {error}"
+            f"Every expert must learn from the rows: got {type(error).__name__} from expert {number}, {expert!r}, "
+            f"on {len(y)} rows: {error}"
         ) from error
 
 
 def fit_out_of_fold(
-    experts: Sequence[Any], x: Any, y: NDArray[Any], folds: Iterable[Any], *, verbose: int
+    experts: Sequence[Any], x: Any, y: NDArray[Any], folds: Iterable[Any], *, verbose: bool | int
 ) -> Iterable[tuple[int, NDArray[np.intp], Any]]:
-    """Fits clones of every expert on all folds but one.
+    """Fit clones of every expert to all folds but one.
 
     Yields:
         The expert's number, the rows of the fold that it has not seen, and the clone.
@@ -119,7 +112,7 @@ def fit_out_of_fold(
 
 
 def rows_of(x: Any, rows: NDArray[np.intp]) -> Any:
-    """Gives some rows of an array or of a frame, as the same kind of thing."""
+    """Return some rows of an array or a frame, as the same type."""
     frame = nw.from_native(x, eager_only=True, pass_through=True)
     return frame[rows].to_native() if isinstance(frame, nw.DataFrame) else x[rows]
 
@@ -127,17 +120,17 @@ def rows_of(x: Any, rows: NDArray[np.intp]) -> Any:
 def _kind_of(expert: Any) -> str | None:
     try:
         return get_tags(expert).estimator_type
-    except AttributeError:  # no estimator of scikit-learn's
+    except AttributeError:  # not an estimator of scikit-learn
         return getattr(expert, "_estimator_type", None)
 
 
 def _is_fitted(expert: Any) -> bool:
     if not hasattr(expert, "fit") or not hasattr(expert, "get_params"):
-        return True  # nobody can clone it: a Keras model, say, which predicts as it is
+        return True  # it cannot be cloned: a Keras model, for example, which predicts as it is
     try:
         check_is_fitted(expert)
     except NotFittedError:
         return False
-    except AttributeError:  # no estimator of scikit-learn's, but like one
+    except AttributeError:  # not an estimator of scikit-learn, but similar to one
         return any(name.endswith("_") and not name.startswith("__") for name in vars(expert))
     return True

@@ -1,4 +1,4 @@
-"""What all gates share: they learn what answers cost, choose an expert for every row, and ask only that one."""
+"""What all gates share: learn what answers cost, choose an expert for every row, and ask only that expert."""
 
 import warnings
 from abc import abstractmethod
@@ -21,10 +21,10 @@ from codeword.gates.answers import check_outputs
 from codeword.gates.experts import are_fitted, check_experts, check_kinds, fit_out_of_fold, fitted_clone, rows_of
 from codeword.gates.network import build_gate
 from codeword.gates.saving import NUM_PROBES, SavedGate
-from codeword.gates.training import train_gate
+from codeword.gates.training import GateRecipe, train_gate
 from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.settings import TRAINING, Setting, check_settings, either, integer, number, optional, sizes
-from codeword.training import recipe as fitting
+from codeword.training import recipe as training
 
 SETTINGS = {
     "experts": optional(Setting("a list of estimators", lambda value: isinstance(value, Sequence))),
@@ -44,11 +44,11 @@ SETTINGS = {
     ),
     **{name: TRAINING[name] for name in ("epochs", "batch_size", "learning_rate", "seed", "verbose")},
 }
-ROW_LIMIT = 5.0  # standard deviations; beyond it one odd value would outvote all others
+ROW_LIMIT = 5.0  # standard deviations; beyond it one odd value would outweigh all others
 
 
 class HardGate(SavedGate):
-    """What `HardGateClassifier` and `HardGateRegressor` share: to learn costs, to choose, and to ask the chosen."""
+    """What `HardGateClassifier` and `HardGateRegressor` share. See `HardGateClassifier`."""
 
     SETTINGS = SETTINGS
     _kind: ClassVar[str]  # of its experts
@@ -65,7 +65,7 @@ class HardGate(SavedGate):
         learning_rate: float = 0.03,
         penalty: Any = (5e-6, 5e-4, 5e-3),
         seed: int = 0,
-        verbose: int = 1,
+        verbose: bool | int = True,
     ) -> None:
         self.experts = experts
         self.cv = cv
@@ -79,19 +79,23 @@ class HardGate(SavedGate):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, *, outputs: Any = None) -> Self:
-        """Learns which expert to ask. If that fails, the gate is what it was before.
+        """Learn which expert to ask. If this fails, the gate is unchanged.
 
         Args:
             X: Array or frame of shape `(n, num_features)`, finite numbers.
             y: The right answers: class labels, or numbers of shape `(n,)` or `(n, num_targets)`.
-            outputs: Where there are no experts, what they answered to these rows: `(n, num_experts)` labels or
-                numbers; `(n, num_experts, num_classes)` probabilities of the sorted classes of `y`; or
-                `(n, num_experts, num_targets)`.
+            outputs: For a gate without experts, what they answered to these rows: labels or numbers of shape
+                `(n, num_experts)`; probabilities of the sorted classes of `y`, `(n, num_experts, num_classes)`; or
+                numbers of shape `(n, num_experts, num_targets)`.
+
+        Returns:
+            The gate.
 
         Raises:
-            DataError, DataTypeError: If rows, answers or outputs are not allowed, before anything is trained.
-            ParameterError: If a setting cannot work.
-            ExpertError: If an expert raises, or gives NaN, or not one answer a row.
+            DataError: If rows, answers or outputs are not allowed. Nothing has been trained then.
+            DataTypeError: If they have a type that cannot be used.
+            ParameterError: If a setting is not allowed.
+            ExpertError: If an expert raises, returns NaN, or does not return one answer per row.
             DivergedError: If the loss becomes NaN or infinite.
         """
         before = dict(vars(self))
@@ -111,6 +115,7 @@ class HardGate(SavedGate):
                 "Write experts=[...] in the constructor, or fit(X, y, outputs=...)."
             )
         rows = _checked_rows(X)
+        statistics = Real().learn(rows)
         validate_data(self, X, skip_check_array=True)
         fitted = outputs is None and are_fitted(self.experts or ())
         self.experts_ = list(self.experts) if fitted and self.experts is not None else None
@@ -121,51 +126,51 @@ class HardGate(SavedGate):
             costs = self._costs_of_outputs(checked, targets)
         else:
             costs = self._costs_of_experts(_as_asked(X, rows), y, targets)
-        self.num_experts_ = costs.shape[1]
-        self.statistics_ = Real().learn(rows)
-        learnt = np.isfinite(costs).all(axis=1)  # rows that no fold held out teach nothing
-        if not learnt.any():
-            raise DataError(f"`cv` must hold out rows for the gate to learn from. Received: none from {self.cv!r}.")
-        with fitting.seeded(int(self.seed)):
-            trained = train_gate(self, self._entered(rows[learnt]), costs[learnt])
+        self.num_experts_, self.statistics_ = costs.shape[1], statistics
+        learned = np.isfinite(costs).all(axis=1)  # the gate cannot learn from rows that no fold held out
+        if not learned.any():
+            raise DataError(f"`cv` must hold out rows for the gate to learn from: got none from {self.cv!r}.")
+        recipe = GateRecipe(**{name: getattr(self, name) for name in GateRecipe._fields})
+        with training.seeded(int(self.seed)):
+            trained = train_gate(self._entered(rows[learned]), costs[learned], self.n_features_in_, recipe)
         self.model_, self.hidden_, self.history_, self.held_out_ = trained
         self.probe_ = self._probe()
         self.usage_ = np.bincount(self._chosen(rows), minlength=self.num_experts_) / len(rows)
 
     def choose(self, X: Any) -> NDArray[np.int64]:
-        """Gives the number of the expert to ask, one a row: int64 of shape `(n,)`. Asks none of them."""
+        """Return the number of the expert to ask for each row, int64 of shape `(n,)`. No expert is asked."""
         return self._chosen(self._rows(X))
 
     def predict(self, X: Any, *, outputs: Any = None) -> NDArray[Any]:
-        """Gives the answer of the chosen expert, one a row; every expert sees only the rows that it was chosen for.
+        """Return the answer of the chosen expert for each row. Every expert sees only the rows that it was chosen for.
 
         Args:
-            X: Rows like those of `fit`.
-            outputs: What the experts answered to these rows, if the gate was fitted with such.
+            X: Rows as for `fit`.
+            outputs: What the experts answered to these rows, if the gate was fitted with outputs.
 
         Returns:
             Class labels `(n,)`; or numbers, float64 of shape `(n,)` or `(n, num_targets)`.
 
         Raises:
-            ExpertError: If a chosen expert raises, or gives NaN, or not one answer a row.
+            ExpertError: If a chosen expert raises, returns NaN, or does not return one answer per row.
         """
         return self._finished(self._answers(X, "predict", outputs))
 
     @abstractmethod
     def _learn_targets(self, y: Any, num_rows: int) -> NDArray[Any]:
-        """Checks the right answers and gives them as `_cost` takes them."""
+        """Check the right answers and return them as `_cost` takes them."""
 
     @abstractmethod
     def _ask(self, expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
-        """Gives an expert's answers as `_cost` takes them."""
+        """Return the answers of an expert as `_cost` takes them."""
 
     @abstractmethod
     def _cost(self, answers: NDArray[Any], targets: NDArray[Any], number: int) -> NDArray[np.floating[Any]]:
-        """Gives what an expert's answers would cost, one number a row."""
+        """Return what the answers of an expert would cost, one number per row."""
 
     @abstractmethod
     def _read_outputs(self, outputs: NDArray[Any], method: str) -> NDArray[Any]:
-        """Gives the outputs of all experts as answers, `(n, num_experts, …)`."""
+        """Return the outputs of all experts as answers, `(n, num_experts, ...)`."""
 
     def _finished(self, answers: NDArray[Any]) -> NDArray[Any]:
         return answers
@@ -188,25 +193,25 @@ class HardGate(SavedGate):
         return np.where(times > 0, costs / np.maximum(times, 1), np.nan)
 
     def _folds(self, y: NDArray[Any]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Gives the rows to fit on and the rows to ask for, fold by fold."""
+        """Return, for each fold, the rows to fit on and the rows to ask for."""
         if hasattr(self.cv, "split"):
             return list(self.cv.split(np.zeros((len(y), 1)), y))
         if len(y) < self.cv:
             raise DataError(
-                f"There must be at least as many rows as folds, {self.cv}. Received: {len(y)} sample(s). Lower `cv`."
+                f"There must be at least as many rows as folds, {self.cv}: got {len(y)} sample(s). Lower `cv`."
             )
         rarest = np.unique(y, return_counts=True)[1].min() if is_classifier(self) else 0
         folds = StratifiedKFold if rarest >= self.cv else KFold
         return list(folds(self.cv, shuffle=True, random_state=int(self.seed)).split(np.zeros((len(y), 1)), y))
 
     def _answers(self, X: Any, method: str, outputs: Any) -> NDArray[Any]:
-        """Gives the answers of the chosen experts, each asked only for its rows."""
+        """Return the answers of the chosen experts, each asked only for its own rows."""
         rows = self._rows(X)
         if (outputs is None) != (self.experts_ is not None):
             came = "none" if outputs is None else "some"
             raise ParameterError(
-                f"`outputs` must be given as in training, and only then. Received: {came}. This gate was fitted with "
-                f"{'outputs' if outputs is None else 'experts'}; choose(X) needs neither."
+                "`outputs` must be passed if, and only if, the gate was fitted with outputs: got "
+                f"{came}, and the gate was fitted with {'outputs' if outputs is None else 'experts'}."
             )
         chosen = self._chosen(rows)
         if self.experts_ is None:
@@ -221,8 +226,8 @@ class HardGate(SavedGate):
                 merged = np.empty((len(rows), *answers.shape[1:]), answers.dtype)
             if answers.shape[1:] != merged.shape[1:]:
                 raise ExpertError(
-                    f"All experts must give answers of one shape. Received: {(len(rows), *merged.shape[1:])} and, from "
-                    f"expert {index}, {(len(rows), *answers.shape[1:])}. Fit all to the same targets."
+                    f"All experts must answer in one shape: got {(len(rows), *merged.shape[1:])} and, from expert "
+                    f"{index}, {(len(rows), *answers.shape[1:])}. Fit all experts to the same targets."
                 )
             merged[where] = answers
         assert merged is not None, "check_rows refuses no rows"
@@ -235,7 +240,7 @@ class HardGate(SavedGate):
         return rows
 
     def _entered(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        """Gives rows as they enter the network."""
+        """Return rows as they enter the network."""
         with np.errstate(over="ignore"):
             entered = Real().to_network(rows, self.statistics_)
         return np.clip(entered, -ROW_LIMIT, ROW_LIMIT)
@@ -332,10 +337,10 @@ class HardGate(SavedGate):
 def _checked_rows(X: Any, row_shape: tuple[int, ...] | None = None, estimator: str = "A gate") -> NDArray[Any]:
     rows = check_rows(as_array(X), row_shape, "X", estimator=estimator)
     if rows.ndim != 2:
-        raise DataError(f"`X` must have shape (n, num_features). Received: shape {rows.shape}. Flatten the rows.")
+        raise DataError(f"`X` must have shape (n, num_features): got shape {rows.shape}. Flatten the rows.")
     return Real().check(rows)
 
 
 def _as_asked(X: Any, rows: NDArray[Any]) -> Any:
-    """Gives rows as experts are asked: as they came, or as an array where they came as lists."""
+    """Return rows as experts are asked: as the user passed them, or as an array if those were lists."""
     return X if hasattr(X, "shape") else rows

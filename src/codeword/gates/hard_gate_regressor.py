@@ -1,4 +1,4 @@
-"""Gates over regressors."""
+"""The gate over regressors."""
 
 from typing import Any
 
@@ -12,20 +12,35 @@ from codeword.gates.answers import check_numbers
 from codeword.gates.experts import ask, check_kinds
 from codeword.gates.hard_gate import HardGate
 
-COST_LIMIT = 1e12  # the costs of answers that are farther off overflow float32
+COST_LIMIT = 1e12  # costs of answers with larger errors overflow float32
 
 
 class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
-    """Chooses, for every row, one of several regressors, and gives that one's answer.
+    """Choose one of several regressors for each row, and return the answer of that one.
 
-    Like `HardGateClassifier`, with numbers for labels; a cost of 1 is the squared error of the mean of `y`.
+    It is `HardGateClassifier` for numbers. The cost of an answer is its squared error, in units of the squared error
+    of always predicting the mean of `y`.
 
     Args:
-        experts: At least two regressors, all fitted or none; None if `outputs` are given in their place.
-        cv, hidden, balance, epochs, batch_size, learning_rate, penalty, seed, verbose: See `HardGateClassifier`.
+        experts: At least two regressors, all fitted or all unfitted; None if `outputs` are passed in their place.
+        cv: See `HardGateClassifier`, like all other arguments.
+        hidden: Units of the dense layers.
+        balance: Reward of even use, in units of the cost.
+        epochs: Number of epochs.
+        batch_size: Rows per step.
+        learning_rate: Highest learning rate of Adam.
+        penalty: Cost of the squares of the gate's weights, or several to choose from.
+        seed: Seed of all random numbers.
+        verbose: 0 or False for silence; 1 or True for progress bars; 2 for one line per epoch.
 
     Attributes:
-        experts_, usage_, held_out_, model_, hidden_, history_: See `HardGateClassifier`.
+        experts_: The fitted experts; None for a gate of outputs.
+        target_scale_: The spread of each target, the unit of the costs.
+        usage_: See `HardGateClassifier`, like all other attributes.
+        held_out_: Mean costs on rows not seen in training.
+        model_: Keras model from standardized rows to one-hots.
+        hidden_: Units of its dense layers.
+        history_: Training loss per epoch.
 
     Example:
         >>> from sklearn.linear_model import LinearRegression
@@ -47,16 +62,14 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
     def _ask(self, expert: Any, number: int, method: str, x: Any) -> NDArray[np.float64]:
         answers = ask(expert, number, method, x)
         if answers.dtype.kind not in "fiub":
-            raise ExpertError(
-                f"Answers must be numbers. Received: dtype {answers.dtype} from expert {number}, {expert!r}."
-            )
+            raise ExpertError(f"Answers must be numbers: got dtype {answers.dtype} from expert {number}, {expert!r}.")
         return answers.astype(np.float64)
 
     def _cost(self, answers: NDArray[Any], targets: NDArray[Any], number: int) -> NDArray[np.floating[Any]]:
         if answers.shape != targets.shape:
             raise DataError(
-                f"Answers must have the shape of `y`, {targets.shape}. Received: shape {answers.shape} from expert "
-                f"{number}. Fit all experts to the same targets."
+                f"Answers must have the shape of `y`, {targets.shape}: got shape {answers.shape} from expert {number}. "
+                "Fit all experts to the same targets."
             )
         with np.errstate(over="ignore"):
             squared = np.minimum(np.square((answers - targets) / self.target_scale_), COST_LIMIT)
@@ -64,7 +77,7 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
 
     def _read_outputs(self, outputs: NDArray[Any], method: str) -> NDArray[np.float64]:
         if outputs.dtype.kind not in "fiub":
-            raise DataError(f"`outputs` of regressors must be numbers. Received: dtype {outputs.dtype}.")
+            raise DataError(f"`outputs` of regressors must be numbers: got dtype {outputs.dtype}.")
         if outputs.shape[2:] == (1,):
             outputs = outputs[:, :, 0]  # as `y` of one column
         return outputs.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Gates: from a row to one of several experts; one gate, or many that learn side by side."""
+"""Networks of gates, from a row to one of several experts: one gate, or many that learn side by side."""
 
 import math
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from codeword.layers import Hardmax
 
 
 def build_gate(num_features: int, num_experts: int, *, hidden: Sequence[int]) -> Any:
-    """Makes a gate.
+    """Build a gate.
 
     Args:
-        num_features: Columns of a row.
+        num_features: Number of columns of a row.
         num_experts: At least 2.
-        hidden: Units of the dense layers; none for a linear gate.
+        hidden: Units of the dense layers; empty for a linear gate.
 
     Returns:
         Keras model from standardized rows, `(batch, num_features)`, to one-hots, `(batch, num_experts)`. Its layer
-        "scores" says how much each expert is wanted.
+        "scores" outputs the score of each expert.
     """
     x = rows = keras.Input((num_features,), name="rows")
     for number, units in enumerate(hidden, start=1):
@@ -34,15 +34,17 @@ def build_gate(num_features: int, num_experts: int, *, hidden: Sequence[int]) ->
 def build_gates(
     num_features: int, num_experts: int, *, banks: Sequence[Sequence[int]], penalties: NDArray[np.float32]
 ) -> Any:
-    """Makes banks of gates that learn side by side, in one network, from the same rows.
+    """Build banks of gates that learn side by side from the same rows, in one network.
 
     Args:
-        banks: The hidden layers of each bank's gates.
-        penalties: What the sum of the squares of a gate's kernels costs for each gate of a bank, `(num_gates,)`.
+        num_features: Number of columns of a row.
+        num_experts: At least 2.
+        banks: The hidden layers of the gates in each bank.
+        penalties: Cost of the sum of the squares of a gate's kernels, for each gate of a bank, `(num_gates,)`.
 
     Returns:
-        Keras model from rows, `(batch, num_features)`, to shares, `(batch, len(banks) * num_gates, num_experts)`: how
-        much each gate wants each expert. See `weights_of`.
+        Keras model from rows, `(batch, num_features)`, to the shares of the experts in the choice of each gate,
+        `(batch, len(banks) * num_gates, num_experts)`. See `weights_of`.
     """
     rows = keras.Input((num_features,), name="rows")
     banks_of_scores = []
@@ -55,7 +57,7 @@ def build_gates(
                 output_shape=(len(penalties), after),
                 bias_axes="mh",
                 activation=None if last else "relu",
-                # The last layer begins at 0: at first no expert is wanted more than another.
+                # The last layer begins at 0: at first every expert has the same score.
                 kernel_initializer=keras.initializers.RandomNormal(0, 0.0 if last else math.sqrt(2 / before)),
                 kernel_regularizer=_Penalty(penalties),
                 dtype="float32",
@@ -66,13 +68,15 @@ def build_gates(
     return keras.Model(rows, keras.layers.Softmax(name="shares")(scores), name="gates")
 
 
-def weights_of(gates: Any, bank: int, number: int) -> list[NDArray[np.float32]]:
-    """Gives the weights of one gate of a bank, as `build_gate` of the same hidden layers takes them."""
+def weights_of(gates: Any, bank: int, position: int) -> list[NDArray[np.float32]]:
+    """Return the weights of one gate of a bank, as `build_gate` with the same hidden layers takes them."""
     layers = [layer for layer in gates.layers if layer.name.startswith(f"bank_{bank}_")]
-    return [weight[number] for layer in layers for weight in layer.get_weights()]
+    return [weight[position] for layer in layers for weight in layer.get_weights()]
 
 
 class _Penalty(keras.regularizers.Regularizer):
+    """A weight decay of its own for each gate. Not registered: the network of many gates is never saved."""
+
     def __init__(self, penalties: NDArray[np.float32]) -> None:
         self._penalties = penalties
 
