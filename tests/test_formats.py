@@ -78,10 +78,18 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
     config = cw.load(GOLDEN / "model.codeword")._parts()[0]
     for entry in (*config, *config["parameters"], *config["data"], *config["code"], *names["manifest"]):
         assert f"`{entry}`" in DOCUMENT
-    table = DOCUMENT[DOCUMENT.index("**`config.json`**") : DOCUMENT.index("`parameters` has exactly")]
-    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))) == set(config)
-    listed = DOCUMENT[DOCUMENT.index("`parameters` has exactly") :].partition("\n\n")[0]
-    assert set(re.findall(r"`(\w+)`", listed)) == {"parameters", *config["parameters"]}
+    entries, parameters = DOCUMENT[DOCUMENT.index("**`config.json`**") :].split("`parameters` holds")[:2]
+    assert documented_in(entries) == set(config)
+    written_if_set = set(cw.Autoencoder.ADDED)
+    assert documented_in(parameters.partition("A setting that a file lacks")[0]) == {
+        *config["parameters"],
+        *written_if_set,
+    }
+
+
+def documented_in(tables: str) -> set[str]:
+    """Return the names in the first columns."""
+    return set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", tables, re.MULTILINE))))
 
 
 def test_an_answer_of_a_model_of_ratings_is_worked_out_without_codeword(names: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ LEVELS = RANDOM.integers(0, 4, (32, 3, 2)) / 4
 BINARY = RANDOM.integers(0, 2, (32, 6))
 RATINGS = (np.arange(60) % 12, np.arange(60) // 6, 1.0 + np.arange(60) % 5)
 GROUPS = cw.objectives.KeepGroups(augment="images")
-RANDOM_AFFINE = RANDOM.random((32, 6, 5)).astype(np.float32)
+IMAGES = RANDOM.random((32, 6, 5)).astype(np.float32)
 
 LOAD_AND_PREDICT = """
 import pathlib, sys
@@ -42,7 +42,7 @@ def estimators() -> dict[str, tuple[Any, np.ndarray]]:
         "scalars": (cw.Autoencoder(data=ordinal, code=cw.Scalars(3, steps=(4, 5, 6)), **SMALL), LEVELS),
         "choices": (cw.Autoencoder(data=cw.Binary(), code=cw.Choices(2, size=5), **SMALL), BINARY),
         "floats": (cw.Autoencoder(data=cw.Real(), code=cw.Floats(3), **SMALL), REAL),
-        "groups": (cw.Autoencoder(data=cw.UnitInterval(), code=cw.Bits(6), objective=GROUPS, **SMALL), RANDOM_AFFINE),
+        "groups": (cw.Autoencoder(data=cw.UnitInterval(), code=cw.Bits(6), objective=GROUPS, **SMALL), IMAGES),
         "neighbors": (
             cw.Autoencoder(data=cw.Real(), code=cw.Bits(6), objective=cw.objectives.KeepNeighbors(), **SMALL),
             REAL,
