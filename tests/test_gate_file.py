@@ -511,5 +511,5 @@ def test_a_small_file_cannot_ask_for_much_memory(change: Any, parts: Any, tmp_pa
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="Received: no such file"):
+    with pytest.raises(FileNotFoundError, match="got no such file"):
         cw.load(tmp_path / "none.codeword", experts=[1, 2])

@@ -159,13 +159,13 @@ def test_a_flip_of_any_bit_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 99, b"\x89HDF\r\n\x1a\n" + bytes(500)])
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.codeword").write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"is no whole \.codeword file .*It is cut off or no model"):
+    with pytest.raises(ModelFileError, match=r"is not a complete \.codeword file .*It is damaged, or was not"):
         read_model_file(tmp_path / "m.codeword")
 
 
 def test_what_is_not_there_or_a_folder_is_not_found(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.codeword", tmp_path):
-        with pytest.raises(FileNotFoundError, match=f"{path} must be a .codeword file. Received: no such file"):
+        with pytest.raises(FileNotFoundError, match=f"{path} must be a .codeword file: got no such file"):
             read_model_file(path)
 
 
@@ -231,26 +231,24 @@ def test_a_member_that_is_there_twice_is_refused(path: Path) -> None:
 def test_content_that_does_not_match_its_hash_is_refused(path: Path, name: str) -> None:
     contents = contents_of(path)
     write_zip(path, {**contents, name: contents[name] + b" "}, seal=False)
-    with pytest.raises(
-        ModelFileError, match=f"`{name}` does not match its SHA-256 in the manifest. The file is damaged"
-    ):
+    with pytest.raises(ModelFileError, match=f"`{name}` does not match its SHA-256 in the manifest. It is damaged"):
         read_model_file(path)
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (b'{"a": 1, "a": 2}', "a key is there twice"),
-        (b'{"a": {"b": 1, "b": 1}}', "a key is there twice"),
-        (b'{"a": NaN}', "NaN is no number"),
-        (b'{"a": -Infinity}', "-Infinity is no number"),
-        (b'{"a": 1', "no proper JSON"),
-        (b'{"a": "\xff"}', "no proper JSON"),
-        (b"[" * 100_000, "no proper JSON"),
-        (b'{"a": ' * 100_000, "no proper JSON"),
-        (b'{"a": ' + b"9" * 5_000 + b"}", "no proper JSON"),
-        (b"[1, 2]", "no JSON object"),
-        (b"null", "no JSON object"),
+        (b'{"a": 1, "a": 2}', "a key is repeated"),
+        (b'{"a": {"b": 1, "b": 1}}', "a key is repeated"),
+        (b'{"a": NaN}', "NaN is not a number"),
+        (b'{"a": -Infinity}', "-Infinity is not a number"),
+        (b'{"a": 1', "not valid JSON"),
+        (b'{"a": "\xff"}', "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b'{"a": ' * 100_000, "not valid JSON"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "not valid JSON"),
+        (b"[1, 2]", "not a JSON object"),
+        (b"null", "not a JSON object"),
     ],
 )
 def test_a_configuration_that_is_no_proper_json_object_is_refused(path: Path, config: bytes, message: str) -> None:
@@ -263,7 +261,7 @@ def test_the_manifest_is_read_as_strictly(path: Path) -> None:
     contents = contents_of(path)
     twice = contents[MANIFEST].replace(b'"format":', b'"format": "other", "format":')
     write_zip(path, {**contents, MANIFEST: twice}, seal=False)
-    with pytest.raises(ModelFileError, match=r"`manifest.json` is no proper JSON \(a key is there twice\)"):
+    with pytest.raises(ModelFileError, match=r"`manifest.json` is not valid JSON \(a key is repeated\)"):
         read_model_file(path)
 
 
@@ -299,7 +297,7 @@ def test_weights_that_are_no_safetensors_are_refused(path: Path, weights: bytes)
 
 def test_a_newer_major_version_says_upgrade(path: Path) -> None:
     write_zip(path, contents_of(path), manifest={"format_version": [2, 0], "library_version": "9.1"})
-    with pytest.raises(ModelFileError, match=r"Received: 2.0, written by codeword 9.1. Upgrade codeword."):
+    with pytest.raises(ModelFileError, match=r"got 2.0, written by codeword 9.1. Upgrade codeword."):
         read_model_file(path)
 
 
@@ -374,7 +372,7 @@ def test_a_size_that_lies_is_refused(path: Path, num_bytes: int) -> None:
     with pytest.raises(ModelFileError, match=f"`weights.safetensors` claims {num_bytes} bytes"):
         read_model_file(path)
     patch_directory(path, 20, size + size)
-    with pytest.raises(ModelFileError, match=r"claims|is no whole"):
+    with pytest.raises(ModelFileError, match=r"claims|is not a complete"):
         read_model_file(path)
 
 

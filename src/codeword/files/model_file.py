@@ -1,7 +1,7 @@
-"""The .codeword file: a stored zip of configuration, weights and manifest (no Keras, no pickle, no code).
+"""The `.codeword` file: a stored zip of configuration, weights and manifest (no Keras, no pickle, no code).
 
-`docs/formats.md` says every byte. Reading trusts nothing: sizes are checked before anything is unpacked, every member
-against its SHA-256, and only plain values and arrays come out.
+`docs/formats.md` describes every byte. Reading trusts nothing: sizes are checked before anything is unpacked, members
+against their SHA-256, and only plain values and arrays come out.
 """
 
 import hashlib
@@ -22,22 +22,22 @@ from codeword.files.output_file import replaced_whole
 
 FORMAT_VERSION = (1, 0)
 CONFIG, WEIGHTS, MANIFEST = "config.json", "weights.safetensors", "manifest.json"
-# What decides codes and answers, beside the arrays; how those were learned does not.
+# The entries that decide codes and answers; the others say how a model was learned.
 IDENTITY = ("estimator", "data", "code", "input_shape", "members", "classes")
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
 
 
 def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Writes a model whole or not at all.
+    """Write a model completely or not at all.
 
     Args:
-        path: Where; an old file is replaced only when the new one is complete.
+        path: The file; an existing one is replaced only once the new one is complete.
         config: Plain values: dictionaries, lists, strings, finite numbers, booleans, None.
         arrays: Arrays by name.
 
     Raises:
-        OutputPathError: If the place cannot be written to.
+        OutputPathError: If the file cannot be written.
     """
     members = {
         CONFIG: json.dumps(config, indent=1, sort_keys=True, allow_nan=False).encode(),
@@ -55,7 +55,7 @@ def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str,
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Reads what `write_model_file` wrote, and checks it.
+    """Read and check a file that `write_model_file` wrote.
 
     Returns:
         Configuration and arrays.
@@ -66,39 +66,35 @@ def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} must be a .codeword file. Received: no such file. Check the path.")
+        raise FileNotFoundError(f"{path} must be a .codeword file: got no such file.")
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
             members = {info.filename: archive.read(info) for info in archive.infolist()}
         if path.read_bytes() != _archive(members):
-            raise _refused(path, "is not byte for byte the zip that codeword writes")
+            raise refused(path, "it is not byte for byte the zip that codeword writes")
+        _check_manifest(path, _read_json(path, MANIFEST, members[MANIFEST]), members)
+        return _read_json(path, CONFIG, members[CONFIG]), safetensors.numpy.load(members[WEIGHTS])
+    except ModelFileError:
+        raise
+    except (SafetensorError, KeyError, TypeError, AttributeError) as error:
+        raise refused(path, f"`{WEIGHTS}` cannot be read ({error})") from error
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise _refused(path, f"is no whole .codeword file ({error})", "It is cut off or no model") from error
-    manifest = _read_json(path, MANIFEST, members[MANIFEST])
-    _check_manifest(path, manifest, members)
-    config = _read_json(path, CONFIG, members[CONFIG])
-    try:
-        arrays = safetensors.numpy.load(members[WEIGHTS])
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _refused(path, f"`{WEIGHTS}` cannot be read ({error})") from error
-    return config, arrays
+        raise refused(path, f"it is not a complete .codeword file ({error})") from error
 
 
 def refused(path: str | Path, why: str) -> ModelFileError:
-    """Gives the error for a model file whose content cannot be a model's."""
-    return ModelFileError(f"{path}: {why}. It was damaged or not written by codeword. Restore it from a copy.")
+    """Return the error for a file that `write_model_file` did not write like this."""
+    return ModelFileError(f"{path}: {why}. It is damaged, or was not written by codeword. Restore it from a copy.")
 
 
 def model_fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Gives the fingerprint of a model from all its parts."""
+    """Return the fingerprint of a model: `fingerprint` of the arrays and of the entries that decide its answers."""
     return fingerprint({name: config[name] for name in IDENTITY if name in config}, arrays)
 
 
 def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Gives 64 hexadecimal digits that tell a model from any other: SHA-256 of its configuration and weights."""
+    """Return the SHA-256 of a configuration and of arrays, 64 hexadecimal digits."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, allow_nan=False).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
@@ -109,7 +105,7 @@ def fingerprint(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
 
 
 def _archive(members: dict[str, bytes]) -> bytes:
-    """Gives the one zip of these members: no date and no system in it, so that the same model is the same file."""
+    """Return the one zip of these members: without date and system, so that the same model is the same file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
@@ -122,62 +118,49 @@ def _archive(members: dict[str, bytes]) -> bytes:
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
     names = [info.filename for info in archive.infolist()]
     if sorted(names) != sorted((CONFIG, WEIGHTS, MANIFEST)):
-        raise _refused(path, f"must hold exactly {CONFIG}, {WEIGHTS} and {MANIFEST}; it holds {names[:9]}", _FOREIGN)
+        raise refused(path, f"it must hold exactly {CONFIG}, {WEIGHTS} and {MANIFEST}: got {names[:9]}")
     for info in archive.infolist():
-        limit = MAX_WEIGHT_BYTES if info.filename == WEIGHTS else MAX_TEXT_BYTES
+        limit = min(MAX_WEIGHT_BYTES if info.filename == WEIGHTS else MAX_TEXT_BYTES, path.stat().st_size)
         is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
         if info.compress_type != zipfile.ZIP_STORED or is_link or info.flag_bits & 0x1:
-            raise _refused(path, f"`{info.filename}` is compressed, encrypted or a link", _FOREIGN)
-        if info.file_size > min(limit, path.stat().st_size) or info.file_size != info.compress_size:
-            raise _refused(path, f"`{info.filename}` claims {info.file_size} bytes", _FOREIGN)
+            raise refused(path, f"`{info.filename}` is compressed, encrypted or a link")
+        if info.file_size > limit or info.file_size != info.compress_size:
+            raise refused(path, f"`{info.filename}` claims {info.file_size} bytes")
 
 
-def _check_manifest(path: Path, manifest: Any, members: dict[str, bytes]) -> None:
-    version = manifest.get("format_version")
-    if manifest.get("format") != "codeword" or not _is_version(version):
-        raise _refused(path, f"`{MANIFEST}` does not name the codeword format", _FOREIGN)
+def _check_manifest(path: Path, manifest: dict[str, Any], members: dict[str, bytes]) -> None:
+    version: Any = manifest.get("format_version")
+    is_version = isinstance(version, list) and len(version) == 2 and all(type(part) is int for part in version)
+    if manifest.get("format") != "codeword" or not is_version:
+        raise refused(path, f"`{MANIFEST}` does not name the codeword format")
     if version[0] > FORMAT_VERSION[0]:
-        raise ModelFileError(
-            f"{path}: the format must be at most {FORMAT_VERSION[0]}, which this library reads. "
-            f"Received: {version[0]}.{version[1]}, written by codeword {manifest.get('library_version')}. "
-            "Upgrade codeword."
-        )
+        writer = f"{version[0]}.{version[1]}, written by codeword {manifest.get('library_version')}"
+        raise ModelFileError(f"{path}: the format must be at most {FORMAT_VERSION[0]}: got {writer}. Upgrade codeword.")
     seals = manifest.get("members")
     if not isinstance(seals, dict) or set(seals) != {CONFIG, WEIGHTS}:
-        raise _refused(path, f"`{MANIFEST}` does not list the members", _FOREIGN)
+        raise refused(path, f"`{MANIFEST}` does not list the members")
     for name, seal in seals.items():
         if seal != _seal(members[name]):
-            raise _refused(path, f"`{name}` does not match its SHA-256 in the manifest")
-
-
-def _is_version(version: Any) -> bool:
-    return isinstance(version, list) and len(version) == 2 and all(type(part) is int for part in version)
+            raise refused(path, f"`{name}` does not match its SHA-256 in the manifest")
 
 
 def _read_json(path: Path, name: str, content: bytes) -> dict[str, Any]:
-    def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):
-            raise ValueError("a key is there twice")
+            raise ValueError("a key is repeated")
         return dict(pairs)
 
-    def refuse_constant(constant: str) -> float:
-        raise ValueError(f"{constant} is no number")
+    def no_constant(constant: str) -> float:
+        raise ValueError(f"{constant} is not a number of JSON")
 
     try:
-        value = json.loads(content, object_pairs_hook=refuse_repeated, parse_constant=refuse_constant)
+        value = json.loads(content, object_pairs_hook=once, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        raise _refused(path, f"`{name}` is no proper JSON ({error})") from error
+        raise refused(path, f"`{name}` is not valid JSON ({error})") from error
     if not isinstance(value, dict):
-        raise _refused(path, f"`{name}` is no JSON object")
+        raise refused(path, f"`{name}` is not a JSON object")
     return value
 
 
 def _seal(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "num_bytes": len(content)}
-
-
-_FOREIGN = "It was not written by codeword"
-
-
-def _refused(path: Path, what: str, why: str = "The file is damaged") -> ModelFileError:
-    return ModelFileError(f"{path}: {what}. {why}. Restore it from a copy or save the model again.")

@@ -8,7 +8,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 from codeword.errors import CodewordError, ParameterError
 from codeword.files.model_file import IDENTITY, model_fingerprint, read_model_file, refused, write_model_file
 from codeword.settings import Setting, as_plain, check_settings
-
-if TYPE_CHECKING:
-    from codeword.autoencoders.autoencoder import Autoencoder
-    from codeword.gates.hard_gate_classifier import HardGateClassifier
-    from codeword.gates.hard_gate_regressor import HardGateRegressor
-    from codeword.recommenders.rating_autoencoder import RatingAutoencoder
 
 Arrays = dict[str, NDArray[Any]]
 _MODULES = {
@@ -217,7 +211,7 @@ class SavedModel(BaseEstimator):
 
 def load(
     path: str | Path, *, encoder: Any = None, decoder: Any = None, experts: Sequence[Any] | None = None
-) -> "Autoencoder | RatingAutoencoder | HardGateClassifier | HardGateRegressor":
+) -> SavedModel:
     """Load a model that `save` wrote. No code of the file is run.
 
     Args:
@@ -227,7 +221,7 @@ def load(
         experts: The fitted experts of a gate, in the same order; the file does not hold them.
 
     Returns:
-        The fitted model.
+        The fitted estimator: an `Autoencoder`, `RatingAutoencoder`, `HardGateClassifier` or `HardGateRegressor`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -244,7 +238,7 @@ def load(
     for part, value in given.items():
         if value is not None and part not in estimator.PARTS:
             raise ParameterError(f"A model of {name} has no `{part}`: got {part}={value!r} for {path}. Leave it out.")
-    loaded: Autoencoder = estimator._from_parts(path, config, arrays, {part: given[part] for part in estimator.PARTS})
+    loaded: SavedModel = estimator._from_parts(path, config, arrays, {part: given[part] for part in estimator.PARTS})
     return loaded
 
 
