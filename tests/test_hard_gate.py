@@ -28,7 +28,7 @@ from codeword.backend import keras
 from codeword.errors import CodewordError, DataError, DataTypeError, DivergedError, ExpertError, ParameterError
 from codeword.gates import hard_gate
 from codeword.gates.network import build_gate
-from codeword.gates.training import Trained
+from codeword.gates.training import TrainedGate
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 2))
@@ -69,14 +69,14 @@ def by_first_column(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Replaces training: the first column alone decides, from the first expert at -1 spread to the last at +1."""
     seen = Seen()
 
-    def untrained(gate: Any, rows: np.ndarray, costs: np.ndarray) -> Trained:
+    def untrained(rows: np.ndarray, costs: np.ndarray, num_features: int, recipe: Any) -> TrainedGate:
         seen.rows, seen.costs = rows, costs
-        model = build_gate(rows.shape[1], costs.shape[1], hidden=())
+        model = build_gate(num_features, costs.shape[1], hidden=())
         centers = np.linspace(-1, 1, costs.shape[1])
         kernel = np.zeros((rows.shape[1], costs.shape[1]))
         kernel[0] = 2 * centers
         model.set_weights([kernel, -(centers**2)])
-        return Trained(model=model, hidden=(), history={"loss": [0.0]}, held_out={})
+        return TrainedGate(model=model, hidden=(), history={"loss": [0.0]}, held_out={})
 
     monkeypatch.setattr(hard_gate, "train_gate", untrained)
     return seen

@@ -242,7 +242,7 @@ def test_entries_that_are_dropped_or_added_are_refused(case: Case, tmp_path: Pat
         assert_refused(config, arrays, case, tmp_path)
 
 
-WRONG: list[Any] = [None, True, False, "x", "", [], ["x"], [1], [HUGE], {}, {"kind": "x"}, -1, 0, 1.5, HUGE, 10**400]
+WRONG: list[Any] = [None, True, "x", [], ["x"], [HUGE], {}, -1, 1.5, 10**400]
 
 
 def may_be(path: tuple[Any, ...], value: Any, case: Case) -> bool:
