@@ -20,15 +20,20 @@ _SCALES_ITSELF = frozenset(
 
 def head_lines(case: Case, out: Output, *, scale: bool = True) -> str:
     """Return Python that fixes an output: scaling where it is needed, activation and loss where they change."""
-    lines = scaling_lines(case) if scale and out.head.missing is None else []
+    lines = scaling_lines(case, out) if scale and out.head.missing is None else []
     if out.head.levels or out.activation != out.head.activation:
         lines.append(activation_line(out, out.head))
     lines.append(compile_line(out, out.head.loss_code))
     return "\n".join(lines)
 
 
-def scaling_lines(case: Case) -> list[str]:
-    """Return Python that scales the inputs, and the targets if they are amounts."""
+def scaling_lines(case: Case, fixed: Output | None = None) -> list[str]:
+    """Return Python that scales inputs and targets which are far from unit size.
+
+    Args:
+        case: The model and its data.
+        fixed: An output that gets its head, and so the scaling of that head.
+    """
     lines = []
     for number, array in enumerate(case.run.x.arrays):
         scaling = scaling_of_input(case, number)
@@ -37,14 +42,19 @@ def scaling_lines(case: Case) -> list[str]:
         lines += scaling.lines(array.name)
     if not case.run.is_reconstruction:
         for out in case.targeted:
-            if not out.is_classes:
-                lines += scaling_of(out.target).lines(out.target.name)
+            scaling = out.head.scaling if out is fixed else scaling_of_target(out)
+            lines += scaling.lines(out.target.name)
     return lines
 
 
 def scaling_of(array: Array) -> Scaling:
     """Return the scaling that the table of heads has for numbers."""
     return choose_head(array.scan, GivenOutput()).scaling
+
+
+def scaling_of_target(out: Output) -> Scaling:
+    """Return the scaling of targets that are amounts far from unit size; none for others."""
+    return scaling_of(out.target) if is_unscaled(out.target.scan) and not out.is_classes else Scaling()
 
 
 def scaling_of_input(case: Case, number: int) -> Scaling:

@@ -14,7 +14,7 @@ from codeword.doctor.finding import Finding
 from codeword.doctor.measuring.loss_facts import losses_of
 from codeword.doctor.output import Output
 from codeword.doctor.remedies.clone import Clone
-from codeword.doctor.remedies.heads import scaling_of, scaling_of_input
+from codeword.doctor.remedies.heads import scaling_of_input, scaling_of_target
 from codeword.doctor.remedies.slopes import flat_calls_of, with_slope
 from codeword.errors import ParameterError
 
@@ -178,10 +178,10 @@ def _scaling(case: Case, codes: set[str], heads: dict[Output, Head]) -> ModelSca
 
 def _target_scaling(case: Case, by_number: dict[int, Scaling]) -> Scaling:
     """Return the scaling of targets that are not the inputs."""
+    scalings = [by_number.get(out.number, scaling_of_target(out)) for out in case.targeted]
     if len(case.outputs) == 1:
-        amounts = [scaling_of(out.target) for out in case.targeted if not out.is_classes]
-        return by_number.get(0, amounts[0] if amounts else Scaling())
-    if not all(scaling_of(out.target).is_identity for out in case.targeted if not out.is_classes):
+        return scalings[0] if scalings else Scaling()
+    if not all(scaling.is_identity for scaling in scalings):
         raise ParameterError(
             f"`remedied` can scale the targets of only one output: got a model with {len(case.outputs)} outputs. "
             "Follow the remedies of the findings."

@@ -94,7 +94,7 @@ def distributions_rule(case: Case, out: Output) -> Iterator[Finding]:
         "targets-not-distributions",
         "error",
         f"{cause}, but the targets of a row sum to {mean:,.6g} on average (from {least:,.6g} to {greatest:,.6g}), and "
-        f"{scan.share_summing_to_one:.1%} of the rows sum to 1. The closest outputs with sum 1 leave a mean squared "
+        f"{_share(scan.share_summing_to_one)} to 1. The closest outputs with sum 1 leave a mean squared "
         f"error of {error:.4g}, which is {error / zeros if zeros else 1:.1%} of the error of all-zero outputs.",
         head_lines(case, out),
         title=title,
@@ -103,3 +103,7 @@ def distributions_rule(case: Case, out: Output) -> Iterator[Finding]:
         least_mse=error,
         columns=cells,
     )
+
+
+def _share(summing: float) -> str:
+    return f"{summing:.1%} of the rows sum" if summing else "no row sums"

@@ -163,8 +163,8 @@ def _rounded(case: Case, call: Call) -> Iterator[Finding]:
         "rounded-after-training",
         "note" if case.code_call is None else "warning",
         f"`{name}` has {width} real values per row in training. Cut at {threshold:g} afterwards, with each side "
-        f"replaced by its mean, they change the loss from {before:.5g} to {after:.5g}. {num_codes:,} different codes "
-        f"remain for {len(bits):,} rows.",
+        f"replaced by its mean, they change the loss from {before:.5g} to {after:.5g}. "
+        f"Number of different codes for {len(bits):,} rows: {num_codes:,}.",
         "# To store it as bits, train it as bits:\n"
         f"{_as_bits(case, call)}\n"
         f"# or keep what is trained: cw.binarize(encoder, x); or start with cw.Autoencoder(code=cw.Bits({width}))",

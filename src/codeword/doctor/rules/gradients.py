@@ -46,7 +46,8 @@ def _not_finite(case: Case, training_loss: float) -> Finding:
     return found(
         "loss-not-finite",
         "error",
-        f"On {rows:,} finite rows the loss is {loss:.4g}, and {training_loss:.4g} in training mode. {cause}",
+        f"On {rows:,} finite rows the loss is {loss:.4g} in inference mode and {training_loss:.4g} in training mode. "
+        f"{cause}",
         "\n".join([*scaling_lines(case), clipped]),
         loss=loss,
         training_loss=training_loss,
