@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from codeword.errors import DataError, DataTypeError, DivergedError, ParameterEr
 from codeword.recommenders import row_fitting, top_items
 from codeword.recommenders import scores as rating_scores
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, INPUT_OFFSET, ridge_regression
+from codeword.recommenders.rating_table import as_rating_table
+from codeword.recommenders.settings import SETTINGS
+from codeword.settings import TRAINING
 
 NUM_USERS, NUM_ITEMS = 60, 40
 COLD_USER, COLD_ITEM = 17, 23  # in the matrix, without a rating
@@ -473,6 +477,27 @@ def test_rows_as_a_table_leave_out_unknown_items(model: RatingAutoencoder) -> No
     assert model.predict_new(sp.csr_array((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
 
 
+def test_new_users_come_in_every_form_that_fit_takes(model: RatingAutoencoder, tmp_path: Path) -> None:
+    chosen = np.isin(ROW, [3, 8])
+    columns = {"user": ROW[chosen], "item": COLUMN[chosen], "rating": RATINGS.data[chosen]}
+    frame = pd.DataFrame(columns)
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    frame.to_parquet(tmp_path / "new.parquet")
+    forms = (
+        tuple(columns.values()),
+        frame,
+        tmp_path / "new.csv",
+        str(tmp_path / "new.parquet"),
+        as_rating_table(frame, None),
+    )
+    expected = model.predict_new(RATINGS[[3, 8]])
+    items, ratings = model.recommend_new(RATINGS[[3, 8]], k=4)
+    for form in forms:
+        np.testing.assert_array_equal(model.predict_new(form), expected)
+        for found, right in zip(model.recommend_new(form, k=4), (items, ratings), strict=True):
+            np.testing.assert_array_equal(found, right)
+
+
 def test_rows_of_another_width_or_scale_are_refused(fitted: dict[str, RatingAutoencoder]) -> None:
     for call in (fitted["items"].predict_new, fitted["items"].recommend_new):
         with pytest.raises(DataError, match=r"the model's 40 items as columns: got shape \(60, 39\)"):
@@ -529,6 +554,11 @@ def test_parameters_and_clones(model: RatingAutoencoder) -> None:
     assert not hasattr(copied, "members_")
     assert set(model.get_params()) == set(RatingAutoencoder().get_params())
     np.testing.assert_array_equal(copied.fit(RATINGS).predict(*EVERY_PAIR), model.predict(*EVERY_PAIR))
+
+
+def test_every_parameter_has_a_setting_and_few_are_its_own() -> None:
+    assert set(SETTINGS) == set(RatingAutoencoder().get_params())
+    assert len(set(SETTINGS) - set(TRAINING)) <= 8
 
 
 def test_nothing_is_answered_before_fit() -> None:
@@ -666,6 +696,20 @@ def test_a_training_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(DivergedError, match=r"got nan in epoch 1\. Lower `learning_rate`, now 0\.25"):
         rec.fit(RATINGS)
     assert not hasattr(rec, "members_")
+
+
+@pytest.mark.parametrize(("verbose", "is_shown"), [(True, True), (1, True), (False, False), (0, False)])
+def test_verbose_is_a_boolean_or_a_number(verbose: Any, is_shown: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    small(verbose=verbose).fit(RATINGS)
+    printed = capsys.readouterr()
+    assert (printed.out, "fit" in printed.err) == ("", is_shown)
+
+
+@pytest.mark.parametrize("patience", [3, None])
+def test_without_patience_training_never_stops_early(patience: int | None) -> None:
+    rec = small(epochs=30, patience=patience, learning_rate=0.2, noise=0, weight_decay=0).fit(RATINGS)
+    assert (len(rec.history_["mse"]) == 30) == (patience is None)
+    assert rec.validation_rmse_ == pytest.approx(min(rec.history_["val_rmse"]), rel=0.05)  # the best weights, clipped
 
 
 def test_verbose_says_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:

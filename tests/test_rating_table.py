@@ -334,6 +334,9 @@ def test_csv_columns_by_position(tmp_path: Path) -> None:
                 read(path, **options)
         users = ["u0", "u1"] if lines.startswith("u") else [10, 11]
         assert entries(read(path, columns=columns)) == {(7, users[0]): 4.0, (8, users[1]): 2.5}
+    path.write_text("u0,7,4,2005-04-02\nu1,8,2.5,2006-01-01\n")
+    with pytest.warns(UserWarning, match=r"read as a header, but looks like data\. If the file has no header: name"):
+        assert entries(read(path, columns=("u0", "7", "4"))) == {("u1", 8): 2.5}
     path.write_text("column0,column1,column2\n5,6,2\n")  # names of a header like any others
     assert entries(read(path, columns=columns)) == {(6, 5): 2.0}
 

@@ -6,6 +6,7 @@ Files of codes record the fingerprint and code kind of their model: in the metad
 
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
 CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
 MAX_SHOWN = 8  # column names in a message
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
 _POSITION = re.compile(r"column\d+")  # the name of a column in a .csv file without a header
 
 
@@ -132,6 +134,9 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
         TableFileError: If the file is damaged, or no table.
         DataError: If a column is missing.
         DataTypeError: If one of `numbers` holds text.
+
+    Warns:
+        UserWarning: If the name of one of `numbers` is a number, so that the first line may be no header.
     """
     path = _table_path(path)
     is_csv, header, there, read = path.suffix == ".csv", None, column_names(path), list(names)
@@ -144,6 +149,8 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
     first = "This file has no header" if _POSITION.fullmatch(there[0]) else "If the file has no header"
     hint = f" {first}: name them by position, such as column0, column1, column2." if is_csv else ""
     check_columns(there, read, str(path), hint)
+    if is_csv and any(_NUMBER.fullmatch(name) for name in numbers):
+        warnings.warn(f"The first line of {path} was read as a header, but looks like data.{hint}", stacklevel=5)
     selected, texts = [quoted_name(name) for name in read], []
     for place, name in enumerate(names):
         if is_csv and name in numbers:
