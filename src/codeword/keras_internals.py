@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codeword.backend import keras
 
 
@@ -30,6 +33,13 @@ def _model() -> Any:
     return keras.Sequential(name="probe")  # a name of its own, so that Keras does not count it
 
 
+def _module(path: str) -> Any:
+    module = keras.src
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module
+
+
 KERAS_TRAINS = "Keras' own `fit` trains."
 
 NAMES = {
@@ -38,6 +48,11 @@ NAMES = {
     "_compile_loss": PrivateName(_model, "Know whether the loss still has to be built.", KERAS_TRAINS),
     "_compile_metrics": PrivateName(_model, "Know whether the metrics still have to be built.", KERAS_TRAINS),
     "_initial_epoch": PrivateName(_model, "Resume where `BackupAndRestore` stopped.", KERAS_TRAINS),
+    "ArrayDataAdapter": PrivateName(
+        lambda: _module("trainers.data_adapters.array_data_adapter"),
+        "Shuffle rows in the order of the installed Keras.",
+        KERAS_TRAINS,
+    ),
     "jax_state_sync": PrivateName(
         _model, "Write weights into the model only when a callback asks for it.", "They are written after each call."
     ),
@@ -65,14 +80,14 @@ NAMES = {
         "Callbacks guess by the name of the metric.",
     ),
     "get_keras_mask": PrivateName(
-        lambda: keras.src.backend, "Read the mask of a tensor.", "The tensor's `_keras_mask` is read."
+        lambda: _module("backend"), "Read the mask of a tensor.", "The tensor's `_keras_mask` is read."
     ),
     "set_keras_mask": PrivateName(
-        lambda: keras.src.backend, "Set the mask of a tensor.", "The tensor's `_keras_mask` is set."
+        lambda: _module("backend"), "Set the mask of a tensor.", "The tensor's `_keras_mask` is set."
     ),
     # Random numbers
     "GLOBAL_SEED_GENERATOR": PrivateName(
-        lambda: keras.src.random.seed_generator,
+        lambda: _module("random.seed_generator"),
         "Restore the global seed generator after `examine`.",
         "`examine` may change what the global generator draws next.",
     ),
@@ -88,7 +103,8 @@ def missing() -> list[str]:
 
 def why_keras_trains(model: Any) -> str | None:
     """Return which names the compiled loop would need that this model lacks; None if it has them all."""
-    lacking = [f"`{name}`" for name in NEEDED_TO_TRAIN if not hasattr(model, name)]
+    holders = [(name, NAMES[name].holder) for name in NEEDED_TO_TRAIN]
+    lacking = [f"`{name}`" for name, holder in holders if not hasattr(model if holder is _model else holder(), name)]
     return f"the installed Keras has no {' and no '.join(lacking)}" if lacking else None
 
 
@@ -106,6 +122,37 @@ def build(model: Any, first_batch: Callable[[], Any]) -> None:
     parts = (*flat_layers(model), model._compile_metrics, model._compile_loss)
     built = all(part.built for part in parts if part is not None)
     model._symbolic_build(data_batch=None if built else first_batch())
+
+
+class RowOrder:
+    """Draw the order of rows as `keras.Model.fit` of the installed Keras does.
+
+    Keras 3.15 shuffles by NumPy's global stream; Keras 3.16 by the number of the epoch.
+
+    Args:
+        num_rows: Number of rows.
+        batch_size: Rows per batch.
+        shuffle: As for `keras.Model.fit`.
+    """
+
+    def __init__(self, num_rows: int, batch_size: int, shuffle: bool | str) -> None:
+        rows = np.arange(num_rows, dtype=np.int32)
+        # All rows in one batch have the same order as in many, in less time.
+        size = batch_size if shuffle == "batch" else num_rows
+        adapter = keras.src.trainers.data_adapters.array_data_adapter.ArrayDataAdapter
+        self._adapter = adapter(rows, batch_size=size, shuffle=shuffle)
+
+    def first_rows(self) -> NDArray[np.int32]:
+        """Draw the first rows, as Keras does to learn the shapes of a batch before the first epoch."""
+        return next(self._parts())
+
+    def epoch(self) -> NDArray[np.int32]:
+        """Draw the row numbers of the next epoch."""
+        self._adapter.on_epoch_end()  # also before the first epoch, as Keras does
+        return np.concatenate(list(self._parts()))
+
+    def _parts(self) -> Iterator[NDArray[np.int32]]:
+        return (keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in self._adapter.get_numpy_iterator())
 
 
 def initial_epoch(model: Any) -> int | None:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
 from codeword.files.tables import as_array
+from codeword.keras_internals import RowOrder
 from codeword.training.batches import Batches, Load, take_rows
 
 
 class RowBatches(Batches):
-    """Rows of arrays, shuffled as Keras shuffles them, by NumPy's global stream; the last batch may be smaller.
+    """Rows of arrays, in the order in which Keras shuffles them; the last batch may be smaller.
 
     An array that is passed twice, for example as input and target, is held once.
 
@@ -37,7 +38,7 @@ class RowBatches(Batches):
         places = {id(leaf): place for place, leaf in enumerate(unique)}
         self.num_rows = _common_rows(leaves)
         self.batch_size = batch_size
-        self.shuffle = shuffle
+        self._order = RowOrder(self.num_rows, batch_size, shuffle)
         self.batch = _Assembled(structure, tuple(places[id(leaf)] for leaf in leaves))
         row_bytes = sum(_dense(leaf[:1]).nbytes for leaf in unique)
         if row_bytes * self.num_rows > most_bytes:
@@ -48,16 +49,14 @@ class RowBatches(Batches):
         return math.ceil(self.num_rows / self.batch_size)
 
     def blocks(self) -> list[tuple[int, Any]]:
-        order = self._order().astype(np.int32)
+        order = self._order.epoch()
         steps, rest = divmod(self.num_rows, self.batch_size)
         whole = order[: self.num_rows - rest].reshape(steps, self.batch_size)
         blocks: list[tuple[int, Any]] = [(steps, whole)] if steps else []
         return [*blocks, (1, order[None, self.num_rows - rest :])] if rest else blocks
 
     def peek(self) -> tuple[int, Any]:
-        if self.shuffle == "batch":  # Keras also shuffles only the batch that it looks at
-            return 1, np.random.permutation(min(self.batch_size, self.num_rows))[None]
-        return super().peek()
+        return 1, self._order.first_rows()[None, : self.batch_size]
 
     def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
         if self.most_steps is None:
@@ -73,15 +72,6 @@ class RowBatches(Batches):
         pieces = tuple(_dense(array[places]) for array in self.arrays)
         drawn = (numbers.reshape(rows.shape).astype(np.int32),)
         return Load(pieces, drawn, np.array([[0, count]], np.int32), count)
-
-    def _order(self) -> NDArray[np.intp]:
-        if not self.shuffle:
-            return np.arange(self.num_rows)
-        if self.shuffle != "batch":
-            return np.random.permutation(self.num_rows)
-        starts = range(0, self.num_rows, self.batch_size)
-        sizes = [min(self.batch_size, self.num_rows - start) for start in starts]
-        return np.concatenate([start + np.random.permutation(size) for start, size in zip(starts, sizes, strict=True)])
 
 
 @dataclass(frozen=True)
