@@ -621,7 +621,7 @@ def test_settings_of_numpy_work_and_nothing_is_shown_without_verbose(capfd: pyte
 def test_verbose_shows_progress(capfd: pytest.CaptureFixture[str]) -> None:
     quick(epochs=2, verbose=1).fit(X, Y, outputs=RIGHT_AND_WRONG)
     shown = capfd.readouterr()
-    assert "gate: 100%" in shown.err
+    assert "fit: 100%" in shown.err
     assert "2/2" in shown.err
     assert shown.out == ""
     quick(epochs=2, verbose=2).fit(X, Y, outputs=RIGHT_AND_WRONG)
@@ -680,17 +680,17 @@ def test_experts_or_outputs_must_be_given_and_not_both(untouched: None) -> None:
 
 
 BAD_ROWS: dict[str, tuple[Any, str]] = {
-    "NaN": (np.where(X > 1, np.nan, X), "Received: .*NaN"),
-    "infinity": (np.where(X > 1, np.inf, X), "Received: .*infinity"),
-    "beyond float32": (X * 1e300, "Received: "),
-    "one axis": (X[:, 0], r"Received: shape \(60,\)"),
-    "three axes": (X[:, :, None], r"Received: shape \(60, 2, 1\)"),
-    "no rows": (X[:0], r"Received: shape \(0, 2\)"),
+    "NaN": (np.where(X > 1, np.nan, X), "(Received:|got) .*NaN"),
+    "infinity": (np.where(X > 1, np.inf, X), "(Received:|got) .*infinity"),
+    "beyond float32": (X * 1e300, "(Received:|got) "),
+    "one axis": (X[:, 0], r"(Received:|got) shape \(60,\)"),
+    "three axes": (X[:, :, None], r"(Received:|got) shape \(60, 2, 1\)"),
+    "no rows": (X[:0], r"(Received:|got) shape \(0, 2\)"),
     "no columns": (X[:, :0], r"0 feature\(s\)"),
-    "sparse": (sp.csr_array(X), "Received: sparse csr_array"),
-    "text": (X.astype(str), "Received: dtype <U"),
-    "complex": (X.astype(complex), "Received: dtype complex128"),
-    "uneven": ([[1, 2], [1]], "Received: list of uneven rows"),
+    "sparse": (sp.csr_array(X), "(Received:|got) sparse csr_array"),
+    "text": (X.astype(str), "(Received:|got) dtype <U"),
+    "complex": (X.astype(complex), "(Received:|got) dtype complex128"),
+    "uneven": ([[1, 2], [1]], "(Received:|got) list of uneven rows"),
 }
 
 
@@ -742,13 +742,13 @@ def test_bad_labels_are_refused_before_training(name: str, untouched: None) -> N
 BAD_NUMBERS: dict[str, tuple[Any, str]] = {
     "none": (None, "Call fit"),
     "too few": (X[:-1, 0], "got 59 answers for 60 rows"),
-    "NaN": (np.where(Y, np.nan, 1.0), "`y`.* got .*NaN"),
-    "infinity": (np.where(Y, np.inf, 1.0), "`y`.* got .*infinity"),
-    "text": (np.array(["a"] * 60), "`y`.* got dtype <U1"),
-    "complex": (X[:, 0] * 1j, "`y`.* got dtype complex128"),
+    "NaN": (np.where(Y, np.nan, 1.0), "`y`.* (Received:|got) .*NaN"),
+    "infinity": (np.where(Y, np.inf, 1.0), "`y`.* (Received:|got) .*infinity"),
+    "text": (np.array(["a"] * 60), "`y`.* (Received:|got) dtype <U1"),
+    "complex": (X[:, 0] * 1j, "`y`.* (Received:|got) dtype complex128"),
     "three axes": (X[:, :, None], r"`y`.* got shape \(60, 2, 1\)"),
     "no columns": (X[:, :0], r"`y`.* got shape \(60, 0\)"),
-    "sparse": (sp.csr_array(X), "`y`.* got a sparse csr_array"),
+    "sparse": (sp.csr_array(X), "`y`.* (Received:|got) sparse csr_array"),
 }
 
 
@@ -878,16 +878,16 @@ def test_labels_of_another_kind_than_the_experts_are_refused(untouched: None) ->
 
 
 def test_classes_that_no_expert_knows_are_refused(untouched: None) -> None:
-    with pytest.raises(DataError, match=r"known to an expert. got \[2\], which none"):
+    with pytest.raises(DataError, match=r"known to an expert: got \[2\], unknown to all"):
         quick(fitted_two()).fit(X, np.where(X[:, 1] > 1, 2, Y))
 
 
 ANSWERS: dict[str, tuple[Any, str]] = {
-    "too few": (lambda x: np.zeros(len(x) - 1, int), r"one answer a row. got shape \(59,\) from expert 1"),
-    "none": (lambda x: None, r"one answer a row. got shape \(\)"),
+    "too few": (lambda x: np.zeros(len(x) - 1, int), r"one answer per row: got shape \(59,\) from expert 1"),
+    "none": (lambda x: None, r"one answer per row: got shape \(\)"),
     "several a row": (
         lambda x: np.zeros((len(x), 2), int),
-        r"one label a row. got shape \(60, 2\) from expert 1",
+        r"one label per row: got shape \(60, 2\) from expert 1",
     ),
     "three axes": (lambda x: np.zeros((len(x), 1, 1)), r"got shape \(60, 1, 1\)"),
     "NaN": (lambda x: np.where(x[:, 0] > 0, np.nan, 0.0), r"got NaN or infinity in \d+ of 60 rows from expert 1"),
@@ -931,7 +931,7 @@ def test_probabilities_without_classes_or_of_another_width_are_refused(by_first_
     experts = [Unsure(0), Unsure(0)]
     for expert in experts:
         expert.classes_ = np.array([0, 1])
-    with pytest.raises(ExpertError, match=r"one number a class, 2. got shape \(\d+, 3\), dtype float64, from"):
+    with pytest.raises(ExpertError, match=r"one number per class, 2: got shape \(\d+, 3\), dtype float64, from"):
         routed(experts).fit(X, Y).predict_proba(X)
 
 
