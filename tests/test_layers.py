@@ -110,7 +110,7 @@ def test_bad_edges_are_refused() -> None:
 
 def test_bad_steps_are_refused() -> None:
     for steps in (1, 0, -3, 65_537, 2.5, "many", True, (2, 1), (2.5, 3), None):
-        with pytest.raises(ParameterError, match=r"`steps`.*Received: "):
+        with pytest.raises(ParameterError, match=r"`steps`.*: got "):
             layers.ScalarQuantizer(steps)
     for minimum, maximum in ((1, 0), (0, 0), (-np.inf, 0), (0, np.inf), (0, np.nan)):
         with pytest.raises(ParameterError, match=r"`m..imum` must be (below `maximum`|a finite number): got "):

@@ -8,7 +8,9 @@ import scipy.ndimage
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.layers.random_affine import RandomAffine
+from codeword.layers import RandomAffine
+
+from .contracts.tensors import to_array
 
 IMAGES = np.random.default_rng(0).random((5, 9, 12)).astype(np.float32) + 0.5
 
@@ -113,7 +115,7 @@ def test_mixed_precision_gives_its_own_dtype(policy):
     layer = RandomAffine(seed=3, dtype=policy)
     result = layer(IMAGES, training=True)
     assert keras.backend.standardize_dtype(result.dtype) == policy.removeprefix("mixed_")
-    np.testing.assert_allclose(np.asarray(result, np.float32), varied(), atol=0.1)
+    np.testing.assert_allclose(to_array(result).astype(np.float32), varied(), atol=0.1)
 
 
 def test_the_config_makes_the_same_layer_again():

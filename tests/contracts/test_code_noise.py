@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from codeword.backend import keras
-from codeword.layers.code_noise import CodeNoise
+from codeword.layers import CodeNoise
 
 
 def drawn(layer):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from codeword.backend import keras
-from codeword.exact_tensors import as_float_tensor
+from codeword.exact_tensors import as_float_tensor, wide_dtype
 from codeword.losses.code_similarity import TEMPERATURE, check_codes_shape, code_log_probabilities, without_diagonal
 from codeword.settings import as_plain, check_settings, number
 
@@ -38,9 +38,10 @@ def neighborhood(y_true: Any, y_pred: Any, width: float = 1.0, temperature: floa
         >>> neighborhood(rows, codes).shape
         (4,)
     """
-    y_true, codes = ops.convert_to_tensor(y_true), as_float_tensor(y_pred)
+    codes = as_float_tensor(y_pred)
     check_codes_shape(codes)
-    rows = ops.reshape(y_true, (ops.shape(y_true)[0], -1)) / width
+    rows = ops.convert_to_tensor(y_true, dtype=wide_dtype(codes))
+    rows = ops.reshape(rows, (ops.shape(rows)[0], -1)) / width
     lengths = ops.sum(ops.square(rows), axis=-1)
     squared = lengths[:, None] + lengths[None, :] - 2 * ops.matmul(rows, ops.transpose(rows))  # (batch, batch)
     squared = ops.maximum(squared, 0)
