@@ -49,7 +49,7 @@ def test_bad_settings_of_a_staircase_are_refused_when_it_is_made() -> None:
         ("four", "'four'"),
         (None, "None"),
     ):
-        with pytest.raises(ParameterError, match=rf"`levels` must be .*Received: {received}"):
+        with pytest.raises(ParameterError, match=rf"`levels` must be .*got {received}"):
             activations.staircase(levels)
     for edges, received in (
         ("ceiling", "'ceiling'"),
@@ -58,7 +58,7 @@ def test_bad_settings_of_a_staircase_are_refused_when_it_is_made() -> None:
         ([0.6, 0.5], r"\(?\[?0.6"),
         ([0.1, np.nan], r"\(?\[?0.1, nan"),
     ):
-        with pytest.raises(ParameterError, match=rf"`edges` must be .*Received: {received}"):
+        with pytest.raises(ParameterError, match=rf"`edges` must be .*got {received}"):
             activations.staircase([0, 0.5, 1], edges=edges)
     with pytest.raises(ParameterError, match=r"`slope` must be .*: got 'softmax'"):
         activations.staircase(3, slope="softmax")

@@ -95,9 +95,9 @@ def test_columns_have_names_and_empty_cells_are_told(tmp_path: Path) -> None:
     [
         ("nowhere.npy", "no such file"),
         ("table.txt", "must end in .npy, .csv, .parquet"),
-        ("text.csv", "Received: text in column 'b'"),
+        ("text.csv", "got text in column 'b'"),
         ("infinite.npy", "the first at index (0, 1)"),
-        ("empty.npy", "Received: shape (0, 3)"),
+        ("empty.npy", "got shape (0, 3)"),
         ("complex.npy", "must be a .npy file of numbers"),
     ],
 )

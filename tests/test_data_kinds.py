@@ -106,7 +106,7 @@ def test_a_value_on_an_edge_belongs_to_the_upper_level(edges: Any, expected: lis
     ],
 )
 def test_edges_that_do_not_lie_between_the_levels_are_refused(edges: Any, received: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: .*{received}"):
+    with pytest.raises(ParameterError, match=f"got .*{received}"):
         Levels(FOUR, edges=edges)
 
 
@@ -137,7 +137,7 @@ def test_levels_may_be_given_as_their_count() -> None:
     ],
 )
 def test_levels_that_are_not_ascending_numbers_are_refused(values: Any, received: str) -> None:
-    with pytest.raises(ParameterError, match=f"Received: {received}"):
+    with pytest.raises(ParameterError, match=f"got {received}"):
         Levels(values)
 
 
@@ -158,7 +158,7 @@ def test_a_level_that_lost_digits_in_a_narrower_dtype_is_still_that_level() -> N
 @pytest.mark.parametrize("value", [0.1001, 0.0999, -0.0001, 0.15, 0.2001, -np.float64(1e30), np.float32(0.1001)])
 def test_a_value_beside_its_level_is_refused(value: float) -> None:
     with pytest.raises(
-        DataError, match=rf"Received: 1 other values, the first {re.escape(f'{value:.4g}')}.* at index \(1, 0\)"
+        DataError, match=rf"got 1 other values, the first {re.escape(f'{value:.4g}')}.* at index \(1, 0\)"
     ):
         Levels([0, 0.1, 0.2]).check(np.array([[0.1], [value]], np.asarray(value).dtype))
 
@@ -189,7 +189,7 @@ def test_booleans_are_integers() -> None:
 
 @pytest.mark.parametrize("values", [(0, 0.5, 1), (0.5, 2, 2.5), (1, 1.5)])
 def test_integers_that_could_be_either_are_refused(values: tuple) -> None:
-    with pytest.raises(DataError, match=r"Received: an integer array. Cast it to float"):
+    with pytest.raises(DataError, match=r"got an integer array, .*Cast levels to float"):
         Levels(values).check(np.array([0, 1]))
 
 
@@ -202,7 +202,7 @@ def test_floats_are_never_ambiguous() -> None:
     [([0, 4], r"first 4 at index \(1,\)"), ([0, -1], "first -1"), (np.array([2**64 - 1], "u8"), "1844")],
 )
 def test_class_numbers_beyond_the_levels_are_refused(x: Any, received: str) -> None:
-    with pytest.raises(DataError, match=f"class numbers from 0 to 3. Received: .*{received}"):
+    with pytest.raises(DataError, match=f"class numbers from 0 to 3: got .*{received}"):
         Levels(FOUR).check(np.array(x))
 
 
@@ -282,7 +282,7 @@ def test_ordinal_gives_probabilities_between_the_edges(logits: np.ndarray) -> No
 
 
 def test_a_real_output_has_no_probabilities() -> None:
-    with pytest.raises(ParameterError, match="Received: loss='mse'"):
+    with pytest.raises(ParameterError, match="got 'mse'"):
         Levels(FOUR, loss="mse").probabilities(np.zeros((1, 2)))
 
 
@@ -310,7 +310,7 @@ def test_binary_takes_zero_and_one_of_any_dtype() -> None:
     ],
 )
 def test_values_outside_the_kind_are_refused(kind: DataKind, x: list[Any], received: str) -> None:
-    with pytest.raises(DataError, match=f"Received: {received}"):
+    with pytest.raises(DataError, match=f"got {received}"):
         kind.check(x)
 
 
@@ -403,7 +403,7 @@ def test_checked_values_enter_the_network_as_float32_of_the_same_shape(kind: Dat
 )
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_what_is_no_array_of_finite_numbers_is_refused(kind: DataKind, x: Any, error: type, received: str) -> None:
-    with pytest.raises(error, match=f"Received: {received}") as caught:
+    with pytest.raises(error, match=f"got {received}") as caught:
         kind.check(x)
     assert type(caught.value) is error
 
@@ -499,13 +499,13 @@ def test_a_file_is_read_in_pieces(tmp_path: Path) -> None:
     assert infer_data_kind(np.load(tmp_path / "x.npy", mmap_mode="r")) == Levels(FOUR)
     x[-1, -1] = np.nan
     np.save(tmp_path / "x.npy", x)
-    with pytest.raises(DataError, match=r"Received: 1 NaN and 0 infinity \(inf\), the first at index \(4999, 699\)"):
+    with pytest.raises(DataError, match=r"got 1 NaN and 0 infinity \(inf\), the first at index \(4999, 699\)"):
         infer_data_kind(np.load(tmp_path / "x.npy", mmap_mode="r"))
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
 def test_no_values_tell_no_kind(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match=r"Received: shape \("):
+    with pytest.raises(DataError, match=r"got shape \("):
         infer_data_kind(np.empty(shape))
 
 
@@ -647,7 +647,7 @@ def test_a_kind_is_written_for_the_command_line_where_it_has_words(kind: DataKin
     ],
 )
 def test_a_config_that_describes_no_data_kind_is_refused(config: dict[str, Any], received: str) -> None:
-    with pytest.raises(ParameterError, match=f"(Received:|got) {received}"):
+    with pytest.raises(ParameterError, match=f"got {received}"):
         data_kind_from_config(config)
 
 
@@ -696,7 +696,7 @@ def test_ratings_are_checked_against_the_scale() -> None:
         told = rf"3 of them are {sentinel}: if {sentinel} means not rated, drop those rows; .* use Ratings\({scale}\)"
         with pytest.raises(DataError, match=told):
             Ratings(1, 10).check([sentinel, 3, sentinel, 10, sentinel])
-    with pytest.raises(DataError, match=r"Received: 1 NaN"):
+    with pytest.raises(DataError, match=r"got 1 NaN"):
         Ratings(1, 5).check([1, np.nan])
     with pytest.raises(DataError, match=r"multiples of 0\.5 above 1: got 1 others, the first 1\.3"):
         Ratings(1, 5, step=0.5).check([1.3, 2.5])
@@ -749,7 +749,7 @@ def test_unit_interval_tells_its_ends_from_what_lies_just_beyond(dtype: str) -> 
     np.testing.assert_array_equal(UnitInterval().check(np.asfortranarray(ends)), ends)
     one = np.ones((), np.dtype(dtype).newbyteorder("="))
     for beyond in (np.nextafter(one, 2 * one), np.nextafter(0 * one, -one), np.nan, np.inf, -np.inf):
-        with pytest.raises(DataError, match=r"Received: [01] "):
+        with pytest.raises(DataError, match=r"got [01] "):
             UnitInterval().check(np.array([[0.5, beyond]], dtype))
 
 

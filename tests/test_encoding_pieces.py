@@ -59,7 +59,7 @@ def test_codes_are_the_same_with_margin(model, codes):
 
 def test_no_codes_give_no_rows_and_no_rows_are_refused(model):
     assert [piece.shape for piece in model.decode_pieces(np.zeros((0, 2), np.uint8))] == [(0, 3, 2)]
-    with pytest.raises(cw.errors.DataError, match=r"Received: shape \(0, 3, 2\)"):
+    with pytest.raises(cw.errors.DataError, match=r"got shape \(0, 3, 2\)"):
         list(model.encode_pieces(ROWS[:0]))
 
 

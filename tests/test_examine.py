@@ -226,11 +226,11 @@ def test_rows_that_are_not_finite_are_reported_and_left_out_of_the_run():
 @pytest.mark.parametrize(
     ("rows", "error", "match"),
     [
-        (3.0, DataError, r"Received: shape \(\)"),
-        (x[:0], DataError, r"Received: shape \(0, 8\)"),
-        ([], DataError, r"Received: shape \(0,\)"),
+        (3.0, DataError, r"got shape \(\)"),
+        (x[:0], DataError, r"got shape \(0, 8\)"),
+        ([], DataError, r"got shape \(0,\)"),
         ({}, DataError, "at least one array"),
-        (np.array([["a"] * 8]), DataTypeError, "`x` must hold numbers. Received: dtype <U1"),
+        (np.array([["a"] * 8]), DataTypeError, "`x` must hold numbers: got dtype <U1"),
         (x + 1j, DataError, "Complex data not supported"),
         (None, DataTypeError, "got NoneType"),
         ("images.npy", DataTypeError, "got str"),

@@ -680,17 +680,17 @@ def test_experts_or_outputs_must_be_given_and_not_both(untouched: None) -> None:
 
 
 BAD_ROWS: dict[str, tuple[Any, str]] = {
-    "NaN": (np.where(X > 1, np.nan, X), "(Received:|got) .*NaN"),
-    "infinity": (np.where(X > 1, np.inf, X), "(Received:|got) .*infinity"),
-    "beyond float32": (X * 1e300, "(Received:|got) "),
-    "one axis": (X[:, 0], r"(Received:|got) shape \(60,\)"),
-    "three axes": (X[:, :, None], r"(Received:|got) shape \(60, 2, 1\)"),
-    "no rows": (X[:0], r"(Received:|got) shape \(0, 2\)"),
+    "NaN": (np.where(X > 1, np.nan, X), "got .*NaN"),
+    "infinity": (np.where(X > 1, np.inf, X), "got .*infinity"),
+    "beyond float32": (X * 1e300, "got "),
+    "one axis": (X[:, 0], r"got shape \(60,\)"),
+    "three axes": (X[:, :, None], r"got shape \(60, 2, 1\)"),
+    "no rows": (X[:0], r"got shape \(0, 2\)"),
     "no columns": (X[:, :0], r"0 feature\(s\)"),
-    "sparse": (sp.csr_array(X), "(Received:|got) sparse csr_array"),
-    "text": (X.astype(str), "(Received:|got) dtype <U"),
-    "complex": (X.astype(complex), "(Received:|got) dtype complex128"),
-    "uneven": ([[1, 2], [1]], "(Received:|got) list of uneven rows"),
+    "sparse": (sp.csr_array(X), "got sparse csr_array"),
+    "text": (X.astype(str), "got dtype <U"),
+    "complex": (X.astype(complex), "got dtype complex128"),
+    "uneven": ([[1, 2], [1]], "got list of uneven rows"),
 }
 
 
@@ -742,13 +742,13 @@ def test_bad_labels_are_refused_before_training(name: str, untouched: None) -> N
 BAD_NUMBERS: dict[str, tuple[Any, str]] = {
     "none": (None, "Call fit"),
     "too few": (X[:-1, 0], "got 59 answers for 60 rows"),
-    "NaN": (np.where(Y, np.nan, 1.0), "`y`.* (Received:|got) .*NaN"),
-    "infinity": (np.where(Y, np.inf, 1.0), "`y`.* (Received:|got) .*infinity"),
-    "text": (np.array(["a"] * 60), "`y`.* (Received:|got) dtype <U1"),
-    "complex": (X[:, 0] * 1j, "`y`.* (Received:|got) dtype complex128"),
+    "NaN": (np.where(Y, np.nan, 1.0), "`y`.* got .*NaN"),
+    "infinity": (np.where(Y, np.inf, 1.0), "`y`.* got .*infinity"),
+    "text": (np.array(["a"] * 60), "`y`.* got dtype <U1"),
+    "complex": (X[:, 0] * 1j, "`y`.* got dtype complex128"),
     "three axes": (X[:, :, None], r"`y`.* got shape \(60, 2, 1\)"),
     "no columns": (X[:, :0], r"`y`.* got shape \(60, 0\)"),
-    "sparse": (sp.csr_array(X), "`y`.* (Received:|got) sparse csr_array"),
+    "sparse": (sp.csr_array(X), "`y`.* got sparse csr_array"),
 }
 
 

@@ -97,14 +97,14 @@ def test_a_staircase_without_a_width_has_a_twelfth_of_the_range() -> None:
 @pytest.mark.parametrize("make", [layers.Staircase, layers.LevelOneHot])
 def test_bad_levels_are_refused(make: Any) -> None:
     for levels in ([1], [0, 0], [1, 0], 1, "ab", None, [0, np.inf]):
-        with pytest.raises(ParameterError, match=r"`levels` must be .*Received: "):
+        with pytest.raises(ParameterError, match=r"`levels` must be .*got "):
             make(levels)
 
 
 def test_bad_edges_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"`edges` must be .*Received: 'round'"):
+    with pytest.raises(ParameterError, match=r"`edges` must be .*got 'round'"):
         layers.Staircase(3, edges="round")
-    with pytest.raises(ParameterError, match=r"`edges` must be .*Received: \(?\[?0.0"):
+    with pytest.raises(ParameterError, match=r"`edges` must be .*got \(?\[?0.0"):
         layers.Staircase(3, edges=[0, 1.5])
 
 

@@ -321,7 +321,7 @@ def test_validation_data_of_unknown_ids_only_is_refused_or_measures_nothing() ->
     assert np.isfinite(small().fit(RATINGS, validation_data=known).validation_rmse_)
     with pytest.raises(DataError, match=r"got 9 to 9, 1 of 1 outside"):
         small().fit(RATINGS, validation_data=([0], [1], [9.0]))
-    with pytest.raises(DataTypeError, match=r"`validation_data` must be whole numbers"):
+    with pytest.raises(DataTypeError, match=r"`validation_data` must be integers"):
         small().fit(RATINGS, validation_data=(["a"], ["b"], [3.0]))
 
 
@@ -378,9 +378,9 @@ def test_recommendations_of_text_ids() -> None:
     assert (items[1] != "").sum() == NUM_ITEMS - 1
     assert rec.recommend([], k=3)[0].shape == (0, 3)
     for call in (lambda: rec.recommend([5]), lambda: rec.predict(["é5"], [5]), lambda: rec.predict([5], ["é5"])):
-        with pytest.raises(DataTypeError, match=r"must be texts, as in training. Received: whole numbers"):
+        with pytest.raises(DataTypeError, match=r"must be text, as in training: got integers"):
             call()
-    with pytest.raises(DataTypeError, match=r"must be texts"):
+    with pytest.raises(DataTypeError, match=r"must be text, as"):
         rec.predict_new(([1], [2], [3.0]))
 
 
@@ -390,7 +390,7 @@ def test_recommendations_of_no_user_and_of_other_numbers(fitted: dict[str, Ratin
     for k in (0, -1, 2.0, None, True):
         with pytest.raises(ParameterError, match=r"`k` must be an integer of at least 1: got "):
             fitted["items"].recommend([1], k=k)
-    with pytest.raises(DataTypeError, match=r"`users` must be whole numbers"):
+    with pytest.raises(DataTypeError, match=r"`users` must be integers"):
         fitted["items"].recommend(["5"])
 
 

@@ -248,7 +248,7 @@ def test_a_missing_id_in_a_list_of_texts_is_no_id(missing: Any) -> None:
     ids=["mixed", "bool", "bool and int", "fractions", "infinite", "dates", "bytes", "two axes", "complex"],
 )
 def test_ids_that_are_neither_whole_numbers_nor_text_are_refused(ids: Any) -> None:
-    with pytest.raises((DataTypeError, DataError), match=r"`ratings: item`.*Received: "):
+    with pytest.raises((DataTypeError, DataError), match=r"`ratings: item`.*got "):
         read(([1, 2], ids, [1.0, 2.0]))
 
 
@@ -258,7 +258,7 @@ def test_ids_that_are_neither_whole_numbers_nor_text_are_refused(ids: Any) -> No
     ids=["uint64", "object", "negative", "float", "first float beyond"],
 )
 def test_ids_beyond_int64_are_refused_not_wrapped(ids: Any) -> None:
-    with pytest.raises((DataError, DataTypeError), match=r"`ratings: user`.*Received: "):
+    with pytest.raises((DataError, DataTypeError), match=r"`ratings: user`.*got "):
         read((ids, [1, 2], [1.0, 2.0]))
 
 
@@ -558,9 +558,9 @@ def test_positions_of_no_ids(ids: Ids, nothing: Any) -> None:
 
 
 def test_positions_of_ids_of_the_other_kind_are_refused() -> None:
-    with pytest.raises(DataTypeError, match=r"`users` must be whole numbers, as in training. Received: texts, .*'2'"):
+    with pytest.raises(DataTypeError, match=r"`users` must be integers, as in training: got text, .*'2'"):
         NUMBERS.positions(["2"], "users")
-    with pytest.raises(DataTypeError, match=r"`items` must be texts, as in training. Received: whole numbers, .*2"):
+    with pytest.raises(DataTypeError, match=r"`items` must be text, as in training: got integers, .*2"):
         TEXTS.positions([2], "items")
     with pytest.raises(DataTypeError, match=r"`items`"):
         NUMBERS.positions([1.5], "items")

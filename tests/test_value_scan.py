@@ -95,10 +95,10 @@ def test_one_axis_is_one_column():
 @pytest.mark.parametrize(
     ("x", "error", "match"),
     [
-        (3.0, DataError, r"Received: shape \(\)"),
-        (np.zeros((0, 3)), DataError, r"Received: shape \(0, 3\)"),
-        (np.zeros((3, 0)), DataError, r"Received: shape \(3, 0\)"),
-        (["a", "b"], DataTypeError, "Received: dtype <U1"),
+        (3.0, DataError, r"got shape \(\)"),
+        (np.zeros((0, 3)), DataError, r"got shape \(0, 3\)"),
+        (np.zeros((3, 0)), DataError, r"got shape \(3, 0\)"),
+        (["a", "b"], DataTypeError, "got dtype <U1"),
         (np.ones(3) * 1j, DataError, "Complex data not supported"),
     ],
 )

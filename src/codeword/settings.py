@@ -194,11 +194,3 @@ def _is_a(kind: type, value: Any) -> bool:
         return math.isfinite(value)  # type: ignore[arg-type]
     except OverflowError:  # an integer beyond every float
         return False
-
-
-def check_number(name: str, value: Any, kind: Any, least: int, *, most: float = 2.0**63) -> None:
-    """Refuse a setting that is not an integer (`Integral`) or number (`Real`) within its range."""
-    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
-        noun = "an integer" if kind is Integral else "a number"
-        allowed = f"at least {least}" if most == 2.0**63 else f"from {least} to {most:g}"
-        raise ParameterError(f"`{name}` must be {noun}, {allowed}. Received: {value!r}.")

@@ -265,5 +265,5 @@ def test_bad_settings_are_refused() -> None:
         metrics.ExactMatch(outputs="logits")
     with pytest.raises(ParameterError, match="`levels` must be "):
         metrics.ExactMatch(levels=[1, 0])
-    with pytest.raises(ParameterError, match=r"`edges` must be .*Received: 'ceiling'"):
+    with pytest.raises(ParameterError, match=r"`edges` must be .*got 'ceiling'"):
         metrics.ExactMatch(levels=FOUR, edges="ceiling")

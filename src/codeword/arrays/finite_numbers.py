@@ -1,4 +1,4 @@
-"""Arrays of finite numbers, or an error that says what came instead (no Keras)."""
+"""Check that arrays hold finite numbers (no Keras)."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from codeword.errors import DataError, DataTypeError
 
 
 def as_finite_numbers(x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-    """Returns `x` as an array in native byte order, or refuses what is not numbers, and NaN and infinity.
+    """Return finite numbers as an array in native byte order.
 
     Args:
         x: Numbers, or a piece of them.
-        first_row: Where `x` is a piece, the number of its first row, for the message.
+        first_row: If `x` is a piece, the number of its first row, for the message.
 
     Raises:
-        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
+        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are not numbers.
         DataError: If `x` is complex, or holds NaN, infinity or masked entries.
     """
     array = as_numbers(x)
@@ -29,27 +29,25 @@ def as_finite_numbers(x: Any, *, first_row: int | None = None) -> NDArray[Any]:
 
 
 def as_numbers(x: Any) -> NDArray[Any]:
-    """Returns `x` as an array, its values unread where it is one already, or refuses what is not numbers.
+    """Return numbers as an array; the values of an array are not read.
 
     Raises:
-        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are no numbers.
+        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are not numbers.
         DataError: If `x` is complex, or holds masked entries.
     """
     if hasattr(x, "toarray"):
         raise DataTypeError(
-            f"`x` must be dense. Received: sparse {type(x).__name__}. Pass x.toarray(), or "
-            "take RatingAutoencoder if what is not stored is missing."
+            f"`x` must be dense: got sparse {type(x).__name__}. Pass x.toarray(), or use RatingAutoencoder if entries "
+            "that are not stored are missing."
         )
     if np.ma.is_masked(x):
         raise DataError(
-            f"`x` must have no masked entry. Received: {int(np.ma.getmaskarray(x).sum())} of them. Fill them in."
+            f"`x` must have no masked entries: got {int(np.ma.getmaskarray(x).sum())} of them. Fill them in."
         )
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise DataTypeError(
-            f"`x` must be an array of numbers. Received: {type(x).__name__} of uneven rows. Give all rows one shape."
-        ) from error
+        raise DataTypeError(f"`x` must be an array of numbers: got {type(x).__name__} of uneven rows.") from error
     if array.dtype.kind == "O":
         try:
             if any(isinstance(value, str | bytes) for value in array.flat):
@@ -57,28 +55,28 @@ def as_numbers(x: Any) -> NDArray[Any]:
             array = array.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataTypeError(
-                f"`x` must hold numbers; each argument must be a string-free real number. Received: objects, {error}. "
+                f"`x` must hold numbers (each argument must be a real, non-string number): got objects, {error}. "
                 "Encode categories as numbers first."
             ) from error
     if array.dtype.kind == "c":
-        raise DataError(f"`x` must be real. Complex data not supported. Received: dtype {array.dtype}. Pass x.real.")
+        raise DataError(f"`x` must be real: got dtype {array.dtype}. Complex data not supported. Pass x.real.")
     if array.dtype.kind not in "fiub":
-        raise DataTypeError(f"`x` must hold numbers. Received: dtype {array.dtype}. Encode them as numbers first.")
+        raise DataTypeError(f"`x` must hold numbers: got dtype {array.dtype}. Encode them as numbers first.")
     return array
 
 
 def in_native_order(array: NDArray[Any]) -> NDArray[Any]:
-    """Returns an array in the machine's byte order; itself where it is so already."""
+    """Return an array in the byte order of the machine; the same array if it has that order."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def all_within(x: NDArray[Any], low: float, high: float) -> bool:
-    """Tells whether all values lie from `low` to `high`, ends included; NaN does not. Faster than a mask."""
+    """Return whether all values lie from `low` to `high`, both included; NaN does not. Faster than a mask."""
     return x.size == 0 or bool(x.min() >= low and x.max() <= high)
 
 
 def all_within_unit_interval(x: NDArray[Any]) -> bool:
-    """Tells whether all values lie from 0 to 1, reading them once; may say no where there is a negative zero."""
+    """Return whether all values lie from 0 to 1, in one pass; may be False if there is a negative zero."""
     if x.size and x.dtype.isnative and x.dtype in (np.float32, np.float64):
         # Floats from 0 on have the order of their bits; negative ones and NaN, read as integers, lie above 1.
         bits = np.dtype(f"u{x.dtype.itemsize}")
@@ -87,10 +85,20 @@ def all_within_unit_interval(x: NDArray[Any]) -> bool:
 
 
 def refuse_not_finite(num_nan: int, num_infinite: int, first: tuple[int, ...] | None, rows: str = "") -> None:
-    """Refuses data with NaN or infinity: says how many there are, in which rows, and where the first is."""
+    """Refuse data with NaN or infinity.
+
+    Args:
+        num_nan: How many values are NaN.
+        num_infinite: How many values are infinite.
+        first: Index of the first of them.
+        rows: Words for the rows they are in.
+
+    Raises:
+        DataError: If there are any.
+    """
     if num_nan or num_infinite:
         raise DataError(
-            f"`x` must be finite. Received: {num_nan} NaN and {num_infinite} infinity (inf){rows}, the first at index "
+            f"`x` must be finite: got {num_nan} NaN and {num_infinite} infinity (inf){rows}, the first at index "
             f"{first}. Remove those rows or fill them in."
         )
 
@@ -98,18 +106,22 @@ def refuse_not_finite(num_nan: int, num_infinite: int, first: tuple[int, ...] | 
 def refuse_where(
     wrong: NDArray[np.bool_], x: NDArray[Any], allowed: str, remedy: str, *, first_row: int | None = None
 ) -> None:
-    """Refuses `x` where `wrong` is true: says what is allowed, the first wrong value and where it is.
+    """Refuse `x` if any value is wrong.
 
     Args:
-        wrong: Shape of `x`.
+        wrong: Which values are wrong, same shape as `x`.
         x: Numbers, or a piece of them.
-        allowed, remedy: Words for the message.
-        first_row: Where `x` is a piece, the number of its first row.
+        allowed: What values must be, for the message.
+        remedy: What to do, for the message.
+        first_row: If `x` is a piece, the number of its first row.
+
+    Raises:
+        DataError: With the first wrong value and its index.
     """
     if wrong.any():
         index = np.argwhere(wrong)[0]
         raise DataError(
-            f"`x` must be {allowed}. Received: {int(wrong.sum())} other values{_rows_of(x, first_row)}, the first "
+            f"`x` must be {allowed}: got {int(wrong.sum())} other values{_rows_of(x, first_row)}, the first "
             f"{x[tuple(index)]!s} at index {_whole_index(index, first_row)}; min={x.min():g}, max={x.max():g}. {remedy}"
         )
 
@@ -119,5 +131,5 @@ def _whole_index(index: NDArray[np.intp], first_row: int | None) -> tuple[int, .
 
 
 def _rows_of(x: NDArray[Any], first_row: int | None) -> str:
-    """Says which rows a piece holds; nothing of what is no piece."""
+    """Return words for the rows of a piece; none if it is not a piece."""
     return "" if first_row is None else f" in rows {first_row} to {first_row + len(x) - 1}"

@@ -1,4 +1,4 @@
-"""Ids of users and items: whole numbers or text (no Keras)."""
+"""Ids of users and items: integers or text (no Keras)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
 
-_KINDS = {"i": "whole numbers", "U": "texts"}
+_KINDS = {"i": "integers", "U": "text"}
 
 
 @dataclass(frozen=True)
 class Ids:
-    """Names of rows or columns: different whole numbers (int64) or different texts, ascending."""
+    """Names of rows or columns: different integers (int64) or different texts, in ascending order."""
 
     values: NDArray[Any]
 
@@ -63,16 +63,16 @@ class Ids:
         return cls(values)
 
     def positions(self, ids: Any, name: str) -> NDArray[np.intp]:
-        """Gives where each id stands, -1 for an unknown one.
+        """Return the position of each id, -1 for an unknown one.
 
         Raises:
-            DataTypeError: If they are numbers and these are texts, or the other way round.
+            DataTypeError: If one of the two is text and the other is not.
         """
         ids = checked_ids(ids, name)
         if ids.dtype.kind != self.values.dtype.kind and ids.size:
             wanted, given = (_KINDS[array.dtype.kind] for array in (self.values, ids))
             raise DataTypeError(
-                f"The ids in `{name}` must be {wanted}, as in training. Received: {given}, the first "
+                f"The ids in `{name}` must be {wanted}, as in training: got {given}, the first "
                 f"{ids[0].item()!r}. Convert them."
             )
         found = np.searchsorted(self.values, ids)
@@ -82,14 +82,15 @@ class Ids:
 
 
 def checked_ids(ids: Any, name: str) -> NDArray[Any]:
-    """Gives ids as an int64 or text array of one axis, or refuses them.
+    """Return ids as an int64 or text array with one axis.
 
     Raises:
-        DataTypeError, DataError: If they are neither whole numbers nor text, or some are missing.
+        DataTypeError: If they are neither integers nor text.
+        DataError: If some are missing or cannot be exact.
     """
     if np.ma.is_masked(ids):
         empty = int(np.ma.getmaskarray(ids).sum())
-        raise DataError(f"`{name}` must have an id in every row. Received: {empty} empty. Drop those rows.")
+        raise DataError(f"`{name}` must have an id in every row: got {empty} empty. Drop those rows.")
     # NumPy would turn a list of texts and numbers into texts.
     some_text = isinstance(ids, list | tuple) and any(isinstance(value, str) for value in ids)
     array = np.atleast_1d(np.asarray(ids, object if some_text else None))
@@ -97,7 +98,7 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
     if array.dtype.kind == "f" and np.isnan(array).any():
         empty = int(np.isnan(array).sum())
-        raise DataError(f"`{name}` must have an id in every row. Received: {empty} missing (NaN). Drop those rows.")
+        raise DataError(f"`{name}` must have an id in every row: got {empty} missing (NaN). Drop those rows.")
     _refuse_too_large(array, name)
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
@@ -106,7 +107,7 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         if not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DataTypeError(
-                f"`{name}` must hold ids that are all whole numbers or all text. Received: {found}. Drop the rows "
+                f"`{name}` must hold ids that are all integers or all text: got {found}. Drop the rows "
                 "without an id, or write all as text: column.astype(str)."
             )
         array = array.astype(np.int64)
@@ -114,14 +115,14 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         array = array.astype(np.int64)  # whole numbers that a frame keeps as floats
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise DataTypeError(
-            f"`{name}` must hold ids, one a row: whole numbers or text. Received: shape {array.shape}, dtype "
+            f"`{name}` must hold one id per row, an integer or text: got shape {array.shape}, dtype "
             f"{array.dtype}. Write them as text: column.astype(str)."
         )
     return _texts(array, name) if array.dtype.kind == "U" else array.astype(np.int64)
 
 
 def _refuse_too_large(array: NDArray[Any], name: str) -> None:
-    """Refuses whole numbers of which two could become one id: floats from 2**53 on, others beyond 64 bits."""
+    """Refuse integers of which two could become the same id: floats from 2**53 on, others beyond 64 bits."""
     limit = 2**53 if array.dtype.kind == "f" else 2**63
     if array.dtype.kind in "fu":
         large = np.abs(array) >= limit
@@ -132,20 +133,20 @@ def _refuse_too_large(array: NDArray[Any], name: str) -> None:
         return
     if large.any():
         raise DataError(
-            f"`{name}` must hold ids that are exact as 64-bit whole numbers. Received: {int(large.sum())} that are "
+            f"`{name}` must hold ids that are exact as 64-bit integers: got {int(large.sum())} that are "
             f"not, the first {array[large][0]!s}. Write them as text: column.astype(str)."
         )
 
 
 def _texts(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Gives texts as a text array; refuses what would not come back from it, or from a file."""
+    """Return texts as a text array; refuse texts that it, or a file, could not hold exactly."""
     zeros = sum("\0" in text for text in set(array.flat)) if array.dtype.kind == "O" else 0
     array = np.ascontiguousarray(array.astype(str))
     characters = array.view(np.uint32) if array.dtype.itemsize else np.zeros(0, np.uint32)
     halves = int(((characters >= 0xD800) & (characters < 0xE000)).sum())
     if zeros or halves:
         raise DataError(
-            f"`{name}` must hold text of whole characters, without NUL. Received: {zeros} ids with NUL, {halves} "
-            "halves of characters. Mend the encoding where it was read."
+            f"`{name}` must hold text of whole characters, without NUL: got {zeros} ids with NUL, {halves} "
+            "halves of characters. Check the encoding with which it was read."
         )
     return array

@@ -20,20 +20,30 @@ CELLS_A_PIECE = 1 << 20  # stays in the processor's cache
 
 @dataclass(frozen=True)
 class ValueScan:
-    """What `scan_values` read. Figures are over the finite values; a column is one cell of a row.
+    """The figures that `scan_values` computes, over finite values; a column is one cell of a row.
 
     Attributes:
-        shape, dtype: Of the array.
-        num_nan, num_infinite: Values that are not finite.
+        shape: Shape of the array.
+        dtype: Its dtype.
+        num_nan: Number of values that are NaN.
+        num_infinite: Number of values that are infinite.
         first_not_finite: Index of the first of them, or None.
-        minimum, maximum, mean, std: NaN if nothing is finite.
-        num_zero: Values that are 0.
-        distinct: The values that occur, ascending, if there are at most 64; else None.
+        minimum: Least value; like the next three, NaN if nothing is finite.
+        maximum: Greatest value.
+        mean: Mean.
+        std: Standard deviation.
+        num_zero: Number of values that are 0.
+        distinct: The values that occur, ascending, if there are at most 64 (1,000 in one column); else None.
         distinct_counts: How often each of them occurs.
-        whole, halves: Whether all are whole numbers; multiples of .5.
-        column_minimum, column_maximum, column_mean, column_std: Shape `(columns,)`.
+        whole: Whether all values are whole numbers.
+        halves: Whether all values are multiples of 0.5.
+        column_minimum: Least value of each column, shape `(columns,)`.
+        column_maximum: Greatest value of each column.
+        column_mean: Mean of each column.
+        column_std: Standard deviation of each column.
         column_count: Number of finite values in each column.
-        num_empty_rows: Rows with nothing but 0 and NaN; `first_empty_row` is the first of them, or None.
+        num_empty_rows: Number of rows that hold only 0 and NaN.
+        first_empty_row: The first of them, or None.
         group_sum: Least, mean and greatest sum along the last axis, NaN counted as 0.
         share_summing_to_one: Share of those sums within 0.001 of 1, of groups with nothing below 0.
         sample: Evenly spaced rows, shape `(rows, columns)`; no rows unless `scan_values` was asked for them.
@@ -88,21 +98,21 @@ class ValueScan:
 
     @property
     def rms(self) -> float:
-        """Root of the mean square."""
+        """The root mean square."""
         return float(np.hypot(self.mean, self.std))
 
 
 def scan_values(x: Any, *, name: str = "x", sample_cells: int = 0, verbose: bool = False) -> ValueScan:
-    """Reads all values of an array once, in pieces of some MB; a memory map does not stay in memory.
+    """Compute figures over all values in one pass, in pieces of some MB; a memory map does not stay in memory.
 
     Args:
-        x: Numbers of shape `(n, ...)`, NaN and infinity allowed, or a scipy.sparse matrix: what is not stored is 0.
-        name: What errors call it.
+        x: Numbers of shape `(n, ...)`, NaN and infinity allowed; or a scipy.sparse matrix, whose missing entries are 0.
+        name: Name of the argument, for messages.
         sample_cells: Number of cells in the sample of evenly spaced rows, which has at least one row; 0: no sample.
-        verbose: Whether to show a progress bar where it takes more than a second.
+        verbose: Whether to show a progress bar if it takes more than a second.
 
     Raises:
-        DataTypeError: If `x` is no array of numbers.
+        DataTypeError: If `x` is not an array of numbers.
         DataError: If `x` is complex, a single number, or empty.
 
     Example:
@@ -113,7 +123,7 @@ def scan_values(x: Any, *, name: str = "x", sample_cells: int = 0, verbose: bool
     if not hasattr(x, "tocsr"):
         x = as_numbers(x)
     if len(x.shape) == 0 or 0 in x.shape:
-        raise DataError(f"`{name}` must hold at least one row and one value. Received: shape {x.shape}. Pass rows.")
+        raise DataError(f"`{name}` must hold at least one row and one value: got shape {x.shape}.")
     running = _Running(x, sample_cells)
     for start, piece in row_pieces(x, verbose=verbose):
         running.take(start, piece)
@@ -121,7 +131,7 @@ def scan_values(x: Any, *, name: str = "x", sample_cells: int = 0, verbose: bool
 
 
 def row_pieces(x: Any, *, verbose: bool = False) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Gives the number of its first row, and some rows, of shape `(rows, ...)`, until all have been given."""
+    """Yield all rows in pieces: the number of the first row, and an array of shape `(rows, ...)`."""
     if hasattr(x, "tocsr"):
         x = x.tocsr()
     rows = max(1, CELLS_A_PIECE // max(1, int(np.prod(x.shape[1:]))))
@@ -135,7 +145,7 @@ def row_pieces(x: Any, *, verbose: bool = False) -> Iterator[tuple[int, NDArray[
 
 
 class _Running:
-    """The figures of the rows read so far."""
+    """The figures over the rows read so far."""
 
     def __init__(self, x: Any, sample_cells: int) -> None:
         self.shape, self.dtype = tuple(x.shape), np.dtype(x.dtype)
@@ -143,7 +153,7 @@ class _Running:
         self.sampled = evenly_spaced(self.shape[0], max(1, sample_cells // columns)) if sample_cells else np.arange(0)
         self.sample = np.empty((len(self.sampled), columns))
         self.low, self.high = np.full(columns, np.inf), np.full(columns, -np.inf)
-        # Sums of what is above or below the first row, so that 1,700,000,000 ± 1 keeps its spread.
+        # Sums of the differences from the first row, so that 1,700,000,000 ± 1 keeps its spread.
         self.origin: NDArray[np.float64] | None = None
         self.sums, self.squares, self.counts = np.zeros(columns), np.zeros(columns), np.zeros(columns)
         self.num_nan = self.num_infinite = self.num_zero = self.num_empty = self.num_sums_of_one = 0
@@ -221,7 +231,7 @@ class _Running:
         if self.distinct is None:
             return
         found: NDArray[Any]
-        if self.distinct and values.dtype.itemsize > 1:  # most pieces bring nothing new: no need to sort them
+        if self.distinct and values.dtype.itemsize > 1:  # most pieces have nothing new, and need no sorting
             known = np.array(sorted(self.distinct), values.dtype)
             at = np.minimum(np.searchsorted(known, values), len(known) - 1)
             old = known[at] == values

@@ -11,40 +11,40 @@ MAX_LEVELS = 65_536
 
 
 def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
-    """Returns levels as a tuple of floats, or refuses them.
+    """Return levels as a tuple of floats.
 
     Args:
         values: Strictly ascending finite numbers, at least two; or their count, up to 65,536, for 0, 1, 2, ….
 
     Raises:
-        ParameterError: If they are too few or too many, repeated, unsorted, not finite or no numbers.
+        ParameterError: If there are too few or too many, or if they are repeated, unsorted, or not finite numbers.
     """
     counted = isinstance(values, int | np.integer) and not isinstance(values, bool)
     if counted and values > MAX_LEVELS:  # type: ignore[operator]
-        raise ParameterError(f"`levels` must be at most {MAX_LEVELS}. Received: {values}. Take UnitInterval or Real.")
+        raise ParameterError(f"`levels` must be at most {MAX_LEVELS}: got {values}. Use UnitInterval or Real.")
     try:
-        if isinstance(values, str | bytes):  # of digits it would pass for a sequence of numbers
+        if isinstance(values, str | bytes):  # a string of digits would pass as a sequence of numbers
             raise TypeError("text")
         levels = tuple(float(value) for value in (range(int(values)) if counted else values))  # type: ignore[arg-type, union-attr]
     except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f"`levels` must be numbers or their count. Received: {values!r}.") from error
+        raise ParameterError(f"`levels` must be numbers or their count: got {values!r}.") from error
     if len(levels) < 2 or not np.isfinite(levels).all() or (np.diff(levels) <= 0).any():
         raise ParameterError(
-            "`levels` must be at least two finite numbers in strictly ascending order. "
-            f"Received: {list(levels)}. Sort them and drop repeated ones: np.unique(levels)."
+            f"`levels` must be at least two finite numbers in strictly ascending order: got {list(levels)}. "
+            "np.unique(levels) sorts them and drops repeated ones."
         )
     return levels
 
 
 def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArray[np.float64]:
-    """Gives the `len(levels) - 1` edges between the levels' bins: bin i is [edge i-1, edge i).
+    """Return the `len(levels) - 1` edges between the bins of the levels: bin i is [edge i-1, edge i).
 
     Args:
         levels: Strictly ascending.
         edges: "midpoint", "floor" or the edges themselves.
 
     Raises:
-        ParameterError: If an edge does not lie above its level and at most at the next.
+        ParameterError: If an edge is not above its level and at most equal to the next level.
 
     Example:
         >>> level_edges([0, 1, 10], "midpoint").tolist()
@@ -54,21 +54,21 @@ def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArra
     lower, upper = values[:-1], values[1:]
     if isinstance(edges, str):
         if edges not in ("midpoint", "floor"):
-            raise ParameterError(f'`edges` must be "midpoint", "floor" or an array. Received: {edges!r}.')
+            raise ParameterError(f'`edges` must be "midpoint", "floor" or an array: got {edges!r}.')
         return upper if edges == "floor" else lower + (upper - lower) / 2
     try:
         own = np.array(edges, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f'`edges` must be "midpoint", "floor" or numbers. Received: {edges!r}.') from error
+        raise ParameterError(f'`edges` must be "midpoint", "floor" or numbers: got {edges!r}.') from error
     if own.shape != lower.shape or not ((lower < own) & (own <= upper)).all():
         raise ParameterError(
-            f"`edges` must be {len(lower)} numbers, each above its level and at most the next of {list(levels)}. "
-            f"Received: {own.tolist()}."
+            f"`edges` must be {len(lower)} numbers, each above its level and at most the next of {list(levels)}: "
+            f"got {own.tolist()}."
         )
     return own
 
 
 def checked_edges(levels: Sequence[float], edges: str | Sequence[float]) -> str | tuple[float, ...]:
-    """Returns edges as they are kept and saved, a word or a tuple of floats, or refuses them like `level_edges`."""
+    """Return edges as they are saved, a word or a tuple of floats; refuse the same edges as `level_edges`."""
     own = level_edges(levels, edges)
     return edges if isinstance(edges, str) else tuple(own.tolist())

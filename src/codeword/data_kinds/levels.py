@@ -20,17 +20,17 @@ FEW_EDGES = 16  # up to here it is faster to compare with each than to search: 7
 class Levels(DataKind):
     """Few ordered values, such as four greys.
 
-    Data may come as the levels themselves or, where that cannot be mistaken, as class numbers 0 to `num_levels - 1`
-    of an integer dtype: floats are always read as levels; integers as class numbers where some level is not an
-    integer.
+    Data may hold the levels themselves or class numbers from 0 to `num_levels - 1`. Floats are always levels. Integers
+    are levels if all levels are integers, and class numbers otherwise.
 
     Args:
         values: The levels, strictly ascending, not necessarily equally spaced; or their count, for 0, 1, 2, ….
         edges: Where a real output changes from one level to the next. "midpoint": halfway, so that the nearest level
-            wins. "floor": at the next level, so that [0, .25) is 0. Or the `num_levels - 1` edges themselves, each
-            above its level and at most the next one. A value on an edge belongs to the upper level.
-        loss: "crossentropy" (one logit a level), "ordinal" (one logit an edge), "bin_insensitive" (a real output that
-            costs nothing in the right bin), "mse" (a real output, rounded), "staircase" (MSE behind a staircase).
+            wins. "floor": at the next level, so that [0, 0.25) is 0. Or the `num_levels - 1` edges themselves, each
+            above its level and at most equal to the next level. A value on an edge belongs to the upper level.
+        loss: "crossentropy" (one logit per level), "ordinal" (one logit per edge), "bin_insensitive" (a real output
+            that costs nothing in the right bin), "mse" (a real output, rounded), or "staircase" (MSE after a
+            staircase).
 
     Example:
         >>> four = Levels([0, .25, .5, .75], edges="floor")
@@ -43,13 +43,11 @@ class Levels(DataKind):
     loss: str
     losses: ClassVar[tuple[str, ...]] = ("crossentropy", "ordinal", "bin_insensitive", "mse", "staircase")
     when_to_take: ClassVar[dict[str, str]] = {
-        "crossentropy": "Most exact cells. Blind to the order: a level beside the right one costs like one far away.",
-        "ordinal": "Where a level beside the right one is a smaller mistake than one far away: grades, stars.",
-        "bin_insensitive": "One number a cell, which costs nothing while it lies in the right bin and its distance to "
-        "the bin outside.",
-        "mse": "One number a cell, rounded to a level afterwards: for comparison.",
-        "staircase": "The network's own output shall take only the levels; trained through the steps by a surrogate "
-        "slope.",
+        "crossentropy": "Most exact cells. It ignores the order: the next level costs as much as one far away.",
+        "ordinal": "If the next level is a smaller mistake than one far away: grades, stars.",
+        "bin_insensitive": "One number per cell; the loss is 0 in the right bin, and else the distance to it.",
+        "mse": "One number per cell, rounded to a level afterwards: for comparison.",
+        "staircase": "The network's own output takes only the levels; a surrogate slope trains it through the steps.",
     }
     meaning = "few ordered values"
     scaling = "None: each value enters the network as one-hot, with one number per level."
@@ -122,7 +120,7 @@ class Levels(DataKind):
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
         x = as_finite_numbers(x, first_row=first_row)
         if x.dtype.kind in "iub" and self._integers_are_classes():
-            hint = "Integers are read as class numbers here; give the levels themselves as floats."
+            hint = "Integers are class numbers here. Pass the levels themselves as floats."
             if not all_within(x, 0, len(self.values) - 1):
                 outside = (x.astype(np.int64) < 0) | (x.astype(np.int64) >= len(self.values))
                 allowed = f"class numbers from 0 to {len(self.values) - 1}"
@@ -133,10 +131,10 @@ class Levels(DataKind):
         if (found == x).all():
             return found
         exact = np.array(self.values)[index]
-        # A level such as .1 comes a little off from a file of floats: allow a few steps of its dtype.
+        # A level such as 0.1 is a little off in a file of floats: allow a few steps of its dtype.
         tolerance = max(1e-6, 2 * np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0
         wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), self._spacing())
-        hint = "Are they class numbers? Cast them to integers. Or `Levels.quantize` puts numbers on their levels."
+        hint = "Cast class numbers to integers. `Levels.quantize` rounds numbers to levels."
         refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint, first_row=first_row)
         return found
 
@@ -144,11 +142,11 @@ class Levels(DataKind):
         return self.table[self._nearest(x)]
 
     def classes(self, x: NDArray[Any]) -> NDArray[np.intp]:
-        """Gives the class numbers of checked values."""
+        """Return the class numbers of checked values."""
         return self._nearest(x)
 
     def quantize(self, x: Any) -> NDArray[Any]:
-        """Puts any finite numbers on the level of their bin, as `edges` says."""
+        """Round any finite numbers to the level of their bin, as `edges` defines it."""
         return self.table[np.searchsorted(level_edges(self.values, self.edges), as_finite_numbers(x), side="right")]
 
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[Any]:
@@ -169,13 +167,13 @@ class Levels(DataKind):
         return {"crossentropy": "  # one logit per level", "ordinal": "  # one logit per edge"}.get(self.loss, "")
 
     def probabilities(self, output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Gives each level's probability from the head's output.
+        """Return the probability of each level from the head's output.
 
         Returns:
             float32 array of the output's shape with a last axis of `num_levels`, which sums to 1.
 
         Raises:
-            ParameterError: If the head gives one real number, which has no probabilities.
+            ParameterError: If the head returns one real number, which has no probabilities.
         """
         wide = output.astype(np.float64)
         if self.loss == "crossentropy":
@@ -186,8 +184,7 @@ class Levels(DataKind):
             weights = -np.diff(np.concatenate([ones, above, 0 * ones], axis=-1), axis=-1)
         else:
             raise ParameterError(
-                f'Only the losses "crossentropy" and "ordinal" give probabilities. Received: loss={self.loss!r}. '
-                'Train with Levels(..., loss="crossentropy").'
+                f'`loss` must be "crossentropy" or "ordinal" to have probabilities: got {self.loss!r}.'
             )
         return (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
 
@@ -214,8 +211,8 @@ class Levels(DataKind):
         clash = [value for index, value in integers if index != value and 0 <= value < len(self.values)]
         if clash:
             raise DataError(
-                f"Integers cannot be told apart here: {clash[0]:g} is a level of {list(self.values)} and also the "
-                f"class number of another. Received: an integer array. Cast it to float if it holds levels; if it "
-                f"holds class numbers, pass np.array(levels)[x]."
+                f"`x` must be floats for these levels: got an integer array, in which {clash[0]:g} may be the level "
+                f"or a class number of {list(self.values)}. Cast levels to float; replace class numbers by "
+                "np.array(levels)[x]."
             )
         return True
