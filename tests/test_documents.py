@@ -69,6 +69,16 @@ def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     assert np.isfinite(namespace["model"].history.history["val_rmse"]).all()
 
 
+def test_the_programs_of_levels_run():
+    training, output = re.findall(r"```python\n(.*?)```", (ROOT / "docs/levels.md").read_text(), re.DOTALL)
+    namespace = {}
+    exec(training.replace("Bits(64)", "Bits(64), hidden=(16,), epochs=1"), namespace)
+    assert namespace["codes"].shape == (1797, 8)
+    assert set(np.unique(namespace["restored"])) <= {0, 0.25, 0.5, 0.75}
+    exec(output, namespace)
+    assert set(np.unique(namespace["output"](np.linspace(-9, 9, 64)[None]))) <= {0, 0.25, 0.5, 0.75}
+
+
 def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/hash.md").read_text(), re.DOTALL)

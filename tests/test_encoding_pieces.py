@@ -22,7 +22,7 @@ KIND = cw.Levels([0, 0.25, 0.5, 0.75])
 
 @pytest.fixture(autouse=True)
 def one_batch_a_piece(monkeypatch):
-    monkeypatch.setattr(fixed_batches, "CELLS_A_PIECE", 0)
+    monkeypatch.setattr(fixed_batches, "CELLS_PER_PIECE", 0)
 
 
 def tiny(**settings):
@@ -59,7 +59,7 @@ def test_codes_are_the_same_with_margin(model, codes):
 
 def test_no_codes_give_no_rows_and_no_rows_are_refused(model):
     assert [piece.shape for piece in model.decode_pieces(np.zeros((0, 2), np.uint8))] == [(0, 3, 2)]
-    with pytest.raises(cw.errors.DataError, match=r"got shape \(0, 3, 2\)"):
+    with pytest.raises(cw.errors.DataError, match=r"at least one row: got shape \(0, 3, 2\)"):
         list(model.encode_pieces(ROWS[:0]))
 
 

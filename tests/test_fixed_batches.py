@@ -13,7 +13,7 @@ from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
 
 @pytest.fixture
 def one_batch_a_piece(monkeypatch):
-    monkeypatch.setattr(fixed_batches, "CELLS_A_PIECE", 0)
+    monkeypatch.setattr(fixed_batches, "CELLS_PER_PIECE", 0)
 
 
 def dense(units=3):
@@ -27,7 +27,7 @@ def outputs(model, x, **settings):
 @pytest.mark.parametrize("num_rows", [0, 1, BATCH_ROWS - 1, BATCH_ROWS, BATCH_ROWS + 1, 3 * BATCH_ROWS + 7])
 @pytest.mark.parametrize("batches_a_piece", [1, 2])
 def test_every_row_comes_once_in_pieces_of_whole_batches(monkeypatch, num_rows, batches_a_piece):
-    monkeypatch.setattr(fixed_batches, "CELLS_A_PIECE", 2 * BATCH_ROWS * batches_a_piece)
+    monkeypatch.setattr(fixed_batches, "CELLS_PER_PIECE", 2 * BATCH_ROWS * batches_a_piece)
     double = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(2.0)])
     x = np.arange(2 * num_rows, dtype=np.float32).reshape(num_rows, 2)
     found = list(in_fixed_batches(double, x, description="double"))

@@ -1,1 +1,1 @@
-"""Networks that answer: fixed batches, one compiled program, rows prepared piece by piece."""
+"""Inference: fixed batches, one compiled program, and rows prepared piece by piece."""

@@ -1,4 +1,4 @@
-"""A model's inference as one function of a batch, compiled once (JAX), or as Keras offers it."""
+"""Inference as one function of a batch: compiled once on JAX, and Keras' own on other backends."""
 
 import functools
 import weakref
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 
-# The programs know their models weakly, or no model would ever be freed.
+# The programs refer to their models weakly, or no model would ever be freed.
 _PROGRAMS: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
 
 
 def compiled_inference(model: Any) -> Callable[[NDArray[Any]], Any]:
-    """Gives a function from a batch to the model's outputs in inference mode, with the weights of this moment.
+    """Return a function from a batch to the model's outputs in inference mode, with its current weights.
 
-    On JAX the function returns while the device still computes. `predict_on_batch` waits, and fetches and puts back all
-    weights each time, which takes longer than a small network. Weights are arguments of the compiled program, so that
-    other weights need no other program.
+    On JAX the function returns while the device still computes. `predict_on_batch` would wait, and would copy all
+    weights each time, which takes longer than a small network. Weights are arguments of the compiled program, so new
+    weights do not need a new program.
 
     Args:
-        model: Keras model of one input.
+        model: Keras model with one input.
 
     Returns:
-        Function from a batch to an array, or a list of arrays; on JAX arrays of the device.
+        Function from a batch to an array or a list of arrays; on JAX they are arrays on the device.
     """
     if not _can_be_compiled(model):
         return model.predict_on_batch
@@ -34,9 +34,9 @@ def compiled_inference(model: Any) -> Callable[[NDArray[Any]], Any]:
 
 
 def in_both_modes(model: Any, rows: NDArray[Any]) -> tuple[Any, Any]:
-    """Gives what a model makes of one batch in inference, and in training; the model stays as it is.
+    """Return a model's outputs for one batch in inference mode and in training mode, without changing the model.
 
-    On JAX both are one program: operation by operation a first pass compiles some sixty, which takes seconds.
+    On JAX both are one program. Eagerly, the first pass would compile some sixty operations, which takes seconds.
     """
     if not _can_be_compiled(model):
         weights = model.get_weights()
@@ -69,7 +69,7 @@ def _program(model: Any) -> Callable[..., Any]:
 
     def infer(weights: tuple[Any, Any], batch: Any) -> Any:
         model = known()
-        assert model is not None, "who calls this has it"
+        assert model is not None, "the caller holds the model"
         return model.stateless_call(*weights, batch, training=False)[0]
 
     return jax.jit(infer)

@@ -1,4 +1,4 @@
-"""Inference in batches of one fixed size, so that a row gives the same numbers alone as among 10,000."""
+"""Inference in batches of one fixed size, so that a row has the same result alone as among 10,000."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +10,14 @@ from tqdm import tqdm
 
 from codeword.inference.compiled_inference import compiled_inference
 
-# A row alone costs a whole batch: with 512 it took twice as long. Many rows then took .9 to .95 of the time where they
-# have 784 cells, .65 to .8 where they have 64.
+# A single row costs a whole batch, so with 512 it took twice as long. Many rows then took 0.9 to 0.95 of the time with
+# 784 cells per row, and 0.65 to 0.8 with 64.
 BATCH_ROWS = 256
-CELLS_A_PIECE = 1 << 20  # .866 of bare products; .777 with 1 << 18, where the device waits between pieces
+CELLS_PER_PIECE = 1 << 20  # 0.866 of bare products; 0.777 with 1 << 18, when the device waits between pieces
 
 
 class Rows(Protocol):
-    """An array, or what gives one for each slice."""
+    """An array, or an object that returns one for each slice."""
 
     def __len__(self) -> int: ...
 
@@ -30,28 +30,28 @@ def in_fixed_batches(
     *,
     take: Callable[[Any], Any] = lambda outputs: outputs,
     description: str,
-    verbose: int = 0,
+    verbose: bool | int = 0,
 ) -> Iterator[tuple[slice, Any]]:
-    """Runs a Keras model over rows, each time on exactly `BATCH_ROWS` of them.
+    """Run a Keras model over rows, on exactly `BATCH_ROWS` of them at a time.
 
-    Matrix products round differently for other batch sizes, which could turn a bit that lies on its threshold. So the
-    last batch is filled up with copies of its last row, whose results are dropped.
+    Matrix products round differently for other batch sizes, which could flip a bit at its threshold. So the last batch
+    is padded with copies of its last row, whose results are dropped.
 
-    The rows are asked for in pieces of whole batches. The next piece is asked for while the device computes.
+    Rows are read in pieces of whole batches, the next piece while the device computes.
 
     Args:
-        model: Keras model of one input.
+        model: Keras model with one input.
         x: `n` rows as they enter the model. Without rows the model still runs once, so that shapes and dtypes are
             known.
-        take: Chooses from the model's outputs what is fetched from the device.
-        description: Shown before the progress bar, which appears after two seconds.
-        verbose: 0 for no bar.
+        take: Function that selects from the model's outputs what to copy from the device.
+        description: Text before the progress bar, which appears after two seconds.
+        verbose: 0 or False for no progress bar.
 
     Yields:
         The slice of rows of a piece, and the model's output for them: an array or a list of arrays.
     """
     infer = compiled_inference(model)
-    num_rows = _rows_a_piece(model)
+    num_rows = _rows_per_piece(model)
     computed: tuple[slice, list[Any]] | None = None
     with tqdm(total=len(x), desc=description, unit=" rows", delay=2, disable=not verbose) as bar:
         for start in range(0, max(len(x), 1), num_rows):
@@ -66,10 +66,10 @@ def in_fixed_batches(
         bar.update(len(x) - computed[0].start)
 
 
-def _rows_a_piece(model: Any) -> int:
+def _rows_per_piece(model: Any) -> int:
     shapes = [tensor.shape[1:] for tensor in (*model.inputs, *model.outputs)]
     cells = max(math.prod(size or 1 for size in shape) for shape in shapes)
-    return max(1, CELLS_A_PIECE // (cells * BATCH_ROWS)) * BATCH_ROWS
+    return max(1, CELLS_PER_PIECE // (cells * BATCH_ROWS)) * BATCH_ROWS
 
 
 def _batches(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -83,7 +83,7 @@ def _batches(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def _fetched(part: slice, outputs: list[Any]) -> tuple[slice, Any]:
-    """Joins the batches' outputs, without what filled up the last one."""
+    """Join the outputs of the batches, without the padding of the last one."""
     num_rows = part.stop - part.start
     if isinstance(outputs[0], list | tuple):
         return part, [_joined(several)[:num_rows] for several in zip(*outputs, strict=True)]
