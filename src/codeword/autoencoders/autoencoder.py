@@ -23,7 +23,7 @@ from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.inference.prepared_rows import PreparedRows
 from codeword.objectives import Objective, Reconstruct
 from codeword.objectives.naming import default_objective
-from codeword.objectives.objective import Networks, Rows
+from codeword.objectives.objective import Given, Networks, Rows
 from codeword.settings import replace_nested
 from codeword.training import recipe
 
@@ -333,8 +333,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         if self.verbose and self.objective is None and self.objective_ != Reconstruct():
             chosen = f"objective={self.objective_}: the codes are for search. Reconstruct() reconstructs rows better."
             print(chosen, file=sys.stderr)
-        task = self.objective_.task(
-            Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer),
+        networks = Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer)
+        given = Given(
+            networks,
             self.code_,
             rows,
             held_out,
@@ -343,6 +344,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             batch_size=self.batch_size or self.objective_.batch_size_for(len(rows.values)),
             seed=int(self.seed),
         )
+        task = self.objective_.task(given)
         self.history_ = recipe.fit(
             task.model,
             task.batches,

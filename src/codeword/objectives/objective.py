@@ -38,6 +38,30 @@ class Rows(NamedTuple):
     entered: NDArray[Any]
 
 
+class Given(NamedTuple):
+    """What an objective makes its task of.
+
+    Attributes:
+        networks: The autoencoder.
+        code: Code kind.
+        rows: Training rows.
+        held_out: Rows to validate on, or None.
+        loss: Keras loss between rows and the head's output.
+        metrics: Keras metrics of the head's output.
+        batch_size: Number of rows per batch, without partners.
+        seed: Seed of shuffling and all other choices.
+    """
+
+    networks: Networks
+    code: CodeKind
+    rows: Rows
+    held_out: Rows | None
+    loss: Any
+    metrics: list[Any]
+    batch_size: int
+    seed: int
+
+
 class Task(NamedTuple):
     """What `training.recipe.fit` takes: a network, its batches, losses and metrics.
 
@@ -79,27 +103,5 @@ class Objective(SettingsObject, ABC):
         """Return the maximum number of epochs that measured best."""
 
     @abstractmethod
-    def task(
-        self,
-        networks: Networks,
-        code: CodeKind,
-        rows: Rows,
-        held_out: Rows | None,
-        *,
-        loss: Any,
-        metrics: list[Any],
-        batch_size: int,
-        seed: int,
-    ) -> Task:
-        """Return what is trained.
-
-        Args:
-            networks: The autoencoder.
-            code: Code kind.
-            rows: Training rows.
-            held_out: Rows to validate on, or None.
-            loss: Keras loss between rows and the head's output.
-            metrics: Keras metrics of the head's output.
-            batch_size: Number of rows per batch; pairs of rows count once.
-            seed: Seed of shuffling and all other choices.
-        """
+    def task(self, given: Given) -> Task:
+        """Return what is trained."""

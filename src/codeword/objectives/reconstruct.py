@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.objectives.objective import Networks, Objective, Rows, Task
+from codeword.objectives.objective import Given, Objective, Task
 from codeword.objectives.swapped_rows import SwappedRows
 from codeword.settings import check_settings, number, optional
 from codeword.training.batches import Batches, take_rows
@@ -46,22 +46,12 @@ class Reconstruct(Objective):
     def epochs_for(self, steps_per_epoch: int) -> int:
         return 40
 
-    def task(
-        self,
-        networks: Networks,
-        code: CodeKind,
-        rows: Rows,
-        held_out: Rows | None,
-        *,
-        loss: Any,
-        metrics: list[Any],
-        batch_size: int,
-        seed: int,
-    ) -> Task:
-        swap = code.default_swap if self.swap is None else self.swap
-        batches = SwappedRows(rows.entered, batch_size=batch_size, share=swap, seed=seed)
-        validation = None if held_out is None else UnshuffledRows(held_out.entered, batch_size=batch_size)
-        return Task(networks.model, batches, loss, metrics, validation)
+    def task(self, given: Given) -> Task:
+        swap = given.code.default_swap if self.swap is None else self.swap
+        size, held_out = given.batch_size, given.held_out
+        batches = SwappedRows(given.rows.entered, batch_size=size, share=swap, seed=given.seed)
+        validation = None if held_out is None else UnshuffledRows(held_out.entered, batch_size=size)
+        return Task(given.networks.model, batches, given.loss, given.metrics, validation)
 
 
 class UnshuffledRows(Batches):

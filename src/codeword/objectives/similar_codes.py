@@ -13,7 +13,7 @@ from codeword.code_kinds import CodeKind
 from codeword.errors import ParameterError
 from codeword.layers import ForDecoder, RandomAffine
 from codeword.objectives.neighbor_walks import NeighborWalks
-from codeword.objectives.objective import Networks, Objective, Rows, Task
+from codeword.objectives.objective import Given, Objective, Rows, Task
 from codeword.objectives.paired_rows import PairedRows
 from codeword.settings import Setting, check_settings, integer, number
 
@@ -25,7 +25,7 @@ SETTINGS = {
     "steps": integer(1),
     "augment": Setting(
         '"images", a Keras layer from rows to rows, or None',
-        lambda value: value is None or value == "images" if isinstance(value, str | None) else _is_layer(value),
+        lambda value: value is None or (value == "images" if isinstance(value, str) else _is_layer(value)),
     ),
     "noise": number(0, 1),
 }
@@ -68,26 +68,15 @@ class SimilarCodes(Objective):
     def code_targets(self, points: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Return the targets of the code loss for all rows; None: which rows form a pair."""
 
-    def task(
-        self,
-        networks: Networks,
-        code: CodeKind,
-        rows: Rows,
-        held_out: Rows | None,
-        *,
-        loss: Any,
-        metrics: list[Any],
-        batch_size: int,
-        seed: int,
-    ) -> Task:
-        model = similarity_network(networks.encoder, networks.decoder, self.augment)
-        batches, walks = self._pairs(rows, batch_size, seed)
-        validation = None if held_out is None else self._pairs(held_out, batch_size, seed, fixed=True)[0]
-        return Task(model, batches, {ROWS: loss, CODES: self.code_loss(walks, code)}, {ROWS: metrics}, validation)
+    def task(self, given: Given) -> Task:
+        model = similarity_network(given.networks.encoder, given.networks.decoder, self.augment)
+        size, held_out = given.batch_size, given.held_out
+        batches, walks = self._pairs(given.rows, size, given.seed)
+        validation = None if held_out is None else self._pairs(held_out, size, given.seed, fixed=True)[0]
+        loss = {ROWS: given.loss, CODES: self.code_loss(walks, given.code)}
+        return Task(model, batches, loss, {ROWS: given.metrics}, validation)
 
-    def _pairs(
-        self, rows: Rows, batch_size: int, seed: int, *, fixed: bool = False
-    ) -> tuple[PairedRows, NeighborWalks]:
+    def _pairs(self, rows: Rows, size: int, seed: int, *, fixed: bool = False) -> tuple[PairedRows, NeighborWalks]:
         points = rows.values.reshape(len(rows.values), -1)
         # Centered, so that float32 separates rows at 1,700,000,000 ± 1.
         points = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
@@ -95,7 +84,7 @@ class SimilarCodes(Objective):
         pairs = PairedRows(
             rows.entered,
             partners=walks.ends,
-            pairs=batch_size,
+            pairs=size,
             seed=seed,
             names=(ROWS, CODES),
             fixed=fixed,
