@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import codeword as cw
+from codeword.autoencoders.networks import build_autoencoder
+from codeword.training.recipe import seeded
 
 LEVELS = [0, 0.25, 0.5, 0.75]
 RANDOM = np.random.default_rng(0)
@@ -77,8 +79,8 @@ def test_code_values_are_exact_and_every_weight_learns(bits):
     values = bits.encoder_.predict(FOUR_LEVELS.astype(np.float32), verbose=0)
     assert set(np.unique(values)) == {-1.0, 1.0}
     np.testing.assert_array_equal((values > 0).astype(np.uint8), bits.transform(FOUR_LEVELS))
-    with cw.training.recipe.seeded(bits.seed):
-        fresh = cw.networks.assembly.build_autoencoder(bits.data_, bits.code_, (4, 5), hidden=(12,), noise=0.2)
+    with seeded(bits.seed):
+        fresh = build_autoencoder(bits.data_, bits.code_, (4, 5), hidden=(12,), noise=0.2)
     for before, after in zip(fresh.model.trainable_variables, bits.model_.trainable_variables, strict=True):
         assert (np.asarray(before) != np.asarray(after)).any(), after.path
 
