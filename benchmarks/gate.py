@@ -30,6 +30,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from data_sets.newsgroups import load_newsgroups_minilm
+from data_sets.usps import load_usps
 from numpy.typing import NDArray
 from results_file import ResultsFile
 from scipy.optimize import minimize_scalar
@@ -268,13 +270,13 @@ def drawn(load: Callable[[], tuple[Rows, Labels]], num_train: int, num_test: int
 
 
 def usps() -> tuple[Rows, Labels]:
-    found = cw.datasets.load_usps()
+    found = load_usps()
     return found.x.reshape(len(found.x), -1) / 255.0, found.y.astype(np.int64)
 
 
 def minilm() -> tuple[Rows, Labels]:
     """Gives the texts of five groups, of both parts: graphics, cars, cryptography, space, and the Middle East."""
-    found, groups = cw.datasets.load_newsgroups_minilm(), np.array([1, 7, 11, 14, 17])
+    found, groups = load_newsgroups_minilm(), np.array([1, 7, 11, 14, 17])
     x, y = np.concatenate([found.x_train, found.x_test]), np.concatenate([found.y_train, found.y_test])
     kept = np.isin(y, groups)
     return x[kept].astype(np.float64), np.searchsorted(groups, y[kept])

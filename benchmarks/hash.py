@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
+from data_sets.newsgroups import load_newsgroups, load_newsgroups_minilm
+from data_sets.text_set import TextSet
 from numpy.typing import NDArray
 from results_file import ResultsFile, mean_and_spread
 from sklearn.datasets import load_digits
@@ -235,10 +237,9 @@ def images(name: str, smoke: bool) -> Labelled:
         shape = (8, 8)
     else:
         load = cw.datasets.load_mnist if name == "mnist" else cw.datasets.load_fashion_mnist
-        found = load()
-        chosen = np.random.default_rng(0).permutation(len(found.x_test))[:NUM_QUERIES]
-        x, y = found.x_train / 255, found.y_train
-        test, test_labels = found.x_test[chosen] / 255, found.y_test[chosen]
+        (x, y), (test, test_labels) = load()
+        chosen = np.random.default_rng(0).permutation(len(test))[:NUM_QUERIES]
+        x, test, test_labels = x / 255, test[chosen] / 255, test_labels[chosen]
         shape = (28, 28)
     x, test = (part.astype(np.float32).reshape(-1, *shape) for part in (x, test))
     return Labelled(x, test, y, lambda codes, queries: mean_average_precision(codes, y, queries, test_labels))
@@ -249,7 +250,7 @@ def minilm(smoke: bool) -> Searched:
         x = np.random.default_rng(0).normal(size=(1100, 300)).astype(np.float32)
         x, queries = x[:1000], x[1000:]
     else:
-        found = cw.datasets.load_newsgroups_minilm()
+        found = load_newsgroups_minilm()
         x = found.x_train
         queries = found.x_test[np.random.default_rng(0).permutation(len(found.x_test))[:NUM_QUERIES]]
     truth = cw.search.nearest_rows(x, queries, 10)
@@ -264,9 +265,9 @@ def newsgroups(headers: bool, smoke: bool) -> Searched:
             "From: nobody\n\n" + " ".join(f"word{topic}{word}" for word in row)
             for topic, row in zip(topics, words, strict=True)
         ]
-        found = cw.datasets.newsgroups.TextSet(bodies[:300], topics[:300], bodies[300:], topics[300:], ("a",) * 4)
+        found = TextSet(bodies[:300], topics[:300], bodies[300:], topics[300:], ("a",) * 4)
     else:
-        found = cw.datasets.load_newsgroups()
+        found = load_newsgroups()
     return text_features(found, headers=headers, k=100)
 
 

@@ -111,9 +111,9 @@ def main() -> None:
 
 
 def mnist() -> Images:
-    found = cw.datasets.load_mnist()
-    train = found.x_train.reshape(-1, 784)
-    return Images(train[:50_000], train[50_000:], found.x_test.reshape(-1, 784))
+    (train, _), (test, _) = cw.datasets.load_mnist()
+    train = train.reshape(-1, 784)
+    return Images(train[:50_000], train[50_000:], test.reshape(-1, 784))
 
 
 def digits() -> Images:
@@ -467,7 +467,7 @@ FLOORS: dict[str, tuple[Head, Callable[[Setting], Rows]]] = {
     ),
     "Fashion-MNIST, sigmoid": (
         HEADS["sigmoid, cross-entropy"],
-        lambda setting: unit(cw.datasets.load_fashion_mnist().x_train.reshape(-1, 784)),
+        lambda setting: unit(cw.datasets.load_fashion_mnist()[0][0].reshape(-1, 784)),
     ),
     "uniform random numbers, sigmoid": (
         HEADS["sigmoid, cross-entropy"],

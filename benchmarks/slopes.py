@@ -23,6 +23,7 @@ os.environ["KERAS_BACKEND"] = "jax"  # the training below is one jitted scan
 import jax
 import jax.numpy as jnp
 import numpy as np
+from data_sets.usps import load_usps
 from results_file import ResultsFile
 from scipy.stats import t as student
 from sklearn.svm import SVC
@@ -435,8 +436,8 @@ def image_rows(small: bool) -> dict[str, tuple[Any, Any]]:
     if small:
         x = digits().reshape(-1, 64) / 16
         return in_three(x, x)
-    data = cw.datasets.load_mnist()
-    train, test = (x.reshape(len(x), -1).astype(np.float32) / 255 for x in (data.x_train[:12_000], data.x_test))
+    (train, _), (test, _) = cw.datasets.load_mnist()
+    train, test = (x.reshape(len(x), -1).astype(np.float32) / 255 for x in (train[:12_000], test))
     return in_three(train, train, test, test)
 
 
@@ -456,7 +457,7 @@ def gate_rows(small: bool) -> dict[str, tuple[Any, Any]]:
     if small:
         x, y = digits().reshape(-1, 64) / 16, digits(labels=True)
     else:
-        x, y = cw.datasets.load_usps()
+        x, y = load_usps()
         x = x.reshape(len(x), -1) / 255
     order = np.random.default_rng(0).permutation(len(x))
     x, y = x[order].astype(np.float32), y[order].astype(int)

@@ -27,8 +27,8 @@ def main() -> None:
 
     # 1. Data: images with values from 0 to 1.
     if os.environ.get("CODEWORD_DATA"):
-        digits = cw.datasets.load_mnist()
-        x, y, queries, truth = digits.x_train / 255, digits.y_train, digits.x_test[:1000] / 255, digits.y_test[:1000]
+        (x, y), (queries, truth) = cw.datasets.load_mnist()
+        x, queries, truth = x / 255, queries[:1000] / 255, truth[:1000]
     else:
         images, labels = load_digits().images / 16, load_digits().target
         x, y, queries, truth = images[:1500], labels[:1500], images[1500:], labels[1500:]

@@ -37,8 +37,8 @@ def main() -> None:
 
     # 1. Data: brightness from 0 to 255, as images come.
     if os.environ.get("CODEWORD_DATA"):
-        mnist = cw.datasets.load_mnist()
-        train, test, epochs = mnist.x_train, mnist.x_test, arguments.epochs or 5
+        (train, _), (test, _) = cw.datasets.load_mnist()
+        epochs = arguments.epochs or 5
     else:
         images = np.round(load_digits().images * 255 / 16)
         train, test, epochs = images[:1500], images[1500:], arguments.epochs or 60

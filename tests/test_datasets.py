@@ -1,18 +1,14 @@
 """Loaders: the embedded digits, idx files plain and gzipped, and the four levels made of them."""
 
 import gzip
-import io
 import os
 import struct
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import scipy.io
 
 from codeword import datasets
 from codeword.errors import ParameterError, TableFileError
@@ -64,23 +60,51 @@ def test_idx_files_are_read_plain_and_gzipped(folder: Path, images: np.ndarray) 
     (folder / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(plain.read_bytes()))
     plain.unlink()
     for load in (datasets.load_mnist, datasets.load_fashion_mnist):
-        data = load(folder)
-        for x in (data.x_train, data.x_test):
+        (x_train, y_train), (x_test, y_test) = load(folder)
+        for x in (x_train, x_test):
             assert x.dtype == np.uint8
             np.testing.assert_array_equal(x, images)
-        assert data.y_train.tolist() == data.y_test.tolist() == [7, 3]
+        assert y_train.tolist() == y_test.tolist() == [7, 3]
 
 
 def test_the_folder_is_found_by_the_environment_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEWORD_DATA", str(folder.parent))
-    assert datasets.load_mnist().y_train.tolist() == [7, 3]
-    with pytest.raises(FileNotFoundError, match="fashion-mnist must hold train-images-idx3-ubyte"):
+    assert datasets.load_mnist()[0][1].tolist() == [7, 3]
+    with pytest.raises(FileNotFoundError, match="fashion-mnist must contain train-images-idx3-ubyte"):
         datasets.load_fashion_mnist()
 
 
-def test_a_missing_file_is_told(folder: Path) -> None:
+def test_a_download_is_checked_and_read(folder: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def retrieve(url: str, known_hash: str, fname: str, path: Path, **_: object) -> str:
+        asked.append((url, known_hash, path.parent.name, path.name))
+        packed = folder / fname
+        packed.write_bytes(gzip.compress((folder / fname.removesuffix(".gz")).read_bytes()))
+        return str(packed)
+
+    monkeypatch.delenv("CODEWORD_DATA", raising=False)
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    for name, load in (("mnist", datasets.load_mnist), ("fashion-mnist", datasets.load_fashion_mnist)):
+        asked.clear()
+        (x_train, _), (_, y_test) = load()
+        np.testing.assert_array_equal(x_train, images)
+        assert y_test.tolist() == [7, 3]
+        assert len({url for url, *_ in asked}) == len({known_hash for _, known_hash, *_ in asked}) == 4
+        assert all(known_hash.startswith("md5:") and len(known_hash) == 36 for _, known_hash, *_ in asked)
+        assert {place for _, _, *place in asked for place in [tuple(place)]} == {("codeword", name)}
+
+    def unreachable(*_: object, **__: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("pooch.retrieve", unreachable)
+    with pytest.raises(FileNotFoundError, match=r"mnist could not be downloaded: no network. Set CODEWORD_DATA"):
+        datasets.load_mnist()
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(FileNotFoundError, match=r"must hold t10k-labels-idx1-ubyte or .*got no such file"):
+    with pytest.raises(FileNotFoundError, match=r"must contain t10k-labels-idx1-ubyte or .*got no such file"):
         datasets.load_mnist(folder)
 
 
@@ -146,14 +170,14 @@ def test_shrinking_follows_its_formula(tmp_path: Path) -> None:
 @needs_data
 @pytest.mark.data
 def test_the_published_files() -> None:
-    digits = datasets.load_mnist()
-    assert (digits.x_train.shape, digits.x_test.shape) == ((60_000, 28, 28), (10_000, 28, 28))
-    assert digits.y_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert np.bincount(digits.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert digits.x_train.mean() / 255 == pytest.approx(0.1307, abs=5e-5)  # the mean that the field normalizes by
-    clothes = datasets.load_fashion_mnist()
-    assert clothes.y_train[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
-    assert np.bincount(clothes.y_test).tolist() == [1000] * 10
+    (x_train, y_train), (x_test, y_test) = datasets.load_mnist()
+    assert (x_train.shape, x_test.shape) == ((60_000, 28, 28), (10_000, 28, 28))
+    assert y_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert np.bincount(y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert x_train.mean() / 255 == pytest.approx(0.1307, abs=5e-5)  # the mean that the field normalizes by
+    (_, y_train), (_, y_test) = datasets.load_fashion_mnist()
+    assert y_train[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    assert np.bincount(y_test).tolist() == [1000] * 10
 
 
 @needs_data
@@ -226,183 +250,3 @@ def test_planted_ratings_are_stars_around_their_truth() -> None:
     assert (len(train.users), len(test.users)) == (3_600, 400)
     both = np.concatenate([train.users * 1_000 + train.items, test.users * 1_000 + test.items])
     assert sorted(both) == sorted(ratings.users * 1_000 + ratings.items)
-
-
-# Texts and their embeddings
-
-
-def packed(members: dict[str, str]) -> bytes:
-    """Gives a .tar.gz of files."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, text in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode("latin-1"))
-            archive.addfile(info, io.BytesIO(text.encode("latin-1")))
-    return content.getvalue()
-
-
-NEWS = {
-    "20news-bydate-test/sci.space/3": "to the moon",
-    "20news-bydate-train/sci.space/1": "Subject: orbit\n\nna\xefve",
-    "20news-bydate-train/alt.atheism/2": "why",
-}
-
-
-def article(number: int, split: str, topics: str, text: str, *, attribute: str = "YES") -> str:
-    listed = "".join(f"<D>{topic}</D>" for topic in topics.split())
-    return (
-        f'<REUTERS TOPICS="{attribute}" LEWISSPLIT="{split}" NEWID="{number}">\n<TOPICS>{listed}</TOPICS>\n'
-        f'<PLACES><D>usa</D></PLACES>\n<TEXT TYPE="NORM">&#2;\n<TITLE>{text}</TITLE>\n<BODY>a &lt;b></BODY></TEXT>\n'
-        "</REUTERS>\n"
-    )
-
-
-REUTERS = {
-    "README.txt": article(0, "TRAIN", "never", "no .sgm"),
-    "reut2-000.sgm": "<!DOCTYPE lewis>\n"
-    + article(1, "TRAIN", "earn", "first")
-    + article(2, "TRAIN", "acq", "second")
-    + article(3, "TRAIN", "earn", "third")
-    + article(4, "TRAIN", "earn acq", "two topics")
-    + article(5, "TRAIN", "", "no topic"),
-    "reut2-001.sgm": article(6, "TEST", "acq", "sixth")
-    + article(7, "TEST", "wheat", "a topic that is not in training")
-    + article(8, "NOT-USED", "earn", "not used")
-    + article(9, "TEST", "earn", "not ModApte", attribute="NO"),
-}
-
-
-def test_newsgroups_are_read_from_the_archive(tmp_path: Path) -> None:
-    (tmp_path / "20news-bydate.tar.gz").write_bytes(packed(NEWS))
-    data = datasets.load_newsgroups(tmp_path)
-    assert data.names == ("alt.atheism", "sci.space")
-    assert data.x_train == ["Subject: orbit\n\nna\xefve", "why"]
-    assert (data.y_train.tolist(), data.y_test.tolist(), data.x_test) == ([1, 0], [1], ["to the moon"])
-    assert data.y_train.dtype == np.int64
-
-
-def test_reuters_keeps_articles_of_one_topic(tmp_path: Path) -> None:
-    (tmp_path / "reuters21578.tar.gz").write_bytes(packed(REUTERS))
-    data = datasets.load_reuters(tmp_path)
-    assert data.names == ("earn", "acq")  # the largest first
-    assert [text.split() for text in data.x_train] == [[word, "a", "<b>"] for word in ("first", "second", "third")]
-    assert (data.y_train.tolist(), data.y_test.tolist(), len(data.x_test)) == ([0, 1, 0], [1], 1)
-    largest = datasets.load_reuters(tmp_path, num_topics=1)
-    assert (largest.names, largest.y_train.tolist(), largest.x_test) == (("earn",), [0, 0], [])
-
-
-ARCHIVES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
-    "20news-bydate.tar.gz": (datasets.load_newsgroups, NEWS),
-    "reuters21578.tar.gz": (datasets.load_reuters, REUTERS),
-}
-
-
-@pytest.mark.parametrize("name", ARCHIVES)
-def test_a_missing_or_damaged_archive_of_texts_is_refused(tmp_path: Path, name: str) -> None:
-    load, members = ARCHIVES[name]
-    with pytest.raises(FileNotFoundError, match=rf"must hold {name}: got no such file"):
-        load(tmp_path)
-    whole = packed({**members, "more": ""})
-    turned = [whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :] for at in range(12, len(whole), 7)]
-    for damaged in (b"", b"junk" * 99, whole[: len(whole) // 2], whole[:-1], *turned, gzip.compress(b"no archive")):
-        (tmp_path / name).write_bytes(damaged)
-        with pytest.raises(TableFileError, match=rf"{name} must .* got "):
-            load(tmp_path)
-    half = {path: text for path, text in members.items() if "test" not in path and "001" not in path}
-    for members in ({}, half):
-        (tmp_path / name).write_bytes(packed(members))
-        with pytest.raises(TableFileError, match=r"to train and to test: got none"):
-            load(tmp_path)
-
-
-def test_an_archive_of_other_texts_is_refused(tmp_path: Path) -> None:
-    for name in ("20news-bydate-test/sci.other/3", "20news-bydate-some/sci.space/3", "flat"):
-        (tmp_path / "20news-bydate.tar.gz").write_bytes(packed({**NEWS, name: "text"}))
-        with pytest.raises(TableFileError, match="must be the published archive"):
-            datasets.load_newsgroups(tmp_path)
-
-
-def test_texts_out_of_reach_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.delenv("CODEWORD_DATA", raising=False)
-    monkeypatch.setattr("urllib.request.urlopen", unreachable)
-    monkeypatch.setattr("sklearn.datasets.fetch_20newsgroups", unreachable)
-    with pytest.raises(FileNotFoundError, match=r"no network. Set CODEWORD_DATA to a folder that holds reuters21578/"):
-        datasets.load_reuters()
-    with pytest.raises(FileNotFoundError, match=r"no network. Set CODEWORD_DATA to a folder that holds 20newsgroups/"):
-        datasets.load_newsgroups()
-    with pytest.raises(FileNotFoundError, match=r"A folder must hold ng_train_minilm.npy"):
-        datasets.load_newsgroups_minilm()
-
-
-def test_embeddings_are_read_and_missing_or_damaged_ones_refused(tmp_path: Path) -> None:
-    for part, num_rows in (("train", 3), ("test", 2)):
-        np.save(tmp_path / f"ng_{part}_minilm.npy", np.full((num_rows, 4), 0.5, np.float16))
-        np.save(tmp_path / f"ng_{part}_y.npy", np.arange(num_rows, dtype=np.uint8))
-    data = datasets.load_newsgroups_minilm(tmp_path)
-    assert (data.x_train.shape, data.x_train.dtype, data.x_test.dtype) == ((3, 4), np.float32, np.float32)
-    assert (data.y_train.tolist(), data.y_test.tolist()) == ([0, 1, 2], [0, 1])
-    path = tmp_path / "ng_test_y.npy"
-    whole = path.read_bytes()
-    for damaged in (b"", whole[:20], whole[:-1], b"junk" * 9):
-        path.write_bytes(damaged)
-        with pytest.raises(TableFileError, match=r"must hold .npy files of numbers: got "):
-            datasets.load_newsgroups_minilm(tmp_path)
-    np.save(path, np.array([{}], object), allow_pickle=True)
-    with pytest.raises(TableFileError, match="allow_pickle=False"):
-        datasets.load_newsgroups_minilm(tmp_path)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"must hold ng_test_y\.npy: got no such file"):
-        datasets.load_newsgroups_minilm(tmp_path)
-
-
-# USPS
-
-
-def test_usps_is_read_and_a_missing_or_damaged_file_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"USPS.mat must be there: got no such file"):
-        datasets.load_usps(tmp_path)
-    pixels = np.zeros((256, 11_000), np.uint8)
-    pixels[17] = np.arange(11_000) % 251  # the second row's second column
-    labels = np.arange(11_000)[None] % 10 + 1
-    scipy.io.savemat(tmp_path / "USPS.mat", {"fea": pixels, "gnd": labels.astype(float)}, do_compression=True)
-    digits = datasets.load_usps(tmp_path)
-    assert (digits.x.shape, digits.x.dtype, digits.y.dtype) == ((11_000, 16, 16), np.uint8, np.uint8)
-    np.testing.assert_array_equal(digits.x[:, 1, 1], pixels[17])
-    assert digits.x.sum() == pixels.sum(dtype=int)
-    assert digits.y[:10].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]  # 0 is labelled 10
-    path = tmp_path / "USPS.mat"
-    whole = path.read_bytes()
-    turned = [whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :] for at in range(126, len(whole), 1_001)]
-    for damaged in (b"", b"junk" * 99, *(whole[:at] for at in (50, 127, 140, 1_000)), *turned):
-        path.write_bytes(damaged)
-        with pytest.raises(TableFileError, match=r"USPS.mat must hold 256 x 11000 pixels and labels: got "):
-            datasets.load_usps(tmp_path)
-    scipy.io.savemat(path, {"fea": pixels[:255], "gnd": labels})
-    with pytest.raises(TableFileError, match="StopIteration"):
-        datasets.load_usps(tmp_path)
-
-
-@needs_data
-@pytest.mark.data
-def test_the_published_texts_and_digits() -> None:
-    news = datasets.load_newsgroups()
-    assert (len(news.x_train), len(news.x_test), len(news.names)) == (11_314, 7_532, 20)
-    assert np.bincount(news.y_train)[[0, 15, 19]].tolist() == [480, 599, 377]
-    assert news.names[0] == "alt.atheism"
-    embedded = datasets.load_newsgroups_minilm()
-    assert (embedded.x_train.shape, embedded.x_test.shape) == ((11_314, 384), (7_532, 384))
-    np.testing.assert_allclose(np.linalg.norm(embedded.x_test, axis=1), 1, atol=2e-3)
-    for labels, other in ((news.y_train, embedded.y_train), (news.y_test, embedded.y_test)):
-        np.testing.assert_array_equal(np.bincount(labels), np.bincount(other))
-    reuters = datasets.load_reuters()
-    assert reuters.names[:3] == ("earn", "acq", "crude")
-    assert len(reuters.names) == 20
-    assert np.bincount(reuters.y_train)[:2].tolist() == [2_840, 1_596]
-    assert np.bincount(reuters.y_test)[:2].tolist() == [1_083, 696]
-    usps = datasets.load_usps()
-    assert np.bincount(usps.y).tolist() == [1_100] * 10
-    assert usps.x.max() == 255

@@ -74,7 +74,7 @@ def images(num_rows: int) -> NDArray[np.uint8]:
     if os.environ.get(FOLDER_VARIABLE):
         from codeword.datasets.mnist import load_mnist
 
-        return load_mnist().x_train[:num_rows].reshape(-1, 784)
+        return load_mnist()[0][0][:num_rows].reshape(-1, 784)
     generator = np.random.default_rng(0)
     patterns = generator.random((10, 784), np.float32) ** 4
     noise = generator.integers(0, 32, (num_rows, 784), np.uint8)

@@ -1,4 +1,4 @@
-"""Loaders of well-known data sets; never the data."""
+"""Loaders of well-known data sets, which are read from a folder or downloaded; the package contains no data."""
 
 from codeword.datasets.four_level_images import four_level_digits as four_level_digits
 from codeword.datasets.four_level_images import four_level_mnist as four_level_mnist
@@ -6,10 +6,6 @@ from codeword.datasets.mnist import load_fashion_mnist as load_fashion_mnist
 from codeword.datasets.mnist import load_mnist as load_mnist
 from codeword.datasets.movielens import load_movielens_1m as load_movielens_1m
 from codeword.datasets.movielens import load_movielens_100k as load_movielens_100k
-from codeword.datasets.newsgroups import load_newsgroups as load_newsgroups
-from codeword.datasets.newsgroups import load_newsgroups_minilm as load_newsgroups_minilm
 from codeword.datasets.planted_ratings import planted_ratings as planted_ratings
 from codeword.datasets.rating_columns import RatingColumns as RatingColumns
 from codeword.datasets.rating_columns import split_ratings as split_ratings
-from codeword.datasets.reuters import load_reuters as load_reuters
-from codeword.datasets.usps import load_usps as load_usps

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
-from codeword.datasets.text_set import TextSet
 from codeword.errors import TableFileError
+from data_sets.text_set import TextSet
 
 _NAME = "reuters21578.tar.gz"
 _HOME = "https://kdd.ics.uci.edu/databases/reuters21578/"

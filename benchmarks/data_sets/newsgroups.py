@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.datasets.folders import FOLDER_VARIABLE, data_folder
-from codeword.datasets.text_set import TextSet
 from codeword.errors import TableFileError
+from data_sets.text_set import TextSet
 
 
 class EmbeddingSet(NamedTuple):
