@@ -112,6 +112,28 @@ def test_every_command_has_help_an_example_and_json(command):
     assert command.name in run("--help").output
 
 
+def test_every_command_and_option_is_documented():
+    root = Path(__file__).parent.parent
+    pages = "\n".join(page.read_text() for page in [root / "README.md", *(root / "docs").glob("*.md")])
+    for command in commands():
+        assert f"codeword {command.name}" in pages, command.name
+        assert command.help
+        assert all(option.help for option in command.params if isinstance(option, click.Option)), command.name
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["encod"], "No such command 'encod'. Did you mean 'encode'"),
+        (["recomend"], "No such command 'recomend'. Did you mean 'recommend'"),
+        (["xyz"], "No such command 'xyz'."),
+        (["decode", "--quit"], "--quiet"),
+    ],
+)
+def test_a_mistyped_command_or_option_gets_a_suggestion(words, expected):
+    assert expected in run(*words, exit_code=2).output
+
+
 def test_help_and_import_do_not_load_keras():
     program = "import sys, codeword, codeword.cli; print([m for m in ('keras', 'jax', 'sklearn') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

@@ -74,7 +74,7 @@ def test_encode_into_a_store(folder: Path, tmp_path: Path) -> None:
         "store": str(tmp_path / "codes.duckdb"),
         "rows": NUM_ROWS,
         "rows_in_store": NUM_ROWS,
-        "bytes_a_row": 2,
+        "bytes_per_row": 2,
         "code": "Bits(num_bits=12)",
         "model_fingerprint": fingerprint,
     }
@@ -128,7 +128,7 @@ def test_where(folder: Path, nearest: Any) -> None:
 def test_the_printed_lines(folder: Path, nearest: Any, tmp_path: Path) -> None:
     distances, rows = nearest
     lines = run("search", folder / "numbered.duckdb", "--codes", folder / "codes.npy", "-k", 2).output.splitlines()
-    assert lines[0] == "query  id (bits that differ)"
+    assert lines[0] == "query  id (distance in bits)"
     for query, line in enumerate(lines[1:]):
         (first, second), (near, far) = rows[query, :2], distances[query, :2]
         assert line == f"    {query}  {first} ({near}), {second} ({far})"
@@ -172,17 +172,17 @@ def test_a_file_of_no_results_keeps_its_types(folder: Path, tmp_path: Path, stor
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["search", "numbered.duckdb"], "Give either --codes"),
-        (["search", "numbered.duckdb", "queries.npy"], "Give either --codes"),
-        (["search", "numbered.duckdb", "--model", "digits.codeword"], "Give either --codes"),
-        (["search", "numbered.duckdb", "queries.npy", "--codes", "codes.npy"], "Give either --codes"),
-        (["search", "numbered.duckdb", "--codes", "codes.npy", "--model", "digits.codeword"], "Give either --codes"),
-        (["search", "numbered.duckdb", "--codes", "codes.npy", "-k", 1, "--within", 1], "Give either -k or --within"),
+        (["search", "numbered.duckdb"], "Pass either --codes"),
+        (["search", "numbered.duckdb", "queries.npy"], "Pass either --codes"),
+        (["search", "numbered.duckdb", "--model", "digits.codeword"], "Pass either --codes"),
+        (["search", "numbered.duckdb", "queries.npy", "--codes", "codes.npy"], "Pass either --codes"),
+        (["search", "numbered.duckdb", "--codes", "codes.npy", "--model", "digits.codeword"], "Pass either --codes"),
+        (["search", "numbered.duckdb", "--codes", "codes.npy", "-k", 1, "--within", 1], "Pass either -k or --within"),
         (["search", "numbered.duckdb", "--codes", "codes.npy", "-k", 0], "0 is not in the range"),
         (["search", "numbered.duckdb", "--codes", "codes.npy", "--within", -1], "-1 is not in the range"),
-        (["encode", "digits.codeword", "images.npy"], "Give either OUTPUT"),
-        (["encode", "digits.codeword", "images.npy", "never.npy", "--store", "never.duckdb"], "Give either OUTPUT"),
-        (["encode", "digits.codeword", "images.npy", "never.npy", "--metadata", "labels.csv"], "Give --store as well"),
+        (["encode", "digits.codeword", "images.npy"], "Pass either OUTPUT"),
+        (["encode", "digits.codeword", "images.npy", "never.npy", "--store", "never.duckdb"], "Pass either OUTPUT"),
+        (["encode", "digits.codeword", "images.npy", "never.npy", "--metadata", "labels.csv"], "Pass --store, too"),
     ],
     ids=range(11),
 )
@@ -213,7 +213,7 @@ SEARCH = ["search", "numbered.duckdb", "--codes"]
         (["search", "numbered.duckdb", "queries.npy", "--model", "nowhere.codeword"], "no such file"),
         (["search", "other.duckdb", "--codes", "codes.npy"], "must hold codes of model cdcdcdcd"),
         ([*ENCODE, "other.duckdb"], "got codes of model cdcdcdcd"),
-        ([*ENCODE, "never.duckdb", "--metadata", "short.csv"], "got 3 in column label. Give as many"),
+        ([*ENCODE, "never.duckdb", "--metadata", "short.csv"], "got 3 in column label for 40 rows"),
         ([*ENCODE, "never.duckdb", "--metadata", "taken.csv"], "got 'code_0'."),
         ([*ENCODE, "never.duckdb", "--metadata", "images.npy"], "must be a table, .csv or .parquet"),
         ([*ENCODE, "numbered.duckdb"], "got none. Use the same names and types"),

@@ -1,5 +1,6 @@
-"""The command line: one file a command; it parses, calls and prints."""
+"""The command line: one file per command, which parses, calls and prints."""
 
+import difflib
 import importlib
 
 import click
@@ -7,19 +8,19 @@ import click
 from codeword import __version__
 
 _COMMANDS = {
-    "demo": "See 8x8 images become 8 bytes each and come back.",
-    "fit": "Train an autoencoder, or a recommender, on a file and save it.",
-    "encode": "Turn rows into codes.",
-    "decode": "Turn codes into rows.",
+    "demo": "Compress 8x8 images to 8 bytes each and decode them.",
+    "fit": "Train an autoencoder or a recommender on a file and save it.",
+    "encode": "Encode rows as codes.",
+    "decode": "Decode codes to rows.",
     "search": "Find the codes in a store that are nearest to queries.",
-    "recommend": "Find the items that people would rate highest.",
-    "advise": "Tell from data alone which output layer and loss it needs.",
-    "examine": "Say why a Keras model does not learn what is in the data.",
+    "recommend": "Recommend items to users.",
+    "advise": "Find out which output layer and loss fit your data.",
+    "examine": "Find out why a Keras model does not learn.",
 }
 
 
 class _LoadedOnUse(click.Group):
-    """Imports a command's file only when it runs, so that `codeword --help` is quick."""
+    """Group that imports a command's file only when the command runs, so that `codeword --help` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -30,6 +31,14 @@ class _LoadedOnUse(click.Group):
         command: click.Command = getattr(importlib.import_module(f"codeword.cli.{name}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], _COMMANDS) if args else []
+        if close and args[0] not in _COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(map(repr, close))}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -38,16 +47,16 @@ class _LoadedOnUse(click.Group):
 @click.group(cls=_LoadedOnUse, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="codeword")
 def main() -> None:
-    """Train neural networks with discrete parts, and use their codes.
+    """Train neural networks with discrete parts, and use what they produce.
 
-    Data is read from and written to .npy, .csv and .parquet files.
-    Exit code: 0 fine, 1 bad data or findings, 2 wrong usage.
+    Commands read and write .npy, .csv and .parquet files. Results go to stdout, progress to stderr.
+    Exit codes: 0 success, 1 bad data or findings, 2 wrong usage.
 
     \b
-    Example:
+    Examples:
       codeword advise images.npy
       codeword examine model.keras images.npy
-      codeword fit images.npy --data levels:0,.25,.5,.75 --code bits:64 --output digits.codeword
+      codeword fit images.npy --data levels:0,0.25,0.5,0.75 --code bits:64 --output digits.codeword
       codeword encode digits.codeword images.npy codes.npy
       codeword decode digits.codeword codes.npy images-again.npy
       codeword encode digits.codeword images.npy --store codes.duckdb

@@ -1,4 +1,4 @@
-"""`codeword decode`: turn codes into rows."""
+"""`codeword decode`: decode codes to rows."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("codes", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
 def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -> None:
     """Decode the rows of CODES with MODEL and write them to OUTPUT.
 
-    A .npy file keeps the shape of the rows; .csv and .parquet files get one column a number. Codes that another model
-    made are refused.
+    A .npy file keeps the shape of the rows; .csv and .parquet files have one column per number. The codes must come
+    from the same model.
     """
     from codeword.files.output_file import check_writable
     from codeword.files.table_pieces import open_codes, write_array_pieces

@@ -1,4 +1,4 @@
-"""`codeword encode`: turn rows into codes."""
+"""`codeword encode`: encode rows as codes."""
 
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ Examples:
 @click.option(
     "--metadata",
     type=click.Path(path_type=Path),
-    help="With --store: a .csv or .parquet table with a row for each row of INPUT, kept beside the codes. Its column "
-    "id, if it has one, names the rows; else they are numbered on.",
+    help="A .csv or .parquet table with one row per row of INPUT, kept with the codes in --store. If it has a column "
+    "id, that column is the ids; otherwise the rows are numbered.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
 def encode(
@@ -39,14 +39,14 @@ def encode(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Encode the rows of INPUT with MODEL and write their codes, uint8, to OUTPUT, or append them to a store.
+    """Encode the rows of INPUT with MODEL and write their codes to OUTPUT, or append them to a store.
 
-    The codes carry the model's fingerprint: inside a .parquet file or a store, beside .npy and .csv in OUTPUT.json.
+    The model's fingerprint is recorded: inside a .parquet file or a store, and in OUTPUT.json for .npy and .csv.
     """
     if (output is None) == (store is None):
-        raise click.UsageError("Give either OUTPUT, a file of codes, or --store with a DuckDB file.")
+        raise click.UsageError("Pass either OUTPUT, a file of codes, or --store with a DuckDB file.")
     if metadata is not None and store is None:
-        raise click.UsageError("--metadata stands beside codes in a store. Give --store as well.")
+        raise click.UsageError("--metadata is kept in a store. Pass --store, too.")
 
     from codeword.errors import DataError
     from codeword.files.output_file import check_writable
@@ -63,8 +63,8 @@ def encode(
         for name, values in beside.items():
             if len(values) != len(x):
                 raise DataError(
-                    f"{metadata} must have a row for each of the {len(x)} rows of {input}: got {len(values)} in "
-                    f"column {name}. Give as many."
+                    f"{metadata} must have one row per row of {input}: got {len(values)} in column {name} for "
+                    f"{len(x)} rows."
                 )
 
         from codeword.cli.models import load_autoencoder
@@ -92,7 +92,7 @@ def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dic
 
     from codeword.search import CodeStore
 
-    store = CodeStore(path, model=autoencoder)  # before the work: a store of another model is refused
+    store = CodeStore(path, model=autoencoder)  # raises before the work if the store has another model
     ids = beside.pop("id", None)
     codes = np.concatenate(list(autoencoder.encode_pieces(x)))  # all in one transaction
     total = store.append(ids, codes, beside or None)
@@ -101,7 +101,7 @@ def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dic
 
 def _described(autoencoder: Any) -> dict[str, Any]:
     return {
-        "bytes_a_row": autoencoder.code_.num_bytes,
+        "bytes_per_row": autoencoder.code_.num_bytes,
         "code": str(autoencoder.code_),
         "model_fingerprint": autoencoder.fingerprint_,
     }

@@ -1,4 +1,4 @@
-"""Loads the model that a command needs, and says which command takes it where it is another."""
+"""Load the model that a command needs, or name the command that takes it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,36 +11,29 @@ if TYPE_CHECKING:
 
 
 def load_autoencoder(path: Path) -> "Autoencoder":
-    """Loads a model that encodes and decodes rows.
+    """Load a model that encodes and decodes rows.
 
     Raises:
-        ParameterError: If it is a model of ratings.
+        ParameterError: If it is a recommender.
         FileNotFoundError, ModelFileError: If it cannot be loaded.
     """
-    return _loaded(path, "Autoencoder", "to encode and decode", "Use it with `codeword recommend`.")
+    return _loaded(path, "Autoencoder", "Use it with `codeword recommend`.")
 
 
 def load_recommender(path: Path) -> "RatingAutoencoder":
-    """Loads a model that recommends.
+    """Load a model that recommends items.
 
     Raises:
-        ParameterError: If it is a model of rows.
+        ParameterError: If it is not a recommender.
         FileNotFoundError, ModelFileError: If it cannot be loaded.
     """
-    remedy = "Train one: `codeword fit ratings.csv --data ratings:1-5`."
-    return _loaded(path, "RatingAutoencoder", "to recommend", remedy)
+    return _loaded(path, "RatingAutoencoder", "Train one with `codeword fit ratings.csv --data ratings:1-5`.")
 
 
-_MODELS_OF = {"Autoencoder": "a model of rows", "RatingAutoencoder": "a model of ratings"}
-
-
-def _loaded(path: Path, wanted: str, purpose: str, remedy: str) -> Any:
+def _loaded(path: Path, wanted: str, remedy: str) -> Any:
     from codeword.files.saved_model import load
 
     model = load(path)
-    given = type(model).__name__
-    if given != wanted:
-        raise ParameterError(
-            f"{path} must be {_MODELS_OF[wanted]}, {wanted}, {purpose}: got {given}, {_MODELS_OF[given]}. {remedy}"
-        )
+    if type(model).__name__ != wanted:
+        raise ParameterError(f"{path} must hold a model of class {wanted}: got {type(model).__name__}. {remedy}")
     return model

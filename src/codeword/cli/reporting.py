@@ -1,4 +1,4 @@
-"""How commands print results and errors."""
+"""Output of results and errors."""
 
 import json
 from collections.abc import Callable
@@ -9,11 +9,11 @@ import click
 
 from codeword.errors import CodewordError
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
 
 
 def errors_in_words(command: Callable[..., None]) -> Callable[..., None]:
-    """Ends a command with exit code 1 and the error's message where the data is bad, instead of a traceback."""
+    """Make a command print the message of an error and exit with code 1, instead of showing a traceback."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ def errors_in_words(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def report(result: dict[str, Any], *, as_json: bool) -> None:
-    """Prints a result: as JSON, or a line for each entry."""
+    """Print a result as JSON, or one line per entry."""
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -37,5 +37,5 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
 
 
 def progress_level(quiet: bool, as_json: bool) -> int:
-    """Gives the `verbose` of estimators: bars, unless the output shall be quiet or read by a program."""
+    """Return `verbose` for estimators: progress bars, unless the output is meant to be quiet or machine-readable."""
     return 0 if quiet or as_json else 1

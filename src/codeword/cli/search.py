@@ -1,4 +1,4 @@
-"""`codeword search`: the codes in a store that are nearest to queries."""
+"""`codeword search`: find the codes in a store that are nearest to queries."""
 
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ Examples:
 )
 @click.argument("store", type=click.Path(path_type=Path))
 @click.argument("queries", type=click.Path(path_type=Path), required=False)
-@click.option("--codes", type=click.Path(path_type=Path), help="Codes of the queries, from `codeword encode`.")
-@click.option("--model", type=click.Path(path_type=Path), help="The model that encodes QUERIES, rows like its own.")
-@click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Nearest codes of each query.  [default: 10]")
-@click.option("--within", type=click.IntRange(min=0), help="Instead of -k: all codes at most so many bits away.")
+@click.option("--codes", type=click.Path(path_type=Path), help="Codes of the queries, written by `codeword encode`.")
+@click.option("--model", type=click.Path(path_type=Path), help="Model that encodes the rows in QUERIES.")
+@click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Number of codes per query.  [default: 10]")
+@click.option(
+    "--within", type=click.IntRange(min=0), help="Instead of -k: all codes within this distance in bits."
+)
 @click.option("--where", help="SQL condition on id and the metadata.")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="A .csv or .parquet table to write instead of printing."
+    "--output", "-o", type=click.Path(path_type=Path), help="Write the result to this .csv or .parquet table."
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
 def search(
@@ -42,14 +44,15 @@ def search(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Search STORE for the codes nearest to queries by Hamming distance: exactly, of equal ones the lower id first.
+    """Search STORE for the codes nearest to queries by Hamming distance.
 
-    Queries are codes (--codes; this needs no Keras), or rows in the file QUERIES that --model encodes.
+    The search is exact. Among equal distances the lower id comes first. Queries are codes (--codes, which does not load
+    Keras) or rows in the file QUERIES, which --model encodes.
     """
     if (codes is None) == (queries is None) or (queries is None) != (model is None):
-        raise click.UsageError("Give either --codes with codes of queries, or --model and a file QUERIES of rows.")
+        raise click.UsageError("Pass either --codes with the codes of queries, or --model and a file QUERIES of rows.")
     if k is not None and within is not None:
-        raise click.UsageError("Give either -k or --within.")
+        raise click.UsageError("Pass either -k or --within, not both.")
 
     from codeword.cli.table_output import check_table_path
 
@@ -75,7 +78,7 @@ def _found(
     where: str | None,
     verbose: int,
 ) -> list[tuple[Any, Any]]:
-    """Gives for each query its distances and ids."""
+    """Return the distances and ids for each query."""
     from codeword.code_kinds import Bits
     from codeword.errors import CodeError
     from codeword.files.tables import read_array, read_codes
@@ -120,10 +123,10 @@ def _write(path: Path, found: list[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def _print(found: list[tuple[Any, Any]]) -> None:
-    """Prints a line for each query: its nearest ids, each with its distance in bits."""
-    click.echo("query  id (bits that differ)")
+    """Print one line per query: the nearest ids, each with its distance in bits."""
+    click.echo("query  id (distance in bits)")
     for number, (distances, ids) in enumerate(found[:SHOWN_QUERIES]):
         pairs = [f"{name} ({distance})" for name, distance in zip(ids.tolist(), distances.tolist(), strict=True)]
         click.echo(f"{number:>5}  {', '.join(pairs) or 'none'}")
     if len(found) > SHOWN_QUERIES:
-        click.echo(f"… and {len(found) - SHOWN_QUERIES} queries more: --output writes them all to a table.")
+        click.echo(f"… and {len(found) - SHOWN_QUERIES} more queries: use --output to write all of them to a table.")
