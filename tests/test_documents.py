@@ -1,4 +1,4 @@
-"""README and docs: their programs run, their links lead somewhere, every command and public name is told."""
+"""README and docs: their programs run, their links lead somewhere, every public name is documented."""
 
 import importlib
 import json
@@ -26,7 +26,7 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     namespace = {}
     exec(program.replace("epochs=20", "epochs=2, hidden=(32,)"), namespace)
     if number == 0:
-        assert "of the cells come back exactly" in capsys.readouterr().out
+        assert "of the cells are exact" in capsys.readouterr().out
         assert set(namespace["restored"].ravel()) <= {0, 0.25, 0.5, 0.75}
     elif number == 1:
         assert namespace["items"].shape == namespace["scores"].shape == (1, 10)

@@ -40,6 +40,8 @@ CLEAN = [
     "src/codeword/losses",
     "src/codeword/metrics",
     "src/codeword/random_numbers.py",
+    "README.md",
+    "src/codeword/datasets",
     "src/codeword/search",
     "src/codeword/surrogates.py",
 ]
