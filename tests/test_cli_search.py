@@ -137,7 +137,7 @@ def test_the_printed_lines(folder: Path, nearest: Any, tmp_path: Path) -> None:
     lines = run(*words).output.splitlines()
     assert len(lines) == 22
     assert lines[1].split() in (["0", "none"], ["0", "0", "(0)"])
-    assert lines[-1] == "… and 3 queries more: --output writes them all to a table."
+    assert lines[-1] == "… and 3 more queries: use --output to write all of them to a table."
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

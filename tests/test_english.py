@@ -41,6 +41,7 @@ CLEAN = [
     "src/codeword/metrics",
     "src/codeword/random_numbers.py",
     "README.md",
+    "src/codeword/evaluation",
     "src/codeword/datasets",
     "src/codeword/search",
     "src/codeword/surrogates.py",

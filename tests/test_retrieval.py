@@ -126,7 +126,7 @@ def test_queries_of_which_the_database_has_no_label_are_left_out() -> None:
     assert alone == pytest.approx((1 + 2 / 3 + 3 / 5) / 3)
     assert mean_average_precision(CODES, LABELS, CODES[[0, 0]], [0, 9]) == pytest.approx(alone)
     assert precision_at_k(CODES, LABELS, CODES[[0, 0]], [0, 9], 1) == 0.5  # there it counts: nothing was found
-    with pytest.raises(DataError, match=r"must hold a label that the database has: got none"):
+    with pytest.raises(DataError, match=r"must contain a label of the database: got none"):
         mean_average_precision(CODES, LABELS, CODES[:1], [9])
 
 
@@ -175,7 +175,7 @@ BAD = [
     ),
     (CodeError, r"got shape \(6, 1\), dtype int64", {"codes": CODES.astype(int)}),
     (CodeError, r"`query_codes` must be packed.* got shape \(1,\), dtype uint8", {"query_codes": CODES[0]}),
-    (CodeError, r"must have 1 columns, as `codes` have: got 2", {"query_codes": np.full((1, 2), 9, np.uint8)}),
+    (CodeError, r"must have 1 columns, like `codes`: got 2", {"query_codes": np.full((1, 2), 9, np.uint8)}),
     (CodeError, "`codes` must have at least one row: got none", {"codes": CODES[:0], "labels": []}),
     (CodeError, "`query_codes` must have at least one row", {"query_codes": CODES[:0], "query_labels": []}),
     (DataError, r"`labels` must have shape \(6,\).* got shape \(5,\)", {"labels": [0] * 5}),
@@ -184,8 +184,8 @@ BAD = [
     (DataError, "got 1 masked", {"labels": np.ma.array(LABELS, mask=[1, 0, 0, 0, 0, 0])}),
     (DataError, "got NoneType, str", {"labels": np.array(["a", None] * 3, object), "query_labels": ["a"]}),
     (DataError, "got bytes", {"labels": [b"a"] * 6, "query_labels": [b"a"]}),
-    (DataError, "`query_labels` must be text, as `labels` are: got dtype int64", {"labels": ["a"] * 6}),
-    (DataError, "`query_labels` must be numbers, as `labels` are: got dtype <U1", {"query_labels": ["0"]}),
+    (DataError, "`query_labels` must be strings, like `labels`: got dtype int64", {"labels": ["a"] * 6}),
+    (DataError, "`query_labels` must be numbers, like `labels`: got dtype <U1", {"query_labels": ["0"]}),
 ]
 
 
@@ -200,9 +200,9 @@ def test_what_is_refused(error: type[Exception], received: str, change: dict[str
 
 @pytest.mark.parametrize("k", [0, 7, -1, 1.0, True, "1", None])
 def test_k_must_fit(k: Any) -> None:
-    with pytest.raises(ParameterError, match=rf"from 1 to 6, the size of the database: got {k!r}"):
+    with pytest.raises(ParameterError, match=rf"from 1 to 6: got {k!r}"):
         precision_at_k(CODES, LABELS, CODES[:1], [0], k)
-    with pytest.raises(ParameterError, match=rf"from 1 to 6, the size of the database: got {k!r}"):
+    with pytest.raises(ParameterError, match=rf"from 1 to 6: got {k!r}"):
         recall_at_k(CODES, CODES[:1], [[0]], k)
 
 

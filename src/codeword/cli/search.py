@@ -22,9 +22,7 @@ Examples:
 @click.option("--codes", type=click.Path(path_type=Path), help="Codes of the queries, written by `codeword encode`.")
 @click.option("--model", type=click.Path(path_type=Path), help="Model that encodes the rows in QUERIES.")
 @click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Number of codes per query.  [default: 10]")
-@click.option(
-    "--within", type=click.IntRange(min=0), help="Instead of -k: all codes within this distance in bits."
-)
+@click.option("--within", type=click.IntRange(min=0), help="Instead of -k: all codes within this distance in bits.")
 @click.option("--where", help="SQL condition on id and the metadata.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="Write the result to this .csv or .parquet table."

@@ -1,4 +1,4 @@
-"""What codes are worth, beside the plain ways to do the same (no Keras)."""
+"""Measures of the quality of codes, and simple baselines (no Keras)."""
 
 from codeword.evaluation.code_usage import CodeUsage as CodeUsage
 from codeword.evaluation.code_usage import code_usage as code_usage

@@ -1,4 +1,4 @@
-"""Whether the bits of codes are used, balanced and independent (no Keras)."""
+"""Measure whether the bits of codes are used, balanced and independent (no Keras)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError
 
-NEAR_THRESHOLD = 5e-5  # closer than this, another backend may give another bit
+NEAR_THRESHOLD = 5e-5  # closer than this, another backend may produce another bit
 
 
 @dataclass(frozen=True)
 class CodeUsage:
-    """What `code_usage` found; `print` shows it as a table.
+    """Result of `code_usage`; `print` shows it as a table.
 
     Attributes:
-        num_codes: Rows.
-        ones: Share of rows in which each bit is 1, shape `(num_bits,)`; .5 is balanced.
-        entropy: Of each bit, 0 to 1 bit, shape `(num_bits,)`.
-        dead_bits: Numbers of the bits that are the same in all rows.
-        correlation: Largest and mean absolute correlation of two living bits; 0 with fewer than two.
-        distinct: Share of the rows whose code is different from that of all rows before.
-        near_threshold: Share of all bits nearer to the threshold than 5e-5 of the spread; None without margins.
+        num_codes: Number of codes.
+        ones: Share of codes in which each bit is 1, shape `(num_bits,)`; 0.5 is balanced.
+        entropy: Entropy of each bit, 0 to 1, shape `(num_bits,)`.
+        dead_bits: Indices of the bits that have the same value in all codes.
+        correlation: Largest and mean absolute correlation between two bits that are not dead; 0 with fewer than two.
+        distinct: Number of distinct codes divided by the number of codes.
+        near_threshold: Share of bits closer to the threshold than 5e-5 of the spread; None without margins.
     """
 
     num_codes: int
@@ -35,7 +35,7 @@ class CodeUsage:
     near_threshold: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the figures as plain values."""
+        """Return the figures as plain values."""
         return {
             "codes": self.num_codes,
             "bits": len(self.ones),
@@ -59,12 +59,12 @@ class CodeUsage:
 
 
 def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -> CodeUsage:
-    """Measures how codes use their bits.
+    """Measure how codes use their bits.
 
     Args:
         codes: Packed codes, uint8 of shape `(n, num_bytes)`.
-        num_bits: Bits of a code, where the last byte is not full; None: all bits of the bytes.
-        margin: What `encode(..., return_margin=True)` gave: distances to the threshold, shape `(n, num_bits)`.
+        num_bits: Number of bits per code if the last byte is not full. Default: 8 bits per byte.
+        margin: Distances to the threshold, shape `(n, num_bits)`, as returned by `encode(..., return_margin=True)`.
 
     Raises:
         CodeError: If the codes are not packed bits, or there are none.
@@ -77,7 +77,7 @@ def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -
     """
     codes, num_bits = check_bit_codes(codes, num_bits)
     if len(codes) == 0:
-        raise CodeError("`codes` must have at least one row: got none. Give codes.")
+        raise CodeError("`codes` must have at least one row: got none.")
     bits = np.unpackbits(codes, axis=1, count=num_bits)
     ones = bits.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,8 +105,7 @@ def _share_near(margin: Any, shape: tuple[int, ...]) -> float:
     margin = np.asarray(margin)
     if margin.shape != shape or margin.dtype.kind != "f":
         raise DataError(
-            f"`margin` must be floats of shape {shape}, one a bit: got shape {margin.shape}, dtype "
-            f"{margin.dtype}. "
-            "Take both from encode(x, return_margin=True)."
+            f"`margin` must be floats of shape {shape}, one per bit: got shape {margin.shape}, dtype {margin.dtype}. "
+            "Take codes and margins from encode(x, return_margin=True)."
         )
     return float((margin < NEAR_THRESHOLD).mean())

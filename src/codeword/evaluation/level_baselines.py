@@ -1,4 +1,4 @@
-"""Plain ways to store images of few levels, to compare a trained code with."""
+"""Simple ways to store images with few levels, as baselines for a trained code."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from codeword.data_kinds import Levels
 
 
 def most_frequent_level(x_train: NDArray[Any], num_rows: int) -> NDArray[Any]:
-    """Gives every row the most frequent training value of each cell: what 0 bytes a row can do.
+    """Return the most frequent training value of each cell for every row: what 0 bytes per row can do.
 
     Args:
         x_train: Values of shape `(n, ...)`.
-        num_rows: Rows to give.
+        num_rows: Number of rows to return.
 
     Returns:
         Array of shape `(num_rows, ...)`.
@@ -24,16 +24,16 @@ def most_frequent_level(x_train: NDArray[Any], num_rows: int) -> NDArray[Any]:
 
 
 def pca_rounded(x_train: NDArray[Any], x: NDArray[Any], kind: Levels, num_bytes: int) -> NDArray[Any]:
-    """Stores principal components as one uint8 each, and puts what comes back on the nearest level.
+    """Store principal components as one byte each, and round the reconstruction to the nearest level.
 
     Args:
-        x_train: Rows that the components are learned from, shape `(n, ...)`.
-        x: Rows to store and give back.
+        x_train: Rows from which the components are learned, shape `(n, ...)`.
+        x: Rows to store and reconstruct.
         kind: The levels.
-        num_bytes: Components, one byte each.
+        num_bytes: Number of components.
 
     Returns:
-        Values of the levels, shape of `x`.
+        Levels, of the same shape as `x`.
     """
     from sklearn.decomposition import PCA
 
@@ -45,9 +45,9 @@ def pca_rounded(x_train: NDArray[Any], x: NDArray[Any], kind: Levels, num_bytes:
 
 
 def uint8_steps(codes: NDArray[Any], train_codes: NDArray[Any]) -> NDArray[np.float32]:
-    """Rounds floats to 256 equal steps between the least and greatest training value of each column.
+    """Round floats to 256 equal steps between the smallest and largest training value of each column.
 
-    Rounding after training: what the decoder then sees is not what it was trained on.
+    This is rounding after training: the decoder then sees values on which it was not trained.
     """
     low, high = train_codes.min(axis=0), train_codes.max(axis=0)
     step = np.where(high > low, (high - low) / 255, 1)

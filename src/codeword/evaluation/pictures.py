@@ -1,4 +1,4 @@
-"""Pictures for people who would rather look than read."""
+"""Pictures of reconstructions, errors, search results and choices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from codeword.errors import MissingExtraError
 
 
 def require_matplotlib() -> Any:
-    """Imports matplotlib's figure class, or says how to get it."""
+    """Return matplotlib's figure class, or raise with instructions to install it."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(
-            f'Pictures need matplotlib: got {error}. Install it: pip install "codeword[plots]".'
+            f'Pictures need matplotlib: got {error}. Install it with pip install "codeword[plots]".'
         ) from error
     return Figure
 
@@ -24,13 +24,13 @@ def require_matplotlib() -> Any:
 def save_image_rows(
     path: str | Path, rows: dict[str, NDArray[Any]], *, title: str = "", mark_wrong: bool = True
 ) -> None:
-    """Draws images beside each other, one line of images for each name; wrong cells of later lines in red frames.
+    """Draw lines of images; wrong cells in all lines but the first have a red frame.
 
     Args:
-        path: File to write; its suffix says the format.
-        rows: By name the images of a line, shape `(n, height, width)`; the first line is the truth.
-        title: Above the picture.
-        mark_wrong: Whether cells that differ from the truth get a frame: of real numbers all do.
+        path: File to write; the suffix determines the format.
+        rows: Images of each line by its name, shape `(n, height, width)`. The first line holds the true images.
+        title: Title of the picture.
+        mark_wrong: Draw frames around cells that differ from the true image. Real-valued cells always differ.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -60,14 +60,14 @@ def save_error_by_count(
     title: str = "",
     label: str = "ratings that the user has in training",
 ) -> None:
-    """Draws the root mean squared error by how much is known, in eight groups of equally many answers.
+    """Draw the root mean squared error against a count, in eight groups of equal size.
 
     Args:
-        path: File to write; its suffix says the format.
-        counts: How much was known for each answer, `(n,)`.
-        errors: By name of the method the errors of its answers, `(n,)`.
-        title: Above the picture.
-        label: Below the picture: what was counted.
+        path: File to write; the suffix determines the format.
+        counts: Count for each prediction, `(n,)`, such as the number of known ratings.
+        errors: Errors of the predictions, `(n,)`, by name of the method.
+        title: Title of the picture.
+        label: Label of the horizontal axis: what the counts mean.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -101,16 +101,16 @@ def save_search(
     *,
     title: str = "",
 ) -> None:
-    """Draws queries, each with what was found nearest and how many bits differ; below, how often each bit is 1.
+    """Draw queries with their nearest images and distances, and below them how often each bit is 1.
 
     Args:
-        path: File to write; its suffix says the format.
+        path: File to write; the suffix determines the format.
         queries: Images of shape `(q, height, width)`.
         found: Images of shape `(q, k, height, width)`, nearest first.
-        right: Whether each is of the query's kind, `(q, k)`; others get a red title.
-        distances: Bits that differ, `(q, k)`.
-        ones: Share of rows in which each bit is 1, `(num_bits,)`.
-        title: Above the picture.
+        right: Whether each image has the label of its query, `(q, k)`; wrong images have a red title.
+        distances: Distances in bits, `(q, k)`.
+        ones: Share of codes in which each bit is 1, `(num_bits,)`.
+        title: Title of the picture.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -150,17 +150,17 @@ def save_choices(
     *,
     title: str = "",
 ) -> None:
-    """Draws which expert a gate chooses where on a plane, and beside it how good each is alone.
+    """Draw which expert a gate chooses in each region of a plane, and the accuracy of each expert alone.
 
     Args:
-        path: File to write; its suffix says the format.
-        region: Number of the chosen expert on a grid, shape `(height, width)`, the lowest row first.
+        path: File to write; the suffix determines the format.
+        region: Index of the chosen expert on a grid, shape `(height, width)`, bottom row first.
         extent: Left, right, bottom and top of the grid.
-        points: Rows on the plane, `(n, 2)`.
-        right: Whether the gate's answer to each is right, `(n,)`; wrong ones are crosses.
-        scores: By name a share of right answers, drawn as bars in this order.
-        names: Of the experts.
-        title: Above the picture.
+        points: Rows in the plane, `(n, 2)`.
+        right: Whether the gate's prediction for each row is right, `(n,)`; wrong predictions are drawn as crosses.
+        scores: Accuracy by name, drawn as bars in this order.
+        names: Names of the experts.
+        title: Title of the picture.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -182,7 +182,7 @@ def save_choices(
     bars.spines[["top", "right"]].set_visible(False)
     for position, score in zip(positions, scores.values(), strict=True):
         bars.text(score, position, f" {score:.3f}", va="center", fontsize=9)
-    bars.set_xlabel("share of right answers")
+    bars.set_xlabel("accuracy")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
