@@ -104,7 +104,7 @@ def test_the_report() -> None:
     ids=range(6),
 )
 def test_codes_that_are_refused(codes: Any, num_bits: int | None, received: str) -> None:
-    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(CodeError, match=f"got {received}"):
         code_usage(codes, num_bits=num_bits)
 
 

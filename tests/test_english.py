@@ -60,7 +60,7 @@ BANNED = {
     r"\bGive (one|as many|less|more|codes)\b|\bChoose one\.": "leave it out, or say exactly what to do",
     r"Received:": "`what must hold`: got `what came`",
     r"\bGives\b|^Give\b": "Return",
-    r"\b(that|those) of (the|a|an|its|this|which)\b": "name the thing again",
+    r"\b(that|those) of (the|its|this|which)\b": "name the thing again",
     r"\blearnt\b": "learned",
     r"\bin words\b": "say what the message contains",
     r"\balike\b": "similar, or the same",

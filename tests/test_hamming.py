@@ -163,7 +163,7 @@ def test_codes_are_copied_and_may_lie_anyhow_in_memory() -> None:
     ids=range(13),
 )
 def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids: Any, num_bits: Any) -> None:
-    with pytest.raises(error, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(error, match=f"got {received}"):
         HammingIndex(codes, ids, num_bits=num_bits)
 
 
@@ -181,9 +181,9 @@ def test_what_no_index_can_be_made_of(error: Any, received: str, codes: Any, ids
 )
 def test_queries_that_are_refused(received: str, queries: Any, num_bits: int | None) -> None:
     index = HammingIndex(CODES << 4, num_bits=num_bits)
-    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(CodeError, match=f"got {received}"):
         index.search(queries, 1)
-    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(CodeError, match=f"got {received}"):
         index.within(queries, 1)
 
 
@@ -206,7 +206,7 @@ def test_nearest_rows_are_those_of_plain_numpy() -> None:
     apart = ((queries[:, None] - x) ** 2).sum(axis=(2, 3))
     np.testing.assert_array_equal(nearest_rows(x, queries, 50), np.argsort(apart, axis=1))
     for refused, received in ((queries[:0], r"shape \(0, 6\)"), (queries[:, :2], r"shape \(4, 4\)")):
-        with pytest.raises(DataError, match=f"(?:Received:|got) {received}"):
+        with pytest.raises(DataError, match=f"got {received}"):
             nearest_rows(x, refused, 1)
     with pytest.raises(DataError, match=r"got shape \(3,\)"):
         nearest_rows(x, [1.0, 2.0, 3.0], 1)

@@ -220,7 +220,7 @@ def test_k_must_fit(k: Any) -> None:
     ids=range(7),
 )
 def test_neighbors_must_be_rows_of_the_database(neighbors: Any, received: str) -> None:
-    with pytest.raises(DataError, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(DataError, match=f"got {received}"):
         recall_at_k(CODES, CODES[:1], neighbors, 1)
     with pytest.raises(CodeError, match="got 2"):
         recall_at_k(CODES, np.full((1, 2), 9, np.uint8), [[0]], 1)

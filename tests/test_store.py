@@ -306,7 +306,7 @@ def test_a_batch_that_does_not_fit_leaves_the_store_as_it_was(
     unchanged: CodeStore, error: Any, received: str, ids: Any, codes: Any, metadata: Any
 ) -> None:
     before = everything(unchanged)
-    with pytest.raises(error, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(error, match=f"got {received}"):
         unchanged.append(ids, codes, {"label": ["a", "b"], "year": [1, 2]} if metadata is ... else metadata)
     assert everything(unchanged) == before
 

@@ -137,7 +137,7 @@ def test_csv_with_or_without_a_header(tmp_path: Path, text: str, expected: list[
 def test_csv_that_is_no_full_table_of_numbers_is_refused(
     tmp_path: Path, text: str | bytes, error: type, received: str
 ) -> None:
-    with pytest.raises(error, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(error, match=f"got {received}"):
         read_array(written(tmp_path / "x.csv", text))
 
 
@@ -310,7 +310,7 @@ def test_a_foreign_note_in_parquet_is_refused(tmp_path: Path) -> None:
 )
 def test_numbers_that_are_no_bytes_are_no_codes(tmp_path: Path, name: str, array: np.ndarray, received: str) -> None:
     write_array(tmp_path / name, array)
-    with pytest.raises(CodeError, match=f"(?:Received:|got) {received}"):
+    with pytest.raises(CodeError, match=f"got {received}"):
         read_codes(tmp_path / name)
 
 
@@ -341,5 +341,5 @@ def test_what_is_no_frame_stays_what_it_is(x: Any) -> None:
     ids=["text", "pandas NA", "polars null", "lazy", "arrow null"],
 )
 def test_a_frame_of_no_numbers_is_refused_in_words(frame: Any, error: type[CodewordError]) -> None:
-    with pytest.raises(error, match=r"(?:Received:|got) "):
+    with pytest.raises(error, match=r"got "):
         as_finite_numbers(as_array(frame))

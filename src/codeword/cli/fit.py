@@ -84,7 +84,7 @@ Examples:
     "--validation", type=click.Path(path_type=Path), help="A file of held-out data; the best weights on it are kept."
 )
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better validation loss before it stops.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the training.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bars.")
 @json_option
 @errors_in_words
