@@ -271,13 +271,8 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
         (["recommend", "films.codeword", "--user", "100", "-o", "never.npy"], "must end in .csv or .parquet"),
         (["recommend", "films.codeword", "--user", "100", "-o", "no/never.csv"], "Nothing was written"),
         (["recommend", "nowhere.codeword", "--user", "100"], "no such file"),
-<<<<<<< HEAD
-        (["recommend", "rows.codeword", "--user", "100"], "got Autoencoder, a model of rows. Train one"),
-        (["encode", "films.codeword", "images.npy", "never.npy"], "got RatingAutoencoder, a model of ratings."),
-=======
         (["recommend", "rows.codeword", "--user", "100"], "got Autoencoder. Train one"),
         (["encode", "films.codeword", "images.npy", "never.npy"], "got RatingAutoencoder. Use it"),
->>>>>>> 7bfdcc7 (cli: suggestions for mistyped commands, narrative on stderr, demo --mnist, plain English)
         (["decode", "films.codeword", "images.npy", "never.npy"], "Use it with `codeword recommend`"),
         (["fit", "outside.csv", "-o", "never.codeword", *FIT], "got 1 to 6, 1 of 2 outside"),
         (["fit", "texts.parquet", "-o", "never.codeword", *FIT], "got name, film, stars"),

@@ -43,7 +43,11 @@ def demo(output: Path, mnist: bool, as_json: bool) -> None:
     from codeword.files.tables import write_array, write_codes
 
     start = time.perf_counter()
-    say = (lambda *_: None) if as_json else lambda text: click.echo(text, err=True)
+
+    def say(text: str) -> None:
+        if not as_json:
+            click.echo(text, err=True)
+
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
