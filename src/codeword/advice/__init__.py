@@ -1,1 +1,1 @@
-"""What data asks of a network: told from the data alone (no Keras)."""
+"""Recommend a head for a network from the data alone (no Keras)."""

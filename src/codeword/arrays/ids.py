@@ -20,12 +20,12 @@ class Ids:
 
     @classmethod
     def counted(cls, number: int) -> Self:
-        """Gives the ids 0 to `number - 1`, those of a matrix."""
+        """Return the ids 0 to `number - 1`, the row or column numbers of a matrix."""
         return cls(np.arange(number))
 
     @classmethod
     def of(cls, ids: Any, name: str) -> tuple[Self, NDArray[np.intp]]:
-        """Gives the different ids of a column, and where each entry's id stands among them."""
+        """Return the different ids of a column, and the position of each entry's id among them."""
         values, positions = np.unique(checked_ids(ids, name), return_inverse=True)
         return cls(values), positions
 
@@ -34,7 +34,7 @@ class Ids:
 
     @property
     def are_counted(self) -> bool:
-        """Whether they are the numbers from 0, as those of a matrix."""
+        """Whether they are the numbers from 0, like the row numbers of a matrix."""
         return bool(np.array_equal(self.values, np.arange(len(self.values))))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

@@ -1,18 +1,16 @@
-"""The table of data kinds: what values the data takes, and all that follows from it (no Keras).
+"""The table of data kinds: what values the data takes, and everything that follows from it (no Keras).
 
-| kind | values | enters the network as | losses, the default first | an output becomes a value by |
+| kind | values | enters the network as | losses, the default first | a value is |
 |---|---|---|---|---|
-| `Binary()` | 0 and 1 | itself | binary_crossentropy | logit >= 0 |
-| `Levels(values)` | the levels | one-hot | crossentropy, ordinal, bin_insensitive, mse, staircase | best level or bin |
-| `UnitInterval()` | 0 to 1 | itself | mse, binary_crossentropy | itself, within 0 to 1 |
-| `Ratings(low, high)` | the rated, others missing | residuals, and who rated | mse where rated | the scale's limits |
+| `Binary()` | 0 and 1 | the value | binary_crossentropy | logit >= 0 |
+| `Levels(values)` | the levels | one-hot | crossentropy, ordinal, bin_insensitive, mse, staircase | best level |
+| `UnitInterval(maximum)` | 0 to a maximum | value / maximum | mse, binary_crossentropy | output * maximum |
+| `Ratings(low, high)` | the ratings, others missing | residuals, mask | mse of observed ratings | clipped output |
 | `Real()` | any finite number | standardized | mse, mae | undoing the standardization |
 
-The output is linear, but a sigmoid for the "mse" of `UnitInterval` and a staircase for the "staircase" of `Levels`.
-Each kind's file says its `activation`, its `loss_call` and, in words, its `meaning`, its `scaling` and `when_to_take`
-each loss.
-
-Heads, estimators and advice read this table, so that they cannot drift apart.
+The output is linear, except for a sigmoid with the "mse" of `UnitInterval` and a staircase with the "staircase" of
+`Levels`. `inference` chooses a kind for an array, and `heads` the scaling, activation and loss. Estimators, `advise`
+and `examine` read this table, so that their answers agree.
 """
 
 from codeword.data_kinds.binary import Binary as Binary

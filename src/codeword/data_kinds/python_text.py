@@ -8,7 +8,7 @@ import numpy as np
 
 
 def python_literal(value: Any) -> str:
-    """Writes a plain value as Python that makes it; a number as short as it can be, a tuple as a list.
+    """Return Python that makes a plain value: numbers as short as possible, tuples as lists.
 
     Example:
         >>> python_literal((0.0, 0.25, float("nan")))
@@ -26,21 +26,21 @@ def python_literal(value: Any) -> str:
 
 
 def python_call(made: Any) -> str:
-    """Writes an object as the call of its class that makes it; what equals its default is left out.
+    """Return Python that makes an object: the call of its class, without arguments that equal their defaults.
 
-    The object must keep each argument of its class under that argument's name.
+    The object must store each argument under its name.
 
     Example:
         >>> python_call(Levels([0, 1, 2])), python_call(Levels([0, .25, .5, .75], edges="floor"))
         ('Levels(3)', 'Levels([0, 0.25, 0.5, 0.75], edges="floor")')
     """
-    told = []
+    arguments = []
     for name, parameter in inspect.signature(type(made)).parameters.items():
         value = getattr(made, name)
         if name == "values" and list(value) == list(range(len(value))):
             value = len(value)  # levels may be given as their count
         if parameter.default is inspect.Parameter.empty:
-            told.append(python_literal(value))
+            arguments.append(python_literal(value))
         elif value != parameter.default:
-            told.append(f"{name}={python_literal(value)}")
-    return f"{type(made).__name__}({', '.join(told)})"
+            arguments.append(f"{name}={python_literal(value)}")
+    return f"{type(made).__name__}({', '.join(arguments)})"

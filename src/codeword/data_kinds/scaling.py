@@ -42,7 +42,7 @@ class Scaling:
 
     @property
     def is_common(self) -> bool:
-        """Whether all columns are scaled alike."""
+        """Whether all columns have the same scaling."""
         return np.ndim(self.shift) == np.ndim(self.factor) == 0
 
     def lines(self, name: str) -> list[str]:
