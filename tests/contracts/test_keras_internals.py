@@ -240,7 +240,12 @@ def private_names_of_keras() -> set[str]:
     model.compile("sgd", "mse", metrics=["mae"])
     things = [model, model.optimizer, model.weights[0], keras.KerasTensor((1,)), keras.losses.MeanSquaredError(),
               keras.metrics.MeanSquaredError(), keras.callbacks.CallbackList(), layers.Lambda(abs)]  # fmt: skip
-    return {name for thing in things for name in dir(thing) if name.startswith("_")} | {*keras_internals.NAMES}
+    names = {name for thing in things for name in dir(thing) if name.startswith("_")}
+    if keras.backend.backend() == "torch":  # where a Keras layer is also a module of PyTorch
+        import torch
+
+        names -= {*dir(torch.nn.Module())}
+    return names | {*keras_internals.NAMES}
 
 
 def uses_of_private_names(source: str) -> Iterator[tuple[int, str, bool]]:
