@@ -150,7 +150,7 @@ print(json.dumps([same, codeword.Bits(10).num_bytes, errors, "keras" in sys.modu
     for name, is_import_error, message in errors:
         assert name == "MissingExtraError"
         assert is_import_error
-        assert 'got none of them is installed. Install one: pip install "codeword[jax]"' in message
+        assert 'got none of them. Install one with pip install "codeword[jax]"' in message
 
 
 @pytest.mark.parametrize("chosen", backend.PREFERENCE)

@@ -1,6 +1,6 @@
-"""Neural networks with discrete parts, and what they produce: stored, searched and decoded codes.
+"""Train neural networks with discrete parts, and use what they produce: exact values, codes and hard choices.
 
-Public names load on first use, so that `import codeword` is quick and whoever only works with codes never loads Keras.
+Public names are imported on first use: `import codeword` is quick, and programs that use only codes never load Keras.
 """
 
 import importlib

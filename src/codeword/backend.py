@@ -1,8 +1,7 @@
-"""Chooses an installed Keras backend before Keras loads, and hands Keras out.
+"""Choose an installed Keras backend before Keras is imported.
 
-Keras itself takes "tensorflow" where nothing is set, and fails where only JAX or PyTorch is installed. Modules that
-need Keras write `from codeword.backend import keras`, so that the choice is always made first and a missing backend
-is told in the same words.
+Without a setting Keras takes "tensorflow", and fails if only JAX or PyTorch is installed. Modules that need Keras use
+`from codeword.backend import keras`, so the choice always comes first and a missing backend always has the same error.
 """
 
 import importlib
@@ -20,13 +19,13 @@ PREFERENCE = ("jax", "torch", "tensorflow")
 
 
 def choose_backend() -> str | None:
-    """Names the first installed backend in `KERAS_BACKEND`, unless the user has chosen.
+    """Set `KERAS_BACKEND` to the first installed backend, unless the user has chosen one.
 
-    Does nothing where the variable is set (empty counts as not set, as for Keras) or Keras is already imported.
-    `keras.json` is not asked: Keras writes "tensorflow" into it by itself, so it does not show what the user wants.
+    Nothing is set if the variable is set (an empty value counts as not set, as in Keras) or Keras is already imported.
+    `keras.json` is ignored: Keras writes "tensorflow" into it on its own, so it does not show what the user wants.
 
     Returns:
-        The backend that Keras has or will take; None if none is installed.
+        The backend that Keras uses or will use; None if none is installed.
     """
     if not os.environ.get("KERAS_BACKEND") and "keras" not in sys.modules:
         installed = next((name for name in PREFERENCE if _is_installed(name)), None)
@@ -37,7 +36,7 @@ def choose_backend() -> str | None:
 
 
 def _is_installed(name: str) -> bool:
-    # A bare folder of that name, as uninstalling leaves it behind, is found too: it has no origin.
+    # An empty folder of that name, as uninstalling may leave it behind, is found, too, but has no origin.
     spec = importlib.util.find_spec(name)
     return spec is not None and spec.origin is not None
 
@@ -48,13 +47,13 @@ def __getattr__(name: str) -> Any:
     backend = choose_backend()
     if backend is None:
         raise MissingExtraError(
-            "codeword needs Keras with a backend: JAX, PyTorch or TensorFlow: got none of them is installed. "
-            'Install one: pip install "codeword[jax]" (or codeword[torch], codeword[tensorflow]).'
+            "Keras must have a backend, JAX, PyTorch or TensorFlow: got none of them. "
+            'Install one with pip install "codeword[jax]" (or codeword[torch], codeword[tensorflow]).'
         )
     try:
         return importlib.import_module("keras")
     except ImportError as error:
         raise MissingExtraError(
-            f"Keras could not load its backend: got KERAS_BACKEND={backend!r} and the error {error!r}. "
-            f'Install it, pip install "codeword[{backend}]", or set KERAS_BACKEND to one that is installed.'
+            f"Keras must be able to load its backend: got KERAS_BACKEND={backend!r} and the error {error!r}. "
+            f'Install it with pip install "codeword[{backend}]", or set KERAS_BACKEND to one that is installed.'
         ) from error

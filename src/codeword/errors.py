@@ -1,71 +1,71 @@
-"""The one error tree of codeword.
+"""The errors of codeword.
 
     CodewordError
-    ├── ParameterError      (ValueError)   a setting that cannot work
-    ├── DataError           (ValueError)   data that its data kind does not allow
-    ├── DataTypeError       (TypeError)    data that is no array of numbers
-    ├── CodeError           (ValueError)   codes that this model did not make
-    ├── ExpertError         (ValueError)   an expert of a gate that fails, or gives no answer that can be used
-    ├── DivergedError       (ArithmeticError)  a training whose loss is no number any more
-    ├── ModelFileError      (ValueError)   a model file that is damaged, foreign or hostile
-    ├── TableFileError      (ValueError)   a data file that cannot be read as a table or array
-    ├── StoreFileError      (ValueError)   a store of codes that is damaged, foreign or of another model
-    ├── StoreBusyError      (TimeoutError) a store that others held for too long
-    ├── OutputPathError     (OSError)      a place that cannot be written to
-    └── MissingExtraError   (ImportError)  a package that an extra would install
+    ├── ParameterError      (ValueError)       a setting that cannot work
+    ├── DataError           (ValueError)       data with values that its data kind does not allow
+    ├── DataTypeError       (TypeError)        data that is not an array of numbers
+    ├── CodeError           (ValueError)       codes that do not fit the model or the store
+    ├── ExpertError         (ValueError)       an expert of a gate that fails or returns unusable predictions
+    ├── DivergedError       (ArithmeticError)  training with a loss that became NaN or infinite
+    ├── ModelFileError      (ValueError)       a model file that is damaged, foreign or hostile
+    ├── TableFileError      (ValueError)       a data file that cannot be read as a table or array
+    ├── StoreFileError      (ValueError)       a store of codes that is damaged or foreign
+    ├── StoreBusyError      (TimeoutError)     a store that other processes hold for too long
+    ├── OutputPathError     (OSError)          a path that cannot be written
+    └── MissingExtraError   (ImportError)      a package that one of the extras installs
 
-Each class also derives from the built-in that people catch. A message has three parts: what must hold, what came,
-what to do.
+Each class also derives from the built-in exception in parentheses. A message states what must hold, what codeword got
+and, if it is not obvious, what to do: "`ids` must have one id per code: got 3 ids for 5 codes."
 """
 
 
 class CodewordError(Exception):
-    """Root of all errors that codeword raises on purpose."""
+    """Base class of all errors that codeword raises."""
 
 
 class ParameterError(CodewordError, ValueError):
-    """A setting cannot work, whatever the data."""
+    """A setting that cannot work, whatever the data."""
 
 
 class DataError(CodewordError, ValueError):
-    """The data does not hold what its data kind says."""
+    """Data with values that its data kind does not allow."""
 
 
 class DataTypeError(CodewordError, TypeError):
-    """The data is not an array of numbers at all."""
+    """Data that is not an array of numbers."""
 
 
 class CodeError(CodewordError, ValueError):
-    """The codes have another width, type or origin than this model's."""
+    """Codes with another width, type or origin than the model or store requires."""
 
 
 class ExpertError(CodewordError, ValueError):
-    """An expert of a gate raised, or its answer is NaN or not one a row."""
+    """An expert of a gate that raised an error, or returned NaN or the wrong number of predictions."""
 
 
 class DivergedError(CodewordError, ArithmeticError):
-    """The loss became NaN or infinite: the network learned nothing that can be used."""
+    """Training with a loss that became NaN or infinite."""
 
 
 class ModelFileError(CodewordError, ValueError):
-    """A model file is damaged, foreign or hostile; nothing of it was used."""
+    """A model file that is damaged, foreign or hostile. Nothing in it was used."""
 
 
 class TableFileError(CodewordError, ValueError):
-    """A data file cannot be read as an array or a table."""
+    """A data file that cannot be read as an array or a table."""
 
 
 class StoreFileError(CodewordError, ValueError):
-    """A store of codes is damaged, foreign, or holds codes of another model."""
+    """A store of codes that is damaged or foreign."""
 
 
 class StoreBusyError(CodewordError, TimeoutError):
-    """Other processes held a store for longer than one was willing to wait."""
+    """A store that other processes held for longer than the maximum waiting time."""
 
 
 class OutputPathError(CodewordError, OSError):
-    """A file cannot be written where it was asked for."""
+    """A path that cannot be written."""
 
 
 class MissingExtraError(CodewordError, ImportError):
-    """A package is missing that one of codeword's extras installs."""
+    """A missing package that one of codeword's extras installs."""

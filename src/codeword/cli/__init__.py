@@ -44,23 +44,25 @@ class _LoadedOnUse(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_LoadedOnUse, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LoadedOnUse,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  codeword advise images.npy
+  codeword examine model.keras images.npy
+  codeword fit images.npy --data levels:0,0.25,0.5,0.75 --code bits:64 --output digits.codeword
+  codeword encode digits.codeword images.npy codes.npy
+  codeword decode digits.codeword codes.npy images-again.npy
+  codeword encode digits.codeword images.npy --store codes.duckdb
+  codeword search codes.duckdb --model digits.codeword query.npy -k 10
+  codeword fit ratings.csv --data ratings:1-5 --output films.codeword
+  codeword recommend films.codeword --user 42 -k 10""",
+)
 @click.version_option(__version__, prog_name="codeword")
 def main() -> None:
     """Train neural networks with discrete parts, and use what they produce.
 
     Commands read and write .npy, .csv and .parquet files. Results go to stdout, progress to stderr.
     Exit codes: 0 success, 1 bad data or findings, 2 wrong usage.
-
-    \b
-    Examples:
-      codeword advise images.npy
-      codeword examine model.keras images.npy
-      codeword fit images.npy --data levels:0,0.25,0.5,0.75 --code bits:64 --output digits.codeword
-      codeword encode digits.codeword images.npy codes.npy
-      codeword decode digits.codeword codes.npy images-again.npy
-      codeword encode digits.codeword images.npy --store codes.duckdb
-      codeword search codes.duckdb --model digits.codeword query.npy -k 10
-      codeword fit ratings.csv --data ratings:1-5 --output films.codeword
-      codeword recommend films.codeword --user 42 -k 10
     """

@@ -48,12 +48,12 @@ def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict
 
 
 def table_reader(path: Path, options: str = "", *, header: bool | None = None) -> str:
-    """Gives DuckDB's call that reads a table file.
+    """Return the DuckDB expression that reads a table file.
 
     Args:
         path: `.csv` or `.parquet`.
-        options: More of them, each behind a comma.
-        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
+        options: Further options, each with a leading comma.
+        header: Whether a .csv file has a line of names. None: yes, unless its first line holds only numbers.
     """
     options += ", hive_partitioning=false"
     if path.suffix == ".csv":
