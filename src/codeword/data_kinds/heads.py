@@ -1,6 +1,6 @@
 """The table of heads: the scaling, output activation and loss that fit the values of an array.
 
-`advise`, `examine` and its `remedied`, and the estimators by way of their data kinds, all read it.
+`advise`, `examine` and `remedied` read it, and so do the estimators, through their data kinds.
 """
 
 import math
@@ -84,7 +84,7 @@ def choose_head(scan: ValueScan, given: GivenOutput | None = None) -> Head:
     """Return the head that fits scanned values.
 
     Args:
-        scan: Of all values that the output has to reproduce. NaN does not count.
+        scan: Scan of all values that the output has to reproduce. NaN does not count.
         given: What the model has already, one number per cell. None: the network is still to be built.
     """
     return head_of_kind(kind_of_values(scan), scan) if given is None else _kept(scan, given)

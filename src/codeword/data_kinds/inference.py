@@ -125,7 +125,7 @@ def _kinds(scan: ValueScan) -> tuple[DataKind, ...]:
 
 
 def _brightness_or_counts(scan: ValueScan) -> tuple[DataKind, ...]:
-    """Whole numbers from 0 to 255 are brightness if their maximum is known, else counts; of images the first."""
+    """Return the kinds of whole numbers from 0 to 255: brightness first if their maximum is known, or of images."""
     is_constant = not scan.minimum < scan.maximum
     if scan.is_one_column or is_constant or not scan.whole or scan.minimum < 0 or scan.maximum > WHITE:
         return (Real(),)
@@ -138,13 +138,13 @@ def _brightness_or_counts(scan: ValueScan) -> tuple[DataKind, ...]:
 
 
 def num_classes(scan: ValueScan, *, first: tuple[int, ...] = (0,)) -> int | None:
-    """Return the number of classes that whole numbers count, or None if they are no class numbers.
+    """Return the number of classes if whole numbers are class numbers, else None.
 
-    Class numbers are at least three, leave none out, and occur at least twice on average.
+    There are at least three classes, no number is left out, and each occurs at least twice on average.
 
     Args:
-        scan: Of the numbers.
-        first: The numbers that counting may start with.
+        scan: Scan of the numbers.
+        first: What the first class number may be.
     """
     if scan.distinct is None or not scan.whole or scan.minimum not in first:
         return None
@@ -154,10 +154,10 @@ def num_classes(scan: ValueScan, *, first: tuple[int, ...] = (0,)) -> int | None
 
 
 def scale_if_zero_is_missing(scan: ValueScan) -> Ratings | None:
-    """Return the scale of a table that may hold ratings, with 0 for "not rated"; None if it does not look so.
+    """Return the scale of a table that may hold ratings, with 0 for "not rated"; None for other data.
 
-    It looks so if most cells are 0 and the others take at least two values, whole or half numbers up to 10. Counts look
-    the same: only the user can tell. Images have more axes; a single column is no table of users and items.
+    In such a table most cells are 0, and the others take at least two values, whole or half numbers up to 10. Counts
+    look the same, and only the user knows. Images have more axes, and a single column is no table of users and items.
     """
     is_table = len(scan.shape) == 2 and not scan.is_one_column
     if not (is_table and scan.halves and scan.minimum == 0 and scan.maximum <= 10 and scan.share_zero > 0.5):
@@ -167,6 +167,6 @@ def scale_if_zero_is_missing(scan: ValueScan) -> Ratings | None:
 
 
 def scale_if_mostly_missing(scan: ValueScan) -> Ratings | None:
-    """Return the scale of a table of which NaN fills the greater part, as of ratings; None of other data."""
+    """Return the scale of a table that is mostly NaN, as tables of ratings are; None for other data."""
     is_sparse = len(scan.shape) == 2 and scan.num_nan > scan.num_cells / 2
     return Ratings(scan.minimum, scan.maximum) if is_sparse and scan.minimum < scan.maximum else None
