@@ -62,7 +62,7 @@ def examine(
     would do.
 
     Args:
-        model: Any Keras model. Without a compiled loss, loss and gradient are not checked, and a note says so.
+        model: Any Keras model. Without a compiled loss, loss and gradient are not checked, which a note reports.
         x: Inputs as you pass them to `fit`: an array or memory map of shape `(n, ...)`, a frame, a scipy.sparse
             matrix, or a list or dictionary of them.
         y: Targets. Default: `x`, if the output of the model has its shape.

@@ -21,8 +21,8 @@ class Reconstruct(Objective):
     """Train the code to reconstruct rows, and nothing else.
 
     Args:
-        swap: Share of cells, 0 to 1, that training replaces by the same cell of another row, in input and target
-            alike, so that the network cannot memorize the rows. None: 0.15 for `Bits` and `Choices`, else 0.
+        swap: Share of cells, 0 to 1, that training replaces by the same cell of another row, in both input
+            and target, so that the network cannot memorize the rows. None: 0.15 for `Bits` and `Choices`, else 0.
         noise: Standard deviation, 0 to 1, of Gaussian noise before the code's thresholds in training, in units of the
             spread of the values. It drives the values away from the thresholds. None: 0.2 for `Bits`, else 0.
 
