@@ -370,7 +370,7 @@ def seconds_and_memory(results: ResultsFile, setting: Setting) -> None:
 def require_space(folder: str, num_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * num_bytes:
-        raise SystemExit(f"Twice {num_bytes:,} bytes must be free in {folder}. Received: {free:,}. Set TMPDIR.")
+        raise SystemExit(f"Twice {num_bytes:,} bytes must be free in {folder}: got {free:,}. Set TMPDIR.")
 
 
 def write_changed(path: Path, rows: Rows, count: int, white: float) -> None:

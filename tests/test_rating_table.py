@@ -269,7 +269,7 @@ def test_largest_ids_are_kept_exactly() -> None:
 
 def test_masked_ids_and_ratings_are_refused() -> None:
     masked = np.ma.array([1, 2, 3], mask=[0, 1, 0])
-    with pytest.raises(DataError, match=r"`ratings: user` .*(Received:|got) 1 empty"):
+    with pytest.raises(DataError, match=r"`ratings: user` .*got 1 empty"):
         read((masked, [1, 2, 3], [1, 2, 3]))
     with pytest.raises(DataError, match=r"`ratings: rating` .* got 1 empty"):
         read(([1, 2, 3], [1, 2, 3], masked))
@@ -366,7 +366,7 @@ def test_csv_of_texts_and_more_columns(tmp_path: Path) -> None:
 def test_csv_with_an_empty_cell_is_refused(tmp_path: Path, frame: str) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text(frame)
-    with pytest.raises(DataError, match=r"(Received:|got) 1 (empty|NaN)"):
+    with pytest.raises(DataError, match=r"got 1 (empty|NaN)"):
         read(path)
 
 

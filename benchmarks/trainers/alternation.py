@@ -117,9 +117,9 @@ def _check_losses(group: Group, started: dict[str, dict[str, Any]]) -> None:
     for name, answer in started.items():
         first, second = answer["losses"]
         if not second < first:
-            raise RuntimeError(f"{name} on network {group.network} must learn. Received: losses {first}, {second}.")
+            raise RuntimeError(f"{name} on network {group.network} must learn: got losses {first}, {second}.")
         if group.alike and abs(second - expected) > TOLERANCE * expected:
-            raise RuntimeError(f"{name} on network {group.network} must have loss {expected}. Received: {second}.")
+            raise RuntimeError(f"{name} on network {group.network} must have loss {expected}: got {second}.")
 
 
 def compared(over: list[float], under: list[float]) -> dict[str, Any]:

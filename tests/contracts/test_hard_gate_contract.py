@@ -73,7 +73,7 @@ def test_a_gate_of_classifiers(tmp_path: Any) -> None:
     gate.save(tmp_path / "g.codeword")
     again = cw.load(tmp_path / "g.codeword", experts=gate.experts_)
     np.testing.assert_array_equal(again.predict(X), gate.predict(X))
-    with pytest.raises(cw.errors.ParameterError, match="Received: other answers from expert 0"):
+    with pytest.raises(cw.errors.ParameterError, match="got other answers from expert 0"):
         cw.load(tmp_path / "g.codeword", experts=gate.experts_[::-1])
 
 
