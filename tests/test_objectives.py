@@ -58,7 +58,7 @@ def plain():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Reconstruct(swap=2), "`swap` must be a number of at least 0 and of at most 1, or None: got 2"),
+        (lambda: Reconstruct(swap=2), "`swap` must be a number from 0 to 1, or None: got 2"),
         (lambda: Reconstruct(noise=-0.1), "`noise` must be .*: got -0.1"),
         (lambda: Reconstruct(swap=float("nan")), "got nan"),
         (lambda: Reconstruct(swap=True), "got True"),

@@ -131,9 +131,9 @@ def test_the_config_makes_the_same_layer_again():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rotation": -1}, "`rotation` must be a number of at least 0 and of at most 180: got -1"),
+        ({"rotation": -1}, "`rotation` must be a number from 0 to 180: got -1"),
         ({"rotation": "17"}, "got '17'"),
-        ({"zoom": 1.0}, "`zoom` must be a number of at least 0 and of at most 0.99: got 1.0"),
+        ({"zoom": 1.0}, "`zoom` must be a number from 0 to 0.99: got 1.0"),
         ({"shift": float("nan")}, "`shift` must be .*: got nan"),
         ({"shift": True}, "got True"),
     ],

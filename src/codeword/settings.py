@@ -59,20 +59,16 @@ def integer(least: int | None = 0, most: int | None = None) -> Setting:
 def number(
     least: float | None = None, most: float | None = None, *, above: float | None = None, below: float | None = None
 ) -> Setting:
-    """Allow finite real numbers within a range.
-
-    Args:
-        least: Smallest value allowed.
-        most: Largest value allowed.
-        above: The value must be larger than this.
-        below: The value must be smaller than this.
+    """Allow finite real numbers within a range; `above` and `below` exclude the limit itself.
 
     Example:
-        >>> number(0, below=1).words, number(above=0).words
-        ('a number of at least 0 and below 1', 'a number above 0')
+        >>> number(0, 1).words, number(0, below=1).words, number(above=0).words
+        ('a number from 0 to 1', 'a number of at least 0 and below 1', 'a number above 0')
     """
     bounds = [(least, "of at least"), (most, "of at most"), (above, "above"), (below, "below")]
     limits = " and ".join(f"{words} {bound:g}" for bound, words in bounds if bound is not None)
+    if least is not None and most is not None:
+        limits = f"from {least:g} to {most:g}"
     low, high = -math.inf if least is None else least, math.inf if most is None else most
     more_than, less_than = -math.inf if above is None else above, math.inf if below is None else below
     return Setting(
