@@ -37,10 +37,9 @@ class AnnealTemperature(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not self._layers():
-            names = [layer.name for layer in self.model.layers]
+            names = ", ".join(layer.name for layer in self.model.layers[:9])
             raise ParameterError(
-                "`AnnealTemperature` needs a model with a `Hardmax(annealed=True)`: got the layers "
-                f"{', '.join(names[:9])}."
+                f"`AnnealTemperature` needs a model with a `Hardmax(annealed=True)`: got the layers {names}."
             )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -14,18 +14,11 @@ ops = keras.ops
 
 
 class Load(NamedTuple):
-    """What one call of the compiled loop needs for its steps.
-
-    Attributes:
-        arrays: Input of `Batches.batch`.
-        draws: The draws of each block.
-        bounds: int32 of shape `(blocks, 2)`: the first step of each block, and the step after its last.
-        num_steps: Total number of steps.
-    """
+    """The steps of one call of the compiled loop: `bounds` has the first step of each block and one past its last."""
 
     arrays: Any
-    draws: tuple[Any, ...]
-    bounds: NDArray[np.int32]
+    draws: tuple[Any, ...]  # one for each block
+    bounds: NDArray[np.int32]  # (blocks, 2)
     num_steps: int
 
 
@@ -52,11 +45,9 @@ class Batches:
 
     @abstractmethod
     def blocks(self) -> list[tuple[int, Any]]:
-        """Draw an epoch.
+        """Draw an epoch: pairs of a number of steps and their draws, arrays whose first axis is the step.
 
-        Returns:
-            Pairs of a number of steps and their draws: a structure of arrays whose first axis is the step. All steps
-            of a block have the same batch size.
+        All steps of a block have the same batch size.
         """
 
     def peek(self) -> tuple[int, Any]:
@@ -65,11 +56,10 @@ class Batches:
 
     def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
         """Return what `count` steps from `start` on need, or fewer steps if they do not fit on the device."""
-        bounds, offset = [], 0
-        for num_steps, _ in blocks:
-            bounds.append(np.clip([start - offset, start + count - offset], 0, num_steps))
-            offset += num_steps
-        return Load(self.arrays, tuple(draws for _, draws in blocks), np.array(bounds, np.int32), count)
+        lengths, draws = zip(*blocks, strict=True)
+        firsts = np.cumsum((0, *lengths[:-1]))
+        bounds = np.stack([np.clip(step - firsts, 0, lengths) for step in (start, start + count)], axis=1)
+        return Load(self.arrays, draws, bounds.astype(np.int32), count)
 
 
 class ShuffledBatches(Batches):
@@ -82,8 +72,8 @@ class ShuffledBatches(Batches):
         arrays: Arrays of shape `(n, ...)` from which `batch` takes rows.
         batch_size: Rows per batch; fewer only if there are fewer rows.
         seed: Seed of the shuffling.
-        batch: Function of the arrays and a batch's row numbers that returns inputs and targets. By default these are
-            the two arrays.
+        batch: Function of the arrays and the draws of a batch, by default its row numbers, that returns inputs and
+            targets.
     """
 
     def __init__(

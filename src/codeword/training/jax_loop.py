@@ -6,6 +6,7 @@ as fit into `SECONDS_PER_CALL`, on data that lies on the device.
 
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import jax
@@ -31,17 +32,7 @@ def train(
     initial_epoch: int = 0,
     callbacks: Any = None,
 ) -> Any:
-    """Train a compiled model and return Keras' `History`.
-
-    Args:
-        model: Compiled Keras model, on JAX.
-        batches: Training batches.
-        validation: Batches to evaluate on after epochs.
-        validation_due: Function of an epoch's number, from 0, that returns whether validation follows it.
-        epochs: As for `keras.Model.fit`.
-        initial_epoch: As for `keras.Model.fit`.
-        callbacks: As for `keras.Model.fit`.
-    """
+    """Train a compiled model like `keras.Model.fit`; `validation_due` says for each epoch if validation follows it."""
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
             callbacks, add_history=True, verbose=0, epochs=epochs, steps=len(batches), model=model
@@ -57,10 +48,9 @@ def train(
 
 class _Training:
     def __init__(self, model: Any, batches: Batches, validation: Batches | None, callbacks: Any) -> None:
-        self._model = model
-        self._batches = _OnDevice(batches)
-        self._validation = None if validation is None else _OnDevice(validation)
-        self._callbacks = callbacks
+        self._model, self._callbacks = model, callbacks
+        self._batches = _on_device(batches)
+        self._validation = None if validation is None else _on_device(validation)
         self._alone = not any(looks_at_model(callback) for callback in callbacks.callbacks)
         self._hooked = any(is_hooked(callback) for callback in callbacks.callbacks)
         # Then callbacks may hear of an epoch while the next one runs.
@@ -94,7 +84,8 @@ class _Training:
         unreported: tuple[int, Any] | None = None
         for epoch in epochs:
             if self._quiet and self._pace.steps >= len(self._batches):
-                started = epoch, self._start_epoch()
+                self._metrics = self._first_metrics
+                started = epoch, self._call(self._batches.load(self._batches.blocks(), 0, len(self._batches)))
                 logs = self._report(unreported, logs)  # while the device computes
                 unreported = started
             else:
@@ -111,7 +102,8 @@ class _Training:
         logs = self._train_epoch()
         if validate:
             logs |= {f"val_{name}": value for name, value in self._test().items()}
-        self._write_for_callbacks()
+        if not self._alone:
+            self._write()
         self._callbacks.on_epoch_end(epoch, logs)
         return logs
 
@@ -135,13 +127,8 @@ class _Training:
                 self._callbacks.on_train_batch_end(done - 1, reported)
         return _numbers(reported)
 
-    def _start_epoch(self) -> Any:
-        """Train a whole epoch in one call, and return what it reports without waiting for it."""
-        self._metrics = self._first_metrics
-        return self._call(self._batches.load(self._batches.blocks(), 0, len(self._batches)))
-
     def _report(self, unreported: tuple[int, Any] | None, logs: dict[str, float]) -> dict[str, float]:
-        """Report an epoch that was started, if there is one, to the callbacks; return the logs of the last epoch."""
+        """Tell callbacks of an epoch that was started, if there is one; return the logs of the last epoch."""
         if unreported is None:
             return logs
         epoch, reported = unreported
@@ -172,7 +159,8 @@ class _Training:
             self._hand_over((trainable, rest, optimizer), metrics)
             logs, done = _numbers(reported), done + load.num_steps
             callbacks.on_test_batch_end(done - 1, logs)
-        self._write_for_callbacks()
+        if not self._alone:
+            self._write()
         callbacks.on_test_end(logs)
         return logs
 
@@ -184,13 +172,8 @@ class _Training:
         return self._state
 
     def _hand_over(self, state: Any, metrics: Any) -> None:
-        """Keep the state of a call for the next one, and for callbacks that ask for the model."""
         self._state, self._metrics, self._written = state, metrics, False
         if self._eager:
-            self._write()
-
-    def _write_for_callbacks(self) -> None:
-        if not self._alone:
             self._write()
 
     def _write(self) -> None:
@@ -202,29 +185,16 @@ class _Training:
             self._written = True
 
     def _variables(self) -> tuple[list[Any], ...]:
-        model = self._model
-        optimizer = model.optimizer.variables
-        return model.trainable_variables, model.non_trainable_variables, optimizer, model.metrics_variables
+        trained = self._model.trainable_variables, self._model.non_trainable_variables
+        return *trained, self._model.optimizer.variables, self._model.metrics_variables
 
 
-class _OnDevice(Batches):
-    """Batches whose arrays lie on the device, unless they come in pieces."""
-
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
-        self.batch, self.most_steps = batches.batch, batches.most_steps
-        self.arrays = None if self.most_steps else jax.device_put(batches.arrays)
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def blocks(self) -> list[tuple[int, Any]]:
-        return self._batches.blocks()
-
-    def load(self, blocks: Sequence[tuple[int, Any]], start: int, count: int) -> Load:
-        if self.most_steps:
-            return self._batches.load(blocks, start, count)
-        return super().load(blocks, start, count)
+def _on_device(batches: Batches) -> Batches:
+    """Return the same batches with arrays that lie on the device, unless they come in pieces."""
+    placed = copy(batches)
+    if not placed.most_steps:
+        placed.arrays = jax.device_put(batches.arrays)
+    return placed
 
 
 class _Pace:

@@ -11,12 +11,7 @@ from codeword.keras_internals import kept_until_compiled
 
 
 class _CompiledSteps:
-    """Loops that run many of a model's steps in one call.
-
-    Args:
-        model: Built and compiled Keras model.
-        batch: `Batches.batch`.
-    """
+    """Loops that run many of a model's steps, on what `batch` returns, in one call."""
 
     def __init__(self, model: Any, batch: Callable[[Any, Any], Any]) -> None:
         self._model = model

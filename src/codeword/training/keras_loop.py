@@ -47,13 +47,8 @@ class KerasBatches(keras.utils.PyDataset):
 def many_steps_per_call(model: Any, callbacks: Any, lengths: Sequence[int]) -> Iterator[None]:
     """Let Keras run many steps per call on TensorFlow, unless the user or a callback wants single steps.
 
-    What is compiled is kept until the model is compiled again.
-
-    Args:
-        model: Compiled Keras model.
-        callbacks: Keras callbacks, as `fit` takes them.
-        lengths: Numbers of steps of an epoch and of its validation. Keras wants them to be multiples of the steps per
-            call. Empty if unknown.
+    Keras wants `lengths`, the numbers of steps of an epoch and of its validation, to be multiples of the steps per
+    call. They are empty if unknown. What is compiled is kept until the model is compiled again.
     """
     hooks = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks or ()
     common = math.gcd(*lengths)

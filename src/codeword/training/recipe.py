@@ -31,27 +31,14 @@ def fit(
     callbacks: Sequence[Any] = (),
     verbose: bool | int = 0,
 ) -> dict[str, list[float]]:
-    """Train with AdamW. The learning rate rises briefly, then falls to 0 along half a cosine.
+    """Compile a model and train it with AdamW; return loss and metrics by name, one number per epoch.
 
-    Args:
-        model: Keras model, which is compiled here.
-        batches: Inputs and targets.
-        loss: As for `compile`: one loss, or losses by the names of the outputs.
-        metrics: As for `compile`.
-        validation: Held-out inputs and targets. With them the weights of the epoch with the lowest validation loss are
-            kept, and training ends after `patience` epochs without improvement (None: never before `epochs`).
-        epochs: Maximum number of epochs.
-        learning_rate: The highest learning rate.
-        weight_decay: Weight decay of AdamW. Biases do not decay.
-        patience: See `validation`.
-        callbacks: Keras callbacks.
-        verbose: 0 or False for silence; 1 or True for a progress bar; 2 for one line per epoch.
+    The learning rate rises briefly to `learning_rate`, then falls to 0 along half a cosine. Biases do not decay. With
+    `validation` the weights of the epoch with the lowest validation loss are kept, and training ends after `patience`
+    epochs without improvement (None: never before `epochs`).
 
     Raises:
         DivergedError: If the loss becomes NaN or infinite.
-
-    Returns:
-        Loss and metrics by name, with one number per epoch.
     """
     num_steps = epochs * len(batches)
     warmup = int(WARMUP_SHARE * num_steps)
@@ -68,24 +55,18 @@ def fit(
     if validation is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
         callbacks.append(best)
-    history = _train(model, batches, validation, epochs=epochs, callbacks=callbacks, verbose=verbose)
-    losses = history.history["loss"]
+    history = _train(model, batches, validation, epochs, callbacks, verbose).history
+    losses = history["loss"]
     if not np.isfinite(losses[-1]):
         raise DivergedError(
             f"The loss must stay finite: got {losses[-1]} in epoch {len(losses)} at learning_rate={learning_rate}. "
             "Lower the learning rate. Under a float16 policy, use mixed_float16 or mixed_bfloat16."
         )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
+    return {name: [float(value) for value in values] for name, values in history.items()}
 
 
 def _train(
-    model: Any,
-    batches: Batches,
-    validation: Batches | None,
-    *,
-    epochs: int,
-    callbacks: Sequence[Any],
-    verbose: bool | int,
+    model: Any, batches: Batches, validation: Batches | None, epochs: int, callbacks: Any, verbose: bool | int
 ) -> Any:
     """Train by the fastest loop of the backend, and return Keras' `History`."""
     callbacks = with_progress(callbacks, verbose)
@@ -101,8 +82,8 @@ def _train(
             say_why(reason)
     held_out = None if validation is None else KerasBatches(validation)
     with many_steps_per_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
-        settings = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **as_loop}
-        return model.fit(KerasBatches(batches), validation_data=held_out, **settings)
+        given = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **as_loop}
+        return model.fit(KerasBatches(batches), validation_data=held_out, **given)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The inputs, targets and weights that users pass to `fit`, as batches in Keras' own order."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +17,18 @@ from codeword.training.batches import Batches, Load, take_rows
 
 
 class RowBatches(Batches):
-    """Rows of arrays, in the order in which Keras shuffles them; the last batch may be smaller.
+    """Rows of arrays or sparse matrices, in the order in which Keras shuffles them; the last batch may be smaller.
 
-    An array that is passed twice, for example as input and target, is held once.
-
-    Args:
-        x: NumPy array, scipy.sparse matrix, or structure of them.
-        y: The same, or None.
-        sample_weight: The same, or None.
-        batch_size: Rows per batch.
-        shuffle: False, True, or "batch" to shuffle rows within each batch.
-        most_bytes: Number of bytes that may lie on the device. Larger data comes in pieces of at most half of it.
+    An array that is passed twice, for example as input and target, is held once. Data that takes more than `most_bytes`
+    on the device comes in pieces of at most half of it.
     """
 
     def __init__(
         self, x: Any, y: Any, sample_weight: Any, *, batch_size: int, shuffle: bool | str, most_bytes: float
     ) -> None:
-        leaves, structure = _flat(keras.utils.pack_x_y_sample_weight(x, y, sample_weight))
+        import jax
+
+        leaves, structure = jax.tree.flatten(keras.utils.pack_x_y_sample_weight(x, y, sample_weight))
         unique = list({id(leaf): leaf for leaf in leaves}.values())
         places = {id(leaf): place for place, leaf in enumerate(unique)}
         self.num_rows = _common_rows(leaves)
@@ -87,15 +82,8 @@ class _Assembled:
 
 
 def without_frames(data: Any) -> Any:
-    """Return a structure with arrays in place of data frames. What is passed twice stays one object."""
-    converted: dict[int, Any] = {}
-
-    def array_of(value: Any) -> Any:
-        if id(value) not in converted:
-            converted[id(value)] = value if scipy.sparse.issparse(value) else as_array(value)
-        return converted[id(value)]
-
-    return keras.tree.map_structure(array_of, data)
+    """Return a structure with arrays in place of data frames."""
+    return _mapped(lambda value: value if scipy.sparse.issparse(value) else as_array(value), data)
 
 
 def is_array(value: Any) -> bool:
@@ -113,23 +101,14 @@ def is_array(value: Any) -> bool:
 
 def as_rows(data: Any) -> Any:
     """Return NumPy arrays in place of tensors, and sparse matrices by rows."""
-    converted: dict[int, Any] = {}
-
-    def array_of(value: Any) -> Any:
-        if value is not None and id(value) not in converted:
-            sparse = scipy.sparse.issparse(value)
-            converted[id(value)] = scipy.sparse.csr_array(value) if sparse else np.asarray(value)
-        return None if value is None else converted[id(value)]
-
-    return keras.tree.map_structure(array_of, data)
+    return _mapped(
+        lambda value: scipy.sparse.csr_array(value) if scipy.sparse.issparse(value) else np.asarray(value), data
+    )
 
 
 def dense(data: Any) -> Any:
     """Return arrays in place of sparse matrices, which Keras does not take as targets."""
-    return keras.tree.map_structure(
-        lambda value: value.toarray() if scipy.sparse.issparse(value) else value,
-        data,
-    )
+    return keras.tree.map_structure(lambda value: value.toarray() if scipy.sparse.issparse(value) else value, data)
 
 
 def split_rows(rows: Any, share: float, validation_data: Any) -> tuple[Any, Any]:
@@ -142,7 +121,7 @@ def split_rows(rows: Any, share: float, validation_data: Any) -> tuple[Any, Any]
     first = math.floor(num_rows * (1 - share))
     if not 0 < first < num_rows:
         raise DataError(f"`validation_split` must leave rows on both sides: got {share} of {num_rows} rows.")
-    return _sliced(rows, slice(None, first)), _sliced(rows, slice(first, None))
+    return _mapped(lambda array: array[:first], rows), _mapped(lambda array: array[first:], rows)
 
 
 def epoch_lengths(
@@ -191,18 +170,11 @@ def _weights_of_classes(y: NDArray[Any], class_weight: dict[int, float]) -> NDAr
     return weights[numbers]
 
 
-def _sliced(rows: Any, part: slice) -> Any:
-    parts: dict[int, Any] = {}
-    return keras.tree.map_structure(
-        lambda array: None if array is None else parts.setdefault(id(array), array[part]), rows
-    )
-
-
-def _flat(data: Any) -> tuple[list[Any], Any]:
-    import jax
-
-    leaves, structure = jax.tree.flatten(data)
-    return leaves, structure
+def _mapped(convert: Callable[[Any], Any], data: Any) -> Any:
+    """Convert each object of a structure once, so that what is passed twice stays one object; None stays None."""
+    objects = {id(value): value for value in keras.tree.flatten(data)}
+    converted = {key: None if value is None else convert(value) for key, value in objects.items()}
+    return keras.tree.map_structure(lambda value: converted[id(value)], data)
 
 
 def _common_rows(leaves: list[Any]) -> int:
@@ -210,7 +182,7 @@ def _common_rows(leaves: list[Any]) -> int:
     if len(set(numbers)) != 1 or not numbers[0]:
         raise DataError(
             "Inputs, targets and sample weights must have the same number of rows, at least 1: "
-            f"got {', '.join(str(number) for number in numbers)} rows."
+            f"got {', '.join(map(str, numbers))} rows."
         )
     return int(numbers[0])
 
