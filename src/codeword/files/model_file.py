@@ -29,16 +29,7 @@ MAX_WEIGHT_BYTES = 16 * 2**30
 
 
 def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write a model completely or not at all.
-
-    Args:
-        path: The file; an existing one is replaced only once the new one is complete.
-        config: Plain values: dictionaries, lists, strings, finite numbers, booleans, None.
-        arrays: Arrays by name.
-
-    Raises:
-        OutputPathError: If the file cannot be written.
-    """
+    """Write a model, plain values and arrays by name, completely or not at all."""
     members = {
         CONFIG: json.dumps(config, indent=1, sort_keys=True, allow_nan=False).encode(),
         WEIGHTS: safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()}),
@@ -55,10 +46,7 @@ def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str,
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read and check a file that `write_model_file` wrote.
-
-    Returns:
-        Configuration and arrays.
+    """Read and check a file that `write_model_file` wrote; return its configuration and arrays.
 
     Raises:
         FileNotFoundError: If there is no such file.

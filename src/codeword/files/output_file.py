@@ -16,9 +16,6 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
 
     An old file at `path` survives any error, including a crash of the process or the machine.
 
-    Yields:
-        The open temporary file.
-
     Raises:
         OutputPathError: If the folder does not exist or cannot be written to, or the disk is full.
     """
@@ -44,12 +41,7 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Move a finished file to its path, so that after a crash it is there completely or not at all.
-
-    Args:
-        temporary: The file, on the same file system.
-        path: Its new path.
-    """
+    """Move a finished file within its file system, so that after a crash it is there completely or not at all."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -57,17 +49,12 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Check that `replaced_whole` can write to a path, before hours of work end in an error.
-
-    Raises:
-        OutputPathError: If the folder does not exist or cannot be written to, or `path` is a folder.
-    """
+    """Check that `replaced_whole` can write to a path, before hours of work end in an error."""
     path = Path(path)
     if path.is_dir():
         raise OutputPathError(f"{path} must be a file: got a folder. Add a file name.")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -243,11 +243,7 @@ def load(
 
 
 def check_arrays(declared: Mapping[str, Array], arrays: Arrays) -> None:
-    """Refuse arrays that differ from what is declared in names, dtypes, shapes or values.
-
-    Raises:
-        ParameterError: For the first difference.
-    """
+    """Refuse arrays that differ from what is declared in names, dtypes, shapes or values."""
     if set(arrays) != set(declared):
         raise ParameterError(f"it lacks or adds arrays: {sorted(set(arrays) ^ set(declared))[:9]}")
     for name, (dtype, shape, values) in declared.items():
@@ -259,11 +255,7 @@ def check_arrays(declared: Mapping[str, Array], arrays: Arrays) -> None:
 
 
 def length_of(arrays: Arrays, name: str) -> int:
-    """Return the length of an array of one axis.
-
-    Raises:
-        ParameterError: If there is no such array.
-    """
+    """Return the length of an array of one axis, or refuse a file without it."""
     if name not in arrays or arrays[name].ndim != 1:
         raise ParameterError(f"`{name}` must be an array of one axis")
     return len(arrays[name])

@@ -48,13 +48,7 @@ def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict
 
 
 def table_reader(path: Path, options: str = "", *, header: bool | None = None) -> str:
-    """Return the DuckDB expression that reads a table file.
-
-    Args:
-        path: `.csv` or `.parquet`.
-        options: Further options, each with a leading comma.
-        header: Whether a .csv file has a line of names. None: yes, unless its first line holds only numbers.
-    """
+    """Return the DuckDB expression that reads a table file; `options` begin with a comma."""
     options += ", hive_partitioning=false"
     if path.suffix == ".csv":
         header = not _first_line_is_numbers(path) if header is None else header
@@ -72,11 +66,7 @@ def columns_of(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 
 def copy_to(connection: duckdb.DuckDBPyConnection, table: str, target: str | Path, options: str) -> None:
-    """Write a table or query of DuckDB to the file that `replaced_whole` syncs and renames.
-
-    Raises:
-        OutputPathError: If the disk is full.
-    """
+    """Write a table or query of DuckDB to the file that `replaced_whole` syncs and renames."""
     with disk_errors(target):
         connection.execute(f"COPY {table} TO '{quoted(target)}' ({options}, USE_TMP_FILE false)")
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,14 +26,8 @@ Check = Callable[[dict[str, Any], int], NDArray[Any]]
 class TableRows:
     """Rows of a Parquet file, of which only slices are in memory; `open_rows` creates it.
 
-    Args:
-        connection: Connection to DuckDB.
-        file: Parquet file.
-        choose: Function that selects the columns to read from the names of all columns.
-        check: Function that converts columns by name, and the number of their first row, to an array, or raises.
-
-    Attributes:
-        shape: `(rows, columns)`.
+    `choose` selects the columns from the names of all. `check` converts columns by name, and the number of their first
+    row, to an array, or raises.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path, choose: Choose, check: Check) -> None:
@@ -70,9 +65,6 @@ def open_rows(path: str | Path) -> Iterator[Any]:
     The errors are those of `read_array`, raised at the latest when their slice is read. A .csv file is first converted
     to a temporary Parquet file, as the types of its columns depend on all rows.
 
-    Args:
-        path: `.npy`, `.csv` or `.parquet`.
-
     Yields:
         A memory-mapped array for `.npy`, else `TableRows`.
     """
@@ -86,15 +78,7 @@ def open_rows(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[tuple[Any, CodeKind | None]]:
-    """Open a file of codes for reading in slices, with the errors of `tables.read_codes`.
-
-    Args:
-        path: `.npy`, `.csv` or `.parquet`.
-        fingerprint: Fingerprint of the model that will decode them. None: accept codes of any model.
-
-    Yields:
-        A memory-mapped array or `TableRows`, and the code kind, or None if the file does not record it.
-    """
+    """Open a file of codes like `open_rows`, and yield what `tables.read_codes` returns."""
     path = tables.existing_file(path)
     if path.suffix == ".npy":
         yield tables.read_codes(path, fingerprint=fingerprint)
@@ -109,27 +93,14 @@ def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[
 
 
 def write_array_pieces(path: str | Path, pieces: Iterable[NDArray[Any]], *, num_rows: int) -> tuple[int, ...]:
-    """Write the pieces of an array to a file, which is the same as by `tables.write_array`.
-
-    Args:
-        path: `.npy`, `.csv` or `.parquet`.
-        pieces: Arrays of shape `(rows, ...)`, at least one; one of them is in memory at a time.
-        num_rows: Total number of rows.
-
-    Returns:
-        The shape of the whole array.
-
-    Raises:
-        TableFileError: If the suffix is unknown.
-        OutputPathError: If the file cannot be written.
-    """
+    """Write at least one piece of an array, as `tables.write_array` writes all of it, and return its whole shape."""
     return _write(Path(path), pieces, num_rows, metadata=None)
 
 
 def write_code_pieces(
     path: str | Path, pieces: Iterable[NDArray[np.uint8]], *, num_rows: int, fingerprint: str, kind: CodeKind
 ) -> None:
-    """Write the pieces of an array of codes to a file, which is the same as by `tables.write_codes`."""
+    """Write at least one piece of an array of codes, as `tables.write_codes` writes all of it."""
     _write(Path(path), pieces, num_rows, metadata={"model": fingerprint, "code": kind.to_config()})
 
 
@@ -139,10 +110,8 @@ def _opened(path: Path, choose: Choose, check: Check) -> Iterator[TableRows]:
         file = path
         if path.suffix == ".csv":
             file = Path(folder) / "table.parquet"
-            copy = (
-                f"COPY (SELECT * FROM {sql_tables.table_reader(path)}) TO '{sql_tables.quoted(file)}' (FORMAT parquet)"
-            )
-            sql_tables.asked(connection, path, copy)
+            query = f"SELECT * FROM {sql_tables.table_reader(path)}"
+            sql_tables.asked(connection, path, f"COPY ({query}) TO '{sql_tables.quoted(file)}' (FORMAT parquet)")
         yield TableRows(connection, file, choose, check)
 
 
@@ -160,33 +129,28 @@ def _write(
 
 
 def _write_npy(file: BinaryIO, pieces: Iterable[NDArray[Any]], num_rows: int) -> tuple[int, ...]:
-    row_shape: tuple[int, ...] | None = None
-    for piece in pieces:
-        if row_shape is None:
-            row_shape = piece.shape[1:]
-            header = {"descr": np.lib.format.dtype_to_descr(piece.dtype), "fortran_order": False}
-            np.lib.format.write_array_header_1_0(file, {**header, "shape": (num_rows, *row_shape)})
+    pieces = iter(pieces)
+    first = next(pieces)
+    row_shape = first.shape[1:]
+    header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False}
+    np.lib.format.write_array_header_1_0(file, {**header, "shape": (num_rows, *row_shape)})
+    for piece in chain([first], pieces):
         file.write(np.ascontiguousarray(piece).data)
-    assert row_shape is not None, "at least one piece"
     return row_shape
 
 
 def _write_table(file: Path, pieces: Iterable[NDArray[Any]], options: str) -> tuple[int, ...]:
     """Collect the pieces in a temporary database next to `file`, as DuckDB cannot append to a file."""
-    row_shape: tuple[int, ...] | None = None
     with (
         sql_tables.disk_errors(file),
         tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder,
         duckdb.connect(Path(folder) / "rows.duckdb") as connection,
     ):
+        statement = "CREATE TABLE rows AS"
         for chunk in _chunks(pieces):
-            if row_shape is None:
-                row_shape = chunk.shape[1:]
-                connection.register("columns", sql_tables.columns_of(chunk[:0]))
-                connection.execute("CREATE TABLE rows AS SELECT * FROM columns")
             connection.register("columns", sql_tables.columns_of(chunk))
-            connection.execute("INSERT INTO rows SELECT * FROM columns")
-        assert row_shape is not None, "at least one piece"
+            connection.execute(f"{statement} SELECT * FROM columns")
+            row_shape, statement = chunk.shape[1:], "INSERT INTO rows"
         if options.startswith("FORMAT parquet"):
             fitting = CELLS_PER_GROUP // max(1, int(np.prod(row_shape)))
             options += f", ROW_GROUP_SIZE {int(np.clip(fitting, *ROWS_PER_GROUP))}"

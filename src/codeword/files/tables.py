@@ -45,19 +45,12 @@ class CodeTable(NamedTuple):
 
 
 def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
-    """Read numbers from a file.
-
-    Args:
-        path: `.npy` of any shape; `.csv` with or without a header; or `.parquet`.
-        empty_as_nan: Read empty cells of a table as NaN. Otherwise they are an error.
-
-    Returns:
-        The array; for tables, of shape `(rows, columns)`. A `.npy` file is memory-mapped, read-only.
+    """Read numbers from a table, `(rows, columns)`, or a memory-mapped `.npy` file of any shape.
 
     Raises:
         FileNotFoundError: If there is no such file.
         TableFileError: If the file is damaged or has another format.
-        DataError: If a column does not hold numbers, a cell is empty, or there is no row.
+        DataError: If a column does not hold numbers, a cell is empty (unless `empty_as_nan`), or there is no row.
     """
     path = existing_file(path)
     if path.suffix == ".npy":
@@ -74,17 +67,7 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
 def as_numbers_table(
     path: Path, columns: dict[str, Any], *, empty_as_nan: bool = False, first_row: int = 0
 ) -> NDArray[Any]:
-    """Stack the numeric columns of a table, or raise as `read_array` does.
-
-    Args:
-        path: Path of the table, for messages.
-        columns: Columns by name, masked where cells are empty.
-        empty_as_nan: Convert empty cells to NaN. Otherwise they are an error.
-        first_row: Number of the first row in the table, if the columns are a piece of it.
-
-    Returns:
-        Array of shape `(rows, columns)`.
-    """
+    """Stack the numeric columns of a table, or of a piece from `first_row` on, or raise as `read_array` does."""
     for name, values in columns.items():
         if len(values) == 0:
             raise DataError(f"{path} must have at least one row of numbers: got none.")
@@ -99,39 +82,21 @@ def as_numbers_table(
 
 
 def read_columns(path: str | Path) -> dict[str, Any]:
-    """Read all columns of a table by name; a .csv file without a header has column0, column1, ….
+    """Read all columns of a table by name, masked where cells are empty; text as objects.
 
-    Args:
-        path: `.csv` or `.parquet`.
-
-    Returns:
-        Arrays by name, masked where cells are empty; text as objects.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        TableFileError: If the file is damaged, or no table.
+    A .csv file without a header has column0, column1, ….
     """
     return answer(_table_path(path), "SELECT *")
 
 
 def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Sequence[str] = ()) -> dict[str, Any]:
-    """Read some columns of a table, a .csv file in one pass and as text, exactly as it is written.
+    """Read some columns of a table like `read_columns`, but a .csv file in one pass and, unless `numbers`, as text.
 
     The columns of a .csv file without a header are column0, column1, …. If there are as many as `names`, they are read
     in this order, whatever `names` are. Such names also read by position what looks like a header but does not have
     them.
 
-    Args:
-        path: `.csv` or `.parquet`.
-        names: Columns to read.
-        numbers: Those of `names` that are read as numbers.
-
-    Returns:
-        Arrays by `names`, masked where cells are empty; text as objects.
-
     Raises:
-        FileNotFoundError: If there is no such file.
-        TableFileError: If the file is damaged, or no table.
         DataError: If a column is missing.
         DataTypeError: If one of `numbers` holds text.
 
@@ -166,14 +131,7 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
 
 
 def check_columns(there: Sequence[str], wanted: Sequence[str], table: str, hint: str = "") -> None:
-    """Refuse a table that lacks a column.
-
-    Args:
-        there: Names of its columns.
-        wanted: Names that it must have.
-        table: The table's name, for messages.
-        hint: What else to do about it.
-    """
+    """Refuse a table without one of the wanted columns."""
     missing = [name for name in wanted if name not in there]
     if missing:
         shown = ", ".join(map(str, there[:MAX_SHOWN])) + (", …" if len(there) > MAX_SHOWN else "")
@@ -191,46 +149,21 @@ def column_names(path: str | Path) -> list[str]:
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
-    """Write numbers to a file, completely or not at all; the columns of tables are named c0, c1, ….
-
-    Args:
-        path: `.npy`, `.csv` or `.parquet`.
-        array: Numbers of shape `(n, ...)`; tables flatten the rows.
-
-    Raises:
-        TableFileError: If the suffix is unknown.
-        OutputPathError: If the file cannot be written.
-    """
+    """Write numbers to a file, completely or not at all; tables have a column c0, c1, … for each number of a row."""
     _write(Path(path), array, metadata=None)
 
 
 def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Write a table, completely or not at all.
-
-    Args:
-        path: `.csv` or `.parquet`.
-        columns: Arrays of numbers or strings by name, all of the same length.
-
-    Raises:
-        OutputPathError: If the file cannot be written.
-    """
+    """Write columns of numbers or strings to a `.csv` or `.parquet` file, completely or not at all."""
     with replaced_whole(path) as file:
         _copy_columns(columns, file.name, copy_options(Path(path).suffix, None))
 
 
 def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
-    """Read codes, and check which model made them.
-
-    Args:
-        path: File written by `write_codes`, or bare codes of unknown origin.
-        fingerprint: Fingerprint of the model that will decode them. None: accept codes of any model.
-
-    Returns:
-        Codes, uint8 of shape `(n, num_bytes)`, and their code kind, or None if the file does not record it.
+    """Read codes, uint8 of shape `(n, num_bytes)`, and their code kind, None if the file does not record it.
 
     Raises:
-        CodeError: If another model made the codes, or they are not bytes.
-        FileNotFoundError, TableFileError: If the file cannot be read.
+        CodeError: If another model than `fingerprint` made the codes, or they are not bytes.
     """
     table = read_code_table(path, fingerprint=fingerprint)
     return table.codes, None if table.origin is None else table.origin.code
@@ -282,18 +215,12 @@ def check_origin(path: str | Path, fingerprint: str | None) -> Origin | None:
 
 
 def read_origin(path: str | Path) -> Origin | None:
-    """Return the recorded origin of a file's codes; None if there is no record.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        TableFileError: If the record cannot be read.
-    """
+    """Return the recorded origin of a file's codes; None if there is no record."""
     path = existing_file(path)
     if path.suffix == ".parquet":
         with duckdb.connect() as connection:
             query = f"SELECT value FROM parquet_kv_metadata('{pattern(path)}') WHERE key = '{METADATA_KEY}'"
-            found = connection.execute(query).fetchone()
-        text = found[0] if found else None
+            (text,) = connection.execute(query).fetchone() or (None,)
     else:
         text = _sidecar(path).read_bytes() if _sidecar(path).is_file() else None
     if text is None:
@@ -309,18 +236,7 @@ def read_origin(path: str | Path) -> Origin | None:
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
-    """Write codes with the fingerprint and code kind of their model, completely or not at all.
-
-    Args:
-        path: `.npy`, `.csv` or `.parquet`.
-        codes: Codes, uint8 of shape `(n, num_bytes)`.
-        fingerprint: Fingerprint of the model that made them.
-        kind: Their code kind.
-
-    Raises:
-        TableFileError: If the suffix is unknown.
-        OutputPathError: If the file cannot be written.
-    """
+    """Write codes with the fingerprint and code kind of their model, completely or not at all."""
     _write(Path(path), codes, metadata={"model": fingerprint, "code": kind.to_config()})
 
 
@@ -332,11 +248,10 @@ def check_suffix(path: str | Path) -> None:
 
 def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) -> None:
     check_suffix(path)
-    if path.suffix == ".npy":
-        with replaced_whole(path) as file:
+    with replaced_whole(path) as file:
+        if path.suffix == ".npy":
             np.save(file, array, allow_pickle=False)
-    else:
-        with replaced_whole(path) as file:
+        else:
             _copy_columns(columns_of(array), file.name, copy_options(path.suffix, metadata))
     write_sidecar(path, metadata)
 
@@ -379,4 +294,4 @@ def _table_path(path: str | Path) -> Path:
 
 
 def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
+    return path.with_name(f"{path.name}.json")
