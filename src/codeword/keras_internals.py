@@ -7,6 +7,8 @@ Keras may rename or remove these names in any release. No other module uses them
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +18,7 @@ from codeword.backend import keras
 
 
 class PrivateName(NamedTuple):
-    """A private Keras name that codeword uses.
-
-    Attributes:
-        holder: Return an object of the installed Keras that should have the name.
-        purpose: What it is for.
-        fallback: What happens if it is missing.
-    """
+    """A private Keras name: who should have it, what it is for, and what happens if it is missing."""
 
     holder: Callable[[], Any]
     purpose: str
@@ -34,10 +30,7 @@ def _model() -> Any:
 
 
 def _module(path: str) -> Any:
-    module = keras.src
-    for name in path.split("."):
-        module = getattr(module, name, None)
-    return module
+    return reduce(lambda module, name: getattr(module, name, None), path.split("."), keras.src)
 
 
 KERAS_TRAINS = "Keras' own `fit` trains."
@@ -112,12 +105,9 @@ def why_keras_trains(model: Any) -> str | None:
 
 
 def build(model: Any, first_batch: Callable[[], Any]) -> None:
-    """Create the variables of model, loss, metrics and optimizer that are missing.
+    """Create the variables of a compiled model, its loss, metrics and optimizer that are missing.
 
-    Args:
-        model: Compiled Keras model.
-        first_batch: Function that returns the shapes of a batch. It is called only if it is needed, as Keras does:
-            drawing a batch moves random streams.
+    `first_batch`, which returns the shapes of a batch, is called only if it is needed: it moves random streams.
     """
     parts = (*flat_layers(model), model._compile_metrics, model._compile_loss)
     built = all(part.built for part in parts if part is not None)
@@ -128,11 +118,6 @@ class RowOrder:
     """Draw the order of rows as `keras.Model.fit` of the installed Keras does.
 
     Keras 3.15 shuffles by NumPy's global stream; Keras 3.16 by the number of the epoch.
-
-    Args:
-        num_rows: Number of rows.
-        batch_size: Rows per batch.
-        shuffle: As for `keras.Model.fit`.
     """
 
     def __init__(self, num_rows: int, batch_size: int, shuffle: bool | str) -> None:
@@ -164,10 +149,8 @@ def initial_epoch(model: Any) -> int | None:
 def state_on_demand(model: Any, write: Callable[[], None]) -> Iterator[bool]:
     """Let callbacks that ask for the model write the state of the training into its variables first.
 
-    `keras.callbacks.Callback.model` calls `model.jax_state_sync()`. Within this context it calls `write` before.
-
-    Yields:
-        Whether that works. If not, the caller must write the state before every callback.
+    `keras.callbacks.Callback.model` calls `model.jax_state_sync()`. Within this context it calls `write` before. If
+    False is yielded that does not work, and the caller must write the state before every callback.
     """
     if not hasattr(model, "jax_state_sync"):
         yield False
@@ -186,14 +169,6 @@ def state_on_demand(model: Any, write: Callable[[], None]) -> Iterator[bool]:
         vars(model).pop("jax_state_sync", None)
 
 
-class _Kept:
-    """What lives as long as a model is not compiled again; opaque to Keras, which walks over a model's attributes."""
-
-    def __init__(self, train_function: Any) -> None:
-        self.train_function = train_function
-        self.things: dict[Any, Any] = {}
-
-
 def kept_until_compiled(model: Any) -> dict[Any, Any]:
     """Return a dictionary that stays with a model until it is compiled again, and is freed with it.
 
@@ -205,7 +180,8 @@ def kept_until_compiled(model: Any) -> dict[Any, Any]:
     make()
     kept = vars(model).get("_codeword_kept")
     if kept is None or kept.train_function is not model.train_function:
-        kept = vars(model)["_codeword_kept"] = _Kept(model.train_function)
+        # Opaque to Keras, which walks over a model's attributes.
+        kept = vars(model)["_codeword_kept"] = SimpleNamespace(train_function=model.train_function, things={})
     return kept.things
 
 
@@ -231,10 +207,8 @@ def _found(thing: Any, found: dict[int, Any]) -> dict[int, Any]:
             found[id(thing)] = thing
             for part in vars(thing).values():
                 _found(part, found)
-    elif isinstance(thing, dict):
-        _found(list(thing.values()), found)
-    elif isinstance(thing, list | tuple | set):
-        for part in thing:
+    elif isinstance(thing, dict | list | tuple | set):
+        for part in thing.values() if isinstance(thing, dict) else thing:
             _found(part, found)
     return found
 

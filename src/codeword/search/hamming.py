@@ -90,7 +90,8 @@ class HammingIndex:
         silent = not verbose or len(codes) <= _BLOCK
         for start in tqdm(range(0, len(codes), _BLOCK), desc="search", disable=silent):
             part = slice(start, start + _BLOCK)
-            distances[part], rows[part] = self._search(codes[part], int(k))
+            with _threads_for(len(codes)):
+                distances[part], rows[part] = self._index.search(codes[part], int(k))
         return distances, self._ids_of(rows)
 
     def within(self, codes: Any, distance: int) -> tuple[list[NDArray[np.int32]], list[NDArray[Any]]]:
@@ -120,12 +121,12 @@ class HammingIndex:
         return np.split(distances[order], cuts), np.split(self._ids_of(rows[order]), cuts)
 
     def _checked_queries(self, codes: Any) -> NDArray[np.uint8]:
-        return checked_query_codes(codes, self._num_bits, self._index.d // 8)
-
-    def _search(self, codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        with _threads_for(len(codes)):
-            distances, rows = self._index.search(codes, k)
-        return distances, rows
+        codes = np.asarray(codes)
+        check_width(codes, self._num_bits, "the indexed codes", "Encode the queries with the same model.")
+        codes, _ = check_bit_codes(codes, self._num_bits)
+        if len(codes) == 0:
+            raise CodeError("`codes` must have at least one query: got none.")
+        return codes
 
     def _ids_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         return rows if self._ids is None else self._ids[rows]
@@ -146,22 +147,12 @@ def _threads_for(num_queries: int) -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
-def checked_query_codes(codes: Any, num_bits: int, num_bytes: int) -> NDArray[np.uint8]:
-    """Check that queries are packed in the same way as the codes they are compared with.
-
-    Raises:
-        CodeError: If the width, dtype or padding does not fit, or if there is no query.
-    """
-    array = np.asarray(codes)
-    if array.dtype == np.uint8 and array.ndim == 2 and array.shape[1] not in (num_bytes, num_bits):
-        raise CodeError(
-            f"`codes` must have {num_bytes} bytes per row, like the indexed codes: got {array.shape[1]}. "
-            "Encode the queries with the same model."
-        )
-    array, _ = check_bit_codes(array, num_bits)
-    if len(array) == 0:
-        raise CodeError("`codes` must have at least one query: got none.")
-    return array
+def check_width(codes: NDArray[Any], num_bits: int, like: str, hint: str) -> None:
+    """Check that packed codes are as wide as others."""
+    num_bytes = -(-num_bits // 8)
+    # With one column per bit they are not packed, which `check_bit_codes` says.
+    if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] not in (num_bytes, num_bits):
+        raise CodeError(f"`codes` must have {num_bytes} bytes per row, like {like}: got {codes.shape[1]}. {hint}")
 
 
 def check_distinct(ids: NDArray[Any], count: int) -> None:

@@ -34,16 +34,9 @@ class MetadataColumn(NamedTuple):
 
 
 def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
-    """Check metadata and convert it to columns.
+    """Check a frame or a mapping from names to arrays, and convert it to columns of `count` values.
 
-    Args:
-        metadata: Frame (pandas, Polars, Arrow), or mapping from names to arrays, or None. None, NaN, NaT and masked
-            entries are missing. Times are stored to the microsecond; times with a time zone are converted to UTC.
-        count: Required number of rows.
-
-    Raises:
-        DataError: If a column has another length or an invalid name.
-        DataTypeError: If `metadata` is not a table, or a column has a type that a store cannot keep.
+    None, NaN, NaT and masked entries are missing. Times are stored to the microsecond, in UTC.
     """
     if metadata is None:
         return {}

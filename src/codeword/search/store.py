@@ -15,7 +15,7 @@ from codeword.files.output_file import replaced_whole
 from codeword.files.sql_tables import copy_to, quoted_name
 from codeword.files.tables import CODE_COLUMN, copy_options, read_code_table
 from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
-from codeword.search.hamming import HammingIndex, check_distinct
+from codeword.search.hamming import HammingIndex, check_distinct, check_width
 from codeword.search.metadata_columns import NOTHING, metadata_columns
 from codeword.search.store_checks import (
     as_bits,
@@ -23,7 +23,6 @@ from codeword.search.store_checks import (
     check_columns,
     check_new_ids,
     check_same_model,
-    check_stored_width,
     for_duckdb,
     identity_of,
     next_ids,
@@ -155,7 +154,7 @@ class CodeStore:
                 check_same_model(fingerprint, stored, self.path)
             known = stored or code  # where the width is known, rows of nothing but 0 and 1 may be packed
             if known is not None:
-                check_stored_width(codes, known.num_bits, self.path)
+                check_width(codes, known.num_bits, f"the codes in {self.path}", "Encode with the model of the store.")
             codes, num_bits = check_bit_codes(codes, None if known is None else known.num_bits)
             note = stored or StoreNote(num_bits, fingerprint)
             if stored is None:

@@ -32,17 +32,6 @@ def as_bits(code: Any) -> Bits:
     return code
 
 
-def check_stored_width(codes: NDArray[Any], num_bits: int, path: Path) -> None:
-    """Check that packed codes have the width of the codes in a store."""
-    if codes.dtype == np.uint8 and codes.ndim == 2:
-        num_bytes = Bits(num_bits).num_bytes
-        if codes.shape[1] not in (num_bytes, num_bits):  # with one column per bit they are not packed: see packing
-            raise CodeError(
-                f"`codes` must have {num_bytes} bytes per row, like the codes in {path}: got {codes.shape[1]}. "
-                "Encode with the model of the store."
-            )
-
-
 def check_same_model(fingerprint: str | None, note: StoreNote, path: Path) -> None:
     """Check that a store holds codes of the expected model, if one is expected."""
     if fingerprint is not None and note.fingerprint != fingerprint:

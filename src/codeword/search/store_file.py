@@ -39,26 +39,14 @@ class StoreNote(NamedTuple):
 
 
 class StoreFile:
-    """The file of a store, opened for one call at a time; other processes wait.
-
-    Args:
-        path: Path of the file.
-        timeout_seconds: Maximum time to wait for other processes.
-    """
+    """The file of a store, opened for one call at a time; other processes wait."""
 
     def __init__(self, path: Path, timeout_seconds: float) -> None:
-        self.path = path
-        self._timeout_seconds = timeout_seconds
+        self.path, self._timeout_seconds = path, timeout_seconds
 
     @contextmanager
     def reading(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote]]:
-        """Open the file for reading; other processes may read at the same time.
-
-        Raises:
-            FileNotFoundError: If there is no file.
-            StoreFileError: If it cannot be read.
-            StoreBusyError: If another process writes for too long.
-        """
+        """Open the file for reading; other processes may read at the same time."""
         self.require()
         with (
             held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience,
@@ -70,15 +58,8 @@ class StoreFile:
     def writing(self, *, create: bool = False) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote | None]]:
         """Open the file exclusively for one transaction, which is rolled back if the block raises.
 
-        Args:
-            create: Allow a new file. The block then gets None instead of a note and must call `create_tables`. The file
-                appears, complete, when the block ends.
-
-        Raises:
-            FileNotFoundError: If there is no file, unless `create`.
-            StoreFileError: If it cannot be read.
-            StoreBusyError: If other processes hold it for too long.
-            OutputPathError: If it cannot be written.
+        With `create` the file may be missing. The block then gets None instead of a note and must call `create_tables`;
+        the file appears, complete, when the block ends.
         """
         with held(self.path, exclusive=True, timeout_seconds=self._timeout_seconds) as patience:
             if create and not self.path.exists():
@@ -187,14 +168,7 @@ class StoreFile:
 def create_tables(
     connection: duckdb.DuckDBPyConnection, note: StoreNote, id_type: str, columns: Mapping[str, str]
 ) -> None:
-    """Create the tables of a new store.
-
-    Args:
-        connection: Connection to an empty database.
-        note: Description of the store.
-        id_type: SQL type of the ids.
-        columns: SQL types of the metadata columns by name.
-    """
+    """Create the tables of a new store, with metadata columns of these SQL types."""
     fields = [f"id {id_type} NOT NULL", *(f"{name} UBIGINT NOT NULL" for name in word_names(note.num_bits))]
     fields += [f"{quoted_name(name)} {sql_type}" for name, sql_type in columns.items()]
     entries = {"format_version": FORMAT_VERSION, "num_bits": str(note.num_bits), "model": note.fingerprint}

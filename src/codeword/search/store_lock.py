@@ -29,29 +29,14 @@ _LONGEST_PAUSE_OF_THE_NEXT_SECONDS = 0.004  # few processes wait for the room, a
 
 
 class Patience:
-    """Time that a call has waited for a store.
-
-    Args:
-        path: Path of the store.
-        timeout_seconds: Maximum time to wait.
-    """
+    """Time that a call has waited for a store."""
 
     def __init__(self, path: Path, timeout_seconds: float) -> None:
-        self._path = path
-        self._timeout_seconds = timeout_seconds
-        self._start = time.monotonic()
-        self._said = False
+        self._path, self._timeout_seconds = path, timeout_seconds
+        self._start, self._said = time.monotonic(), False
 
     def pause(self, who: str, longest_seconds: float = _LONGEST_PAUSE_SECONDS) -> None:
-        """Wait for a random moment, and log a warning once the wait exceeds one second.
-
-        Args:
-            who: Description of the process that holds the store.
-            longest_seconds: Maximum length of the moment.
-
-        Raises:
-            StoreBusyError: If the maximum time is over.
-        """
+        """Wait for a random moment, log a warning once the wait exceeds one second, and raise once time is up."""
         waited = time.monotonic() - self._start
         if waited >= self._timeout_seconds:
             raise StoreBusyError(
@@ -68,10 +53,7 @@ class Patience:
 
 @contextmanager
 def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Patience]:
-    """Hold a store's file while the block runs, exclusively or together with other readers.
-
-    Yields:
-        The patience that is left for anything else to wait for.
+    """Hold a store's file while the block runs, exclusively or with other readers; yield the patience that is left.
 
     Raises:
         StoreBusyError: If others hold the file for longer than `timeout_seconds`.
