@@ -155,7 +155,7 @@ class _Training:
             load = batches.load(blocks, done, len(batches) - done)
             callbacks.on_test_batch_begin(done)
             trainable, rest, optimizer = self._taken()
-            rest, metrics, reported = test((trainable, rest), metrics, load.arrays, load.draws, load.bounds)
+            (rest,), metrics, reported = test((trainable, rest), metrics, load.arrays, load.draws, load.bounds)
             self._hand_over((trainable, rest, optimizer), metrics)
             logs, done = _numbers(reported), done + load.num_steps
             callbacks.on_test_batch_end(done - 1, logs)
