@@ -68,15 +68,13 @@ def load_fashion_mnist(folder: str | Path | None = None) -> tuple[Part, Part]:
     """Load Fashion-MNIST: 60,000 training and 10,000 test images of clothes.
 
     Args:
-        folder: Folder with the four idx files, plain or gzipped. Default: `fashion-mnist` in the folder that the
-            environment variable CODEWORD_DATA names or, if that is not set, a download that is checked and kept.
+        folder: As for `load_mnist`, but `fashion-mnist` in the folder that CODEWORD_DATA names.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`, as by `load_mnist`.
 
     Raises:
-        FileNotFoundError: If a file is missing or cannot be downloaded.
-        TableFileError: If a file is damaged.
+        FileNotFoundError, TableFileError: As for `load_mnist`.
 
     References:
         Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017.

@@ -30,7 +30,8 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.umask(umask := os.umask(0))
+        os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
@@ -65,12 +66,6 @@ def cannot_write(path: Path, error: OSError) -> OutputPathError:
         f"{path} must be in an existing, writable folder with free space: got {error.strerror or error}. "
         "Nothing was written."
     )
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Codes that reconstruct rows best."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from codeword.code_kinds import CodeKind
 from codeword.objectives.objective import Given, Objective, Task
 from codeword.objectives.swapped_rows import SwappedRows
 from codeword.settings import check_settings, number, optional
-from codeword.training.batches import Batches, take_rows
+from codeword.training.batches import Batches, blocks_in_order, take_rows
 
 SHARE = optional(number(0, 1))
 
@@ -65,16 +64,10 @@ class UnshuffledRows(Batches):
     def __init__(self, x: NDArray[Any], *, batch_size: int) -> None:
         self.arrays = x
         self.batch = _input_and_target
-        self.batch_size = min(batch_size, len(x))
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.arrays) / self.batch_size)
+        self.num_rows, self.batch_size = len(x), min(batch_size, len(x))
 
     def blocks(self) -> list[tuple[int, Any]]:
-        rows = np.arange(len(self.arrays), dtype=np.int32)
-        steps, rest = divmod(len(rows), self.batch_size)
-        whole = rows[: len(rows) - rest].reshape(steps, self.batch_size)
-        return [(len(part), part) for part in (whole, rows[None, len(rows) - rest :]) if part.size]
+        return blocks_in_order(np.arange(self.num_rows, dtype=np.int32), self.batch_size)
 
 
 def _input_and_target(arrays: Any, rows: Any) -> tuple[Any, Any]:

@@ -186,8 +186,7 @@ class CodeStore:
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances in bits, int32, and ids, both of shape `(q, k)`, nearest first. Among equal distances the lower
-            id comes first.
+            Distances and ids as by `HammingIndex.search`.
 
         Raises:
             CodeError: If the queries are not packed or have another width, or there is no code to search.
@@ -305,8 +304,7 @@ class CodeStore:
         metadata = {name: values for name, values in table.others.items() if not CODE_COLUMN.fullmatch(name)} or None
         if table.origin is None:
             return self.append(ids, table.codes, metadata)
-        code = as_bits(table.origin.code)
-        return self._append(ids, table.codes, metadata, table.origin.fingerprint, code)
+        return self._append(ids, table.codes, metadata, table.origin.fingerprint, as_bits(table.origin.code))
 
     def _load(self, where: str | None) -> tuple[Any, HammingIndex]:
         with self._file.reading() as (connection, note):

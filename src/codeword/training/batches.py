@@ -32,16 +32,19 @@ class Batches:
         batch: Pure function of the arrays and one step's draws. It returns what `keras.Model.fit` takes as a batch:
             inputs, or a tuple of inputs, targets and sample weights. It must not hold the arrays, because it is kept
             with the compiled program.
+        num_rows: Number of rows per epoch.
+        batch_size: Number of rows per step.
         most_steps: Number of steps whose rows are loaded at a time; None if all arrays fit on the device.
     """
 
     arrays: Any
     batch: Callable[[Any, Any], Any]
+    num_rows: int
+    batch_size: int
     most_steps: int | None = None
 
-    @abstractmethod
     def __len__(self) -> int:
-        """Return the number of steps per epoch."""
+        return math.ceil(self.num_rows / self.batch_size)
 
     @abstractmethod
     def blocks(self) -> list[tuple[int, Any]]:
@@ -90,20 +93,20 @@ class ShuffledBatches(Batches):
         self.batch_size = min(batch_size, self.num_rows)
         self.random = np.random.default_rng(seed)
 
-    def __len__(self) -> int:
-        return math.ceil(self.num_rows / self.batch_size)
-
     def blocks(self) -> list[tuple[int, Any]]:
-        return [(len(self), self.draws(self.shuffled()))]
+        order = self.random.permutation(np.arange(self.num_rows, dtype=np.int32))
+        return [(len(self), self.draws(np.resize(order, (len(self), self.batch_size))))]
 
     def draws(self, rows: NDArray[np.int32]) -> Any:
         """Return the draws of all steps, given the row numbers of their batches, `(steps, batch_size)`."""
         return rows
 
-    def shuffled(self) -> NDArray[np.int32]:
-        """Return the row numbers of an epoch: `(steps, batch_size)`."""
-        order = self.random.permutation(np.arange(self.num_rows, dtype=np.int32))
-        return np.resize(order, (len(self), self.batch_size))
+
+def blocks_in_order(rows: NDArray[np.int32], batch_size: int) -> list[tuple[int, Any]]:
+    """Return blocks that take rows in this order; the last batch may be smaller."""
+    rest = len(rows) % batch_size
+    whole = rows[: len(rows) - rest].reshape(-1, batch_size)
+    return [(len(part), part) for part in (whole, rows[None, len(rows) - rest :]) if part.size]
 
 
 def take_rows(array: Any, rows: Any) -> Any:

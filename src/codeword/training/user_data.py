@@ -13,7 +13,7 @@ from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
 from codeword.files.tables import as_array
 from codeword.keras_internals import RowOrder
-from codeword.training.batches import Batches, Load, take_rows
+from codeword.training.batches import Batches, Load, blocks_in_order, take_rows
 
 
 class RowBatches(Batches):
@@ -40,15 +40,8 @@ class RowBatches(Batches):
             self.most_steps = max(1, int(most_bytes / 2 / (row_bytes * batch_size)))
         self.arrays = tuple(unique) if self.most_steps else tuple(_dense(leaf) for leaf in unique)
 
-    def __len__(self) -> int:
-        return math.ceil(self.num_rows / self.batch_size)
-
     def blocks(self) -> list[tuple[int, Any]]:
-        order = self._order.epoch()
-        steps, rest = divmod(self.num_rows, self.batch_size)
-        whole = order[: self.num_rows - rest].reshape(steps, self.batch_size)
-        blocks: list[tuple[int, Any]] = [(steps, whole)] if steps else []
-        return [*blocks, (1, order[None, self.num_rows - rest :])] if rest else blocks
+        return blocks_in_order(self._order.epoch(), self.batch_size)
 
     def peek(self) -> tuple[int, Any]:
         return 1, self._order.first_rows()[None, : self.batch_size]
