@@ -19,32 +19,19 @@ from codeword.errors import ParameterError
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting may be.
-
-    Attributes:
-        words: What it must be, as it follows "must be" in a sentence.
-        holds: Whether a value is allowed. Never raises.
-    """
+    """What a setting must be, in words that follow "must be", and whether a value is allowed, which never raises."""
 
     words: str
     holds: Callable[[Any], bool]
 
     def check(self, name: str, value: Any) -> None:
-        """Refuse a value that is not allowed.
-
-        Raises:
-            ParameterError: With the setting's name, what it must be and what came.
-        """
+        """Raise `ParameterError` for a value that is not allowed."""
         if not self.holds(value):
             raise ParameterError(f"`{name}` must be {self.words}: got {value!r}.")
 
 
 def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:
-    """Check the attributes of an object that a table names.
-
-    Raises:
-        ParameterError: For the first one that is not allowed.
-    """
+    """Check the attributes of an object that a table names."""
     for name, setting in table.items():
         setting.check(name, getattr(owner, name))
 
@@ -154,13 +141,6 @@ class SettingsObject:
 
 def replace_nested(current: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Turn parameters such as `code__num_bits=8` into whole settings, for an estimator's `set_params`.
-
-    Args:
-        current: The estimator's parameters by name.
-        params: The parameters to set, nested or not.
-
-    Returns:
-        Parameters to set in which no settings object is nested.
 
     Raises:
         ParameterError: If a nested name belongs to no setting of the object, or the object is None.

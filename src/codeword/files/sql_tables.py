@@ -42,9 +42,13 @@ def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict
         return connection.execute(query).fetchnumpy()
     except duckdb.Error as error:
         raise TableFileError(
-            f"{path} must be a {path.suffix[1:]} table: got a file that cannot be read as one "
-            f"({str(error).splitlines()[0]})."
+            f"{path} must be a {path.suffix[1:]} table: got a file that cannot be read as one ({first_line(error)})."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the message of a DuckDB error without its excerpt of the query."""
+    return str(error).partition("\n")[0]
 
 
 def table_reader(path: Path, options: str = "", *, header: bool | None = None) -> str:

@@ -114,10 +114,9 @@ class HammingIndex:
         # FAISS excludes codes at exactly the radius.
         with _threads_for(len(codes)):
             ends, distances, rows = self._index.range_search(codes, min(int(distance), self._num_bits) + 1)
-        queries = np.repeat(np.arange(len(codes)), np.diff(ends.astype(np.int64)))
-        distances = distances.astype(np.int32)
-        order = np.lexsort((rows, distances, queries))
-        cuts = ends[1:-1].astype(np.int64)
+        ends, distances = ends.astype(np.int64), distances.astype(np.int32)
+        order = np.lexsort((rows, distances, np.repeat(np.arange(len(codes)), np.diff(ends))))
+        cuts = ends[1:-1]
         return np.split(distances[order], cuts), np.split(self._ids_of(rows[order]), cuts)
 
     def _checked_queries(self, codes: Any) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, ParameterError, TableFileError
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import copy_to, quoted_name
+from codeword.files.sql_tables import copy_to, first_line, quoted_name
 from codeword.files.tables import CODE_COLUMN, copy_options, read_code_table
 from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
 from codeword.search.hamming import HammingIndex, check_distinct, check_width
@@ -27,7 +27,7 @@ from codeword.search.store_checks import (
     identity_of,
     next_ids,
 )
-from codeword.search.store_file import StoreFile, StoreNote, columns_of, count_of, create_tables, first_line
+from codeword.search.store_file import StoreFile, StoreNote, columns_of, count_of, create_tables
 from codeword.settings import number
 
 

@@ -12,7 +12,7 @@ import duckdb
 from codeword.code_kinds import Bits
 from codeword.errors import CodewordError, DataError, OutputPathError, StoreFileError
 from codeword.files.output_file import cannot_write, move_into_place
-from codeword.files.sql_tables import quoted_name
+from codeword.files.sql_tables import first_line, quoted_name
 from codeword.search.code_words import word_names
 from codeword.search.store_lock import Patience, held
 
@@ -199,8 +199,3 @@ def columns_of(connection: duckdb.DuckDBPyConnection, note: StoreNote) -> dict[s
     """Return the SQL types of the metadata columns by name."""
     others = {"id", *word_names(note.num_bits)}
     return {name: kind for name, kind in types_of(connection).items() if name not in others}
-
-
-def first_line(error: Exception) -> str:
-    """Return the message of a DuckDB error without its excerpt of the query."""
-    return str(error).partition("\n")[0]
