@@ -125,5 +125,5 @@ def test_model_without_an_annealed_layer_is_refused() -> None:
 
 def test_bad_last_temperatures_are_refused() -> None:
     for last in (0, -1.0, float("inf"), float("nan"), 1e-50, True, "1", None):
-        with pytest.raises(ParameterError, match=rf"`last` must be a number of at least .*: got {last!r}"):
+        with pytest.raises(ParameterError, match=rf"`last` must be a number from .*: got {last!r}"):
             callbacks.AnnealTemperature(last=last)
