@@ -56,8 +56,7 @@ def load_movielens_1m(folder: str | Path | None = None) -> RatingColumns:
             that the environment variable CODEWORD_DATA names or, if that is not set, a download from GroupLens.
 
     Raises:
-        FileNotFoundError: If the file is missing or cannot be downloaded.
-        TableFileError: If the file is damaged.
+        FileNotFoundError, TableFileError: As for `load_movielens_100k`.
     """
     path = data_folder("movielens-1m", folder)
     if path is not None and (path / "movielens_1m.mat").is_file():

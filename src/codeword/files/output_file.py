@@ -15,9 +15,6 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file for writing that replaces `path` only when all of it is on disk.
 
     An old file at `path` survives any error, including a crash of the process or the machine.
-
-    Raises:
-        OutputPathError: If the folder does not exist or cannot be written to, or the disk is full.
     """
     path = Path(path)
     try:

@@ -17,13 +17,9 @@ PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a
 
 
 def answer(path: Path, select: str, *, header: bool | None = None, as_text: bool = False) -> dict[str, Any]:
-    """Return the columns with which DuckDB answers a query on a table file.
+    """Return the columns with which DuckDB answers a query, given up to FROM, on a table file.
 
-    Args:
-        path: `.csv` or `.parquet`.
-        select: The query up to FROM.
-        header: Whether a .csv file has a line of names. None: unless its first line holds only numbers.
-        as_text: Whether to read all columns of a .csv file as text, which takes a single pass over the file.
+    By default a .csv file has a header unless its first line holds only numbers. Text takes a single pass over it.
     """
     with duckdb.connect() as connection:
         if as_text and path.suffix == ".csv":

@@ -63,10 +63,7 @@ def open_rows(path: str | Path) -> Iterator[Any]:
     """Open a file of numbers for reading in slices.
 
     The errors are those of `read_array`, raised at the latest when their slice is read. A .csv file is first converted
-    to a temporary Parquet file, as the types of its columns depend on all rows.
-
-    Yields:
-        A memory-mapped array for `.npy`, else `TableRows`.
+    to a temporary Parquet file, as the types of its columns depend on all rows. A `.npy` file is memory-mapped.
     """
     path = tables.existing_file(path)
     if path.suffix == ".npy":

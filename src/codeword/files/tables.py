@@ -48,8 +48,7 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
     """Read numbers from a table, `(rows, columns)`, or a memory-mapped `.npy` file of any shape.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        TableFileError: If the file is damaged or has another format.
+        FileNotFoundError, TableFileError: If there is no file, or it is damaged or has another format.
         DataError: If a column does not hold numbers, a cell is empty (unless `empty_as_nan`), or there is no row.
     """
     path = existing_file(path)
@@ -160,11 +159,7 @@ def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
 
 
 def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
-    """Read codes, uint8 of shape `(n, num_bytes)`, and their code kind, None if the file does not record it.
-
-    Raises:
-        CodeError: If another model than `fingerprint` made the codes, or they are not bytes.
-    """
+    """Read codes and their code kind, None if the file does not record it; raise if another model made them."""
     table = read_code_table(path, fingerprint=fingerprint)
     return table.codes, None if table.origin is None else table.origin.code
 

@@ -21,8 +21,6 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "O": ("VARCHAR", object),
     "M": ("TIMESTAMP", "datetime64[us]"),
 }
-
-
 NOTHING = "NULL"  # the type of a column that has only missing values: it is compatible with every type
 
 

@@ -295,8 +295,7 @@ class CodeStore:
 
         Raises:
             CodeError: If another model made the codes, or they are not `Bits`.
-            FileNotFoundError: If there is no such file.
-            TableFileError: If the file cannot be read.
+            FileNotFoundError, TableFileError: If the file cannot be read.
             DataError, DataTypeError, StoreBusyError, OutputPathError: As for `append`.
         """
         table = read_code_table(path, fingerprint=self._fingerprint)

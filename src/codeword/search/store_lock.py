@@ -53,12 +53,7 @@ class Patience:
 
 @contextmanager
 def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Patience]:
-    """Hold a store's file while the block runs, exclusively or with other readers; yield the patience that is left.
-
-    Raises:
-        StoreBusyError: If others hold the file for longer than `timeout_seconds`.
-        OutputPathError: If the lock files of an exclusive hold cannot be created.
-    """
+    """Hold a store's file while the block runs, exclusively or with other readers; yield the patience that is left."""
     patience = Patience(path, timeout_seconds)
     with ExitStack() as files:
         try:

@@ -1,6 +1,5 @@
 """What callbacks need: some read the model, some act after batches and must hear of every one."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from codeword.backend import keras
@@ -23,9 +22,7 @@ def looks_at_batches(callback: Any) -> bool:
     return is_hooked(callback)
 
 
-def is_hooked(callback: Any, hooks: Sequence[str] = HOOKS) -> bool:
+def is_hooked(callback: Any) -> bool:
     """Return whether a callback has its own method for one of the hooks."""
-    return any(
-        getattr(getattr(callback, hook), "__func__", None) is not getattr(keras.callbacks.Callback, hook)
-        for hook in hooks
-    )
+    base = keras.callbacks.Callback
+    return any(getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook) for hook in HOOKS)

@@ -32,8 +32,6 @@ class Batches:
         batch: Pure function of the arrays and one step's draws. It returns what `keras.Model.fit` takes as a batch:
             inputs, or a tuple of inputs, targets and sample weights. It must not hold the arrays, because it is kept
             with the compiled program.
-        num_rows: Number of rows per epoch.
-        batch_size: Number of rows per step.
         most_steps: Number of steps whose rows are loaded at a time; None if all arrays fit on the device.
     """
 
@@ -69,14 +67,8 @@ class ShuffledBatches(Batches):
     """Shuffled batches of inputs and targets, in a new order in each epoch.
 
     Every batch has the same number of rows, so that one compiled step serves all. The last batch of an epoch is filled
-    with rows from its beginning.
-
-    Args:
-        arrays: Arrays of shape `(n, ...)` from which `batch` takes rows.
-        batch_size: Rows per batch; fewer only if there are fewer rows.
-        seed: Seed of the shuffling.
-        batch: Function of the arrays and the draws of a batch, by default its row numbers, that returns inputs and
-            targets.
+    with rows from its beginning. `batch` gets the draws of a batch, its row numbers unless a subclass has others. By
+    default it returns these rows of all arrays.
     """
 
     def __init__(

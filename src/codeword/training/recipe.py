@@ -35,10 +35,7 @@ def fit(
 
     The learning rate rises briefly to `learning_rate`, then falls to 0 along half a cosine. Biases do not decay. With
     `validation` the weights of the epoch with the lowest validation loss are kept, and training ends after `patience`
-    epochs without improvement (None: never before `epochs`).
-
-    Raises:
-        DivergedError: If the loss becomes NaN or infinite.
+    epochs without improvement (None: never before `epochs`). A loss of NaN or infinity raises `DivergedError`.
     """
     num_steps = epochs * len(batches)
     warmup = int(WARMUP_SHARE * num_steps)
