@@ -19,7 +19,7 @@ from codeword.errors import ParameterError
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting must be, in words that follow "must be", and whether a value is allowed, which never raises."""
+    """Words that follow "must be", and a function that returns whether a value is allowed, and never raises."""
 
     words: str
     holds: Callable[[Any], bool]

@@ -128,7 +128,7 @@ class _Training:
         return _numbers(reported)
 
     def _report(self, unreported: tuple[int, Any] | None, logs: dict[str, float]) -> dict[str, float]:
-        """Tell callbacks of an epoch that was started, if there is one; return the logs of the last epoch."""
+        """Report an epoch that was started, if there is one, to the callbacks; return the logs of the last epoch."""
         if unreported is None:
             return logs
         epoch, reported = unreported
