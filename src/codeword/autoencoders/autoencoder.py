@@ -1,7 +1,7 @@
 """The autoencoder: values -> encoder -> code -> symbols -> bytes, and back."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,8 +19,7 @@ from codeword.data_kinds import DataKind, Statistics, infer_data_kind
 from codeword.errors import DataError, ParameterError
 from codeword.files.table_pieces import TableRows
 from codeword.inference.compiled_inference import in_both_modes
-from codeword.inference.fixed_batches import in_fixed_batches
-from codeword.inference.prepared_rows import PreparedRows
+from codeword.inference.fixed_batches import collected, in_fixed_batches
 from codeword.objectives import Objective, Reconstruct
 from codeword.objectives.naming import default_objective
 from codeword.objectives.objective import Given, Networks, Rows
@@ -28,7 +27,7 @@ from codeword.settings import replace_nested
 from codeword.training import recipe
 
 GAP_ROWS = 2_048
-Finish = Callable[[NDArray[Any]], NDArray[Any]]
+Pieces = Iterator[tuple[slice, Sequence[NDArray[Any]]]]
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoencoder):
@@ -176,14 +175,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             `(n, code_.num_symbols)`: the distance to the nearest threshold, in units of the spread of the values
             before the threshold. Below 5e-5 another backend may produce another symbol.
         """
-        rows = self._rows(x)
-        codes = np.empty((len(rows), self.code_.num_bytes), np.uint8)
-        margin = np.empty((len(rows), self.code_.num_symbols if return_margin else 0), np.float32)
-        for part, (symbols, *distances) in self._symbols(rows, margin=return_margin):
-            codes[part] = packing.pack(symbols, self.code_)
-            if return_margin:
-                margin[part] = distances[0]
-        return (codes, margin) if return_margin else codes
+        rows = self._given(x)
+        symbols = self._symbols(rows, margin=return_margin)
+        pieces = ((part, (packing.pack(found, self.code_), *margin)) for part, (found, *margin) in symbols)
+        codes, *margin = collected(pieces, len(rows))
+        return (codes, *margin) if return_margin else codes
 
     def encode_pieces(self, x: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the codes of consecutive pieces of rows, for more rows than fit in memory.
@@ -198,7 +194,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             DataError: If a value is not allowed, when its piece is reached.
             DataTypeError: If `x` does not hold numbers.
         """
-        for _, (symbols,) in self._symbols(self._rows(x)):
+        for _, (symbols,) in self._symbols(self._given(x)):
             yield packing.pack(symbols, self.code_)
 
     def decode(self, codes: Any) -> NDArray[Any]:
@@ -213,8 +209,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         Raises:
             CodeError: If this model cannot have made the codes.
         """
-        check_is_fitted(self)
-        return _collected(self._decoded(self._packed(codes), self._values_of), len(codes))
+        (values,) = collected(self._decoded(codes, self._values_of), len(codes))
+        return values
 
     def decode_pieces(self, codes: Any) -> Iterator[NDArray[Any]]:
         """Yield the reconstructions of consecutive pieces of codes, for more rows than fit in memory.
@@ -228,8 +224,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         Raises:
             CodeError: If this model cannot have made the codes, when their piece is reached.
         """
-        check_is_fitted(self)
-        for _, values in self._decoded(self._packed(codes), self._values_of):
+        for _, (values,) in self._decoded(codes, self._values_of):
             yield values
 
     def decode_proba(self, codes: Any) -> NDArray[np.float32]:
@@ -238,15 +233,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         probabilities = getattr(self.data_, "probabilities", None)
         if probabilities is None:
             raise ParameterError(f"`data` must be Levels for probabilities: got {self.data_}.")
-        return _collected(self._decoded(self._packed(codes), probabilities), len(codes))
+        (values,) = collected(self._decoded(codes, probabilities), len(codes))
+        return values
 
     def transform(self, x: Any) -> NDArray[Any]:
         """Return each row's symbols: integers of shape `(n, code_.num_symbols)`, float32 for `Floats`."""
-        rows = self._rows(x)
-        found: NDArray[Any] = np.empty((len(rows), self.code_.num_symbols), self.code_.symbol_dtype)
-        for part, (symbols,) in self._symbols(rows):
-            found[part] = symbols
-        return found
+        rows = self._given(x)
+        pieces = ((part, [found.astype(self.code_.symbol_dtype)]) for part, (found,) in self._symbols(rows))
+        (symbols,) = collected(pieces, len(rows))
+        return symbols
 
     def inverse_transform(self, symbols: Any) -> NDArray[Any]:
         """Reconstruct rows from their symbols."""
@@ -262,9 +257,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         Returns:
             Values of the data kind in the shape of `x`.
         """
-        rows = self._rows(x)
-        parts = in_fixed_batches(self.model_, rows, description="reconstruct", verbose=self.verbose)
-        return _collected(((part, self._values_of(output)) for part, output in parts), len(rows))
+        rows = self._given(x)
+        (values,) = collected(self._run(self.model_, rows, self._entered, self._values_of, "reconstruct"), len(rows))
+        return values
 
     def score(self, x: Any, y: Any = None) -> float:
         """Return the share of cells that coding and decoding keeps exact; for real numbers the negative MSE.
@@ -282,11 +277,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         return self.data_.metrics(self.data_.check(self._given(x)), decoded, self.statistics_)
 
     def _check_settings(self) -> None:
-        """Refuse settings that cannot work.
-
-        Raises:
-            ParameterError: For the first of them.
-        """
         super()._check_settings()
         if self.data is not None and self.data.has_missing:
             raise ParameterError(
@@ -306,10 +296,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
 
     def _assemble(self, kind: DataKind, input_shape: tuple[int, ...], statistics: Statistics) -> None:
         """Take what is known of the data, and build the networks with fresh weights."""
-        self.data_ = kind
+        self.data_, self.input_shape_, self.statistics_ = kind, input_shape, statistics
         self.code_ = self.code if self.code is not None else Bits(64)
-        self.input_shape_ = input_shape
-        self.statistics_ = statistics
         self._build_networks()
 
     def _build_networks(self) -> None:
@@ -333,9 +321,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         if self.verbose and self.objective is None and self.objective_ != Reconstruct():
             chosen = f"objective={self.objective_}: the codes are for search. Reconstruct() reconstructs rows better."
             print(chosen, file=sys.stderr)
-        networks = Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer)
         given = Given(
-            networks,
+            Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer),
             self.code_,
             rows,
             held_out,
@@ -346,11 +333,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         )
         task = self.objective_.task(given)
         self.history_ = recipe.fit(
-            task.model,
-            task.batches,
-            loss=task.loss,
-            metrics=task.metrics,
-            validation=task.validation,
+            **task._asdict(),
             epochs=self.epochs or self.objective_.epochs_for(len(task.batches)),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -362,11 +345,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
 
     def _measured_gap(self, values: NDArray[Any], entered: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Compare training mode, with its noise and batch statistics, to inference mode."""
-        gap = {}
-        for mode, output in zip(("inference", "training"), in_both_modes(self.model_, entered), strict=True):
-            gap[mode] = self.data_.metrics(
-                values, self._values_of(keras.ops.convert_to_numpy(output)), self.statistics_
-            )
+        outputs = [keras.ops.convert_to_numpy(output) for output in in_both_modes(self.model_, entered)]
+        gap = {
+            mode: self.data_.metrics(values, self._values_of(output), self.statistics_)
+            for mode, output in zip(("inference", "training"), outputs, strict=True)
+        }
         if self.verbose:
             shown = [
                 f"{name} {value:.4f} in training mode, {gap['inference'][name]:.4f} in inference mode"
@@ -386,35 +369,36 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         validate_data(self, x, reset=False, skip_check_array=True)
         return values
 
-    def _rows(self, x: Any) -> PreparedRows:
-        """Return rows as they enter the network, each checked when its piece is reached."""
-        given = self._given(x)
-        return PreparedRows(given, self._entered)
-
     def _entered(self, piece: NDArray[Any], first_row: int | None) -> NDArray[np.float32]:
         return self.data_.to_network(self.data_.check(piece, first_row=first_row), self.statistics_)
 
     def _prepared(self, values: NDArray[Any]) -> Rows:
         return Rows(values, self.data_.to_network(values, self.statistics_))
 
-    def _symbols(self, rows: PreparedRows, *, margin: bool = False) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+    def _symbols(self, rows: Any, *, margin: bool = False) -> Pieces:
         """Yield the symbols, and with `margin` also the margins, of consecutive pieces of rows."""
         wanted = slice(2 if margin else 1)
         return in_fixed_batches(
-            self._symbolizer, rows, take=lambda outputs: outputs[wanted], description="encode", verbose=self.verbose
+            self._symbolizer,
+            rows,
+            prepare=self._entered,
+            take=lambda outputs: outputs[wanted],
+            description="encode",
+            verbose=self.verbose,
         )
 
-    def _packed(self, codes: Any) -> PreparedRows:
-        """Return codes as they enter the decoder, each checked when its piece is reached."""
+    def _decoded(self, codes: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Pieces:
+        """Yield what `finish` makes of the output for consecutive pieces of codes."""
+        check_is_fitted(self)
         given = codes if isinstance(codes, TableRows) else packing.check_codes(codes, self.code_)
-        return PreparedRows(given, self._unpacked)
+        return self._run(self.decoder_, given, self._unpacked, finish, "decode")
 
     def _unpacked(self, piece: NDArray[np.uint8], first_row: int | None) -> NDArray[np.float32]:
         return self.code_.to_network(packing.unpack(piece, self.code_, first_row=first_row or 0))
 
-    def _decoded(self, codes: PreparedRows, finish: Finish) -> Iterator[tuple[slice, NDArray[Any]]]:
-        parts = in_fixed_batches(self.decoder_, codes, description="decode", verbose=self.verbose)
-        return ((part, finish(output)) for part, output in parts)
+    def _run(self, network: Any, rows: Any, prepare: Any, finish: Any, description: str) -> Pieces:
+        pieces = in_fixed_batches(network, rows, prepare=prepare, description=description, verbose=self.verbose)
+        return ((part, [finish(output)]) for part, output in pieces)
 
     def _values_of(self, output: NDArray[Any]) -> NDArray[Any]:
         return self.data_.from_network(output, self.statistics_)
@@ -430,14 +414,3 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # symbols are integers, whatever the rows are
         return tags
-
-
-def _collected(parts: Iterable[tuple[slice, NDArray[Any]]], num_rows: int) -> NDArray[Any]:
-    """Put pieces of rows into one array."""
-    values: NDArray[Any] | None = None
-    for rows, piece in parts:
-        if values is None:
-            values = np.empty((num_rows, *piece.shape[1:]), piece.dtype)
-        values[rows] = piece
-    assert values is not None, "in_fixed_batches runs at least once"
-    return values

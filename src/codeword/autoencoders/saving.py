@@ -6,14 +6,14 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from codeword.autoencoders.settings import SETTINGS
 from codeword.backend import keras
-from codeword.code_kinds import code_kind_from_config
-from codeword.data_kinds import data_kind_from_config
+from codeword.code_kinds import CodeKind, code_kind_from_config
+from codeword.data_kinds import DataKind, data_kind_from_config
 from codeword.errors import ParameterError
 from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, an_object, in_order, texts
+from codeword.objectives import Objective
 from codeword.objectives.naming import CONFIG_NAMES, objective_from_config, objective_to_config
-from codeword.settings import Setting, boolean, sizes
+from codeword.settings import TRAINING, Setting, boolean, instance_of, optional, sizes
 
 Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in the network's order
 
@@ -21,7 +21,13 @@ Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in th
 class SavedAutoencoder(SavedModel):
     """The half of `Autoencoder` that its file is made from, and that is made from its file."""
 
-    SETTINGS = SETTINGS
+    SETTINGS: ClassVar = {
+        **TRAINING,
+        "data": optional(instance_of(DataKind, such_as="Levels([0, 1, 2])")),
+        "code": optional(instance_of(CodeKind, such_as="Bits(64)")),
+        "objective": optional(instance_of(Objective, such_as="Reconstruct()")),
+        "hidden": sizes(),
+    }
     UNSAVED = frozenset({"data", "code", "objective", "encoder", "decoder", "verbose"})
     ADDED: ClassVar = {"validation_fraction": 0.0}
     REQUIRED = ("hidden",)

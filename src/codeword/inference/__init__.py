@@ -1,1 +1,1 @@
-"""Inference: fixed batches, one compiled program, and rows prepared piece by piece."""
+"""Inference: rows prepared piece by piece, in batches of one fixed size, by one compiled program."""

@@ -1,13 +1,14 @@
 """Inference in batches of one fixed size, so that a row has the same result alone as among 10,000."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from codeword.arrays.memory_maps import let_go
 from codeword.inference.compiled_inference import compiled_inference
 
 # A single row costs a whole batch, so with 512 it took twice as long. Many rows then took 0.9 to 0.95 of the time with
@@ -28,6 +29,7 @@ def in_fixed_batches(
     model: Any,
     x: Rows,
     *,
+    prepare: Callable[[NDArray[Any], int | None], NDArray[Any]] = lambda rows, first_row: rows,
     take: Callable[[Any], Any] = lambda outputs: outputs,
     description: str,
     verbose: bool | int = 0,
@@ -37,12 +39,14 @@ def in_fixed_batches(
     Matrix products round differently for other batch sizes, which could flip a bit at its threshold. So the last batch
     is padded with copies of its last row, whose results are dropped.
 
-    Rows are read in pieces of whole batches, the next piece while the device computes.
+    Rows are read and prepared in pieces of whole batches, the next piece while the device computes. Only one piece is
+    in memory; pages of a memory map are released, too.
 
     Args:
         model: Keras model with one input.
-        x: `n` rows as they enter the model. Without rows the model still runs once, so that shapes and dtypes are
-            known.
+        x: `n` rows. Without rows the model still runs once, so that shapes and dtypes are known.
+        prepare: Function from a piece of rows, and the number of its first row or None if it is all, to the model's
+            input.
         take: Function that selects from the model's outputs what to copy from the device.
         description: Text before the progress bar, which appears after two seconds.
         verbose: 0 or False for no progress bar.
@@ -56,7 +60,10 @@ def in_fixed_batches(
     with tqdm(total=len(x), desc=description, unit=" rows", delay=2, disable=not verbose) as bar:
         for start in range(0, max(len(x), 1), num_rows):
             part = slice(start, min(start + num_rows, len(x)))
-            outputs = [take(infer(batch)) for batch in _batches(x[part])]
+            rows = x[part]
+            rows = prepare(rows, None if len(rows) == len(x) else start)
+            let_go(x)
+            outputs = [take(infer(batch)) for batch in _batches(rows)]
             if computed is not None:
                 yield _fetched(*computed)
                 bar.update(num_rows)
@@ -64,6 +71,16 @@ def in_fixed_batches(
         assert computed is not None, "one batch at least"
         yield _fetched(*computed)
         bar.update(len(x) - computed[0].start)
+
+
+def collected(pieces: Iterable[tuple[slice, Sequence[NDArray[Any]]]], num_rows: int) -> list[NDArray[Any]]:
+    """Put the arrays of all pieces of rows into whole arrays."""
+    whole: list[NDArray[Any]] = []
+    for rows, arrays in pieces:
+        whole = whole or [np.empty((num_rows, *array.shape[1:]), array.dtype) for array in arrays]
+        for target, array in zip(whole, arrays, strict=True):
+            target[rows] = array
+    return whole
 
 
 def _rows_per_piece(model: Any) -> int:
