@@ -8,11 +8,11 @@
 | `Floats(n)` | a float32, the baseline to compare with | itself | 4 n |
 """
 
-from codeword.code_kinds.bits import Bits as Bits
-from codeword.code_kinds.choices import Choices as Choices
-from codeword.code_kinds.floats import Floats as Floats
 from codeword.code_kinds.kind import CodeKind as CodeKind
+from codeword.code_kinds.kinds import Bits as Bits
+from codeword.code_kinds.kinds import Choices as Choices
+from codeword.code_kinds.kinds import Floats as Floats
+from codeword.code_kinds.kinds import Scalars as Scalars
+from codeword.code_kinds.kinds import scalar_values as scalar_values
 from codeword.code_kinds.naming import code_kind_from_config as code_kind_from_config
 from codeword.code_kinds.naming import parse_code_kind as parse_code_kind
-from codeword.code_kinds.scalars import Scalars as Scalars
-from codeword.code_kinds.scalars import scalar_values as scalar_values

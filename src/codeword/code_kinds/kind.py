@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from math import prod
 from typing import Any, ClassVar
 
@@ -17,9 +17,10 @@ SIZE = integer(2, MAX_SYMBOL_SIZE)
 
 
 class CodeKind(SettingsObject, ABC):
-    """What all code kinds answer.
+    """What all code kinds answer. The first setting of a kind is its number of symbols.
 
     Attributes:
+        symbol_size: Number of values that every symbol can take, unless `symbol_sizes` says otherwise.
         has_hamming_distance: True if near codes can be found by comparing bits.
         layer: The class in `codeword.layers` that makes the symbols; `layer_arguments` are its arguments.
         default_noise: Noise before the code in training that measured best for reconstruction, in units of the spread
@@ -27,20 +28,25 @@ class CodeKind(SettingsObject, ABC):
         default_swap: Share of swapped cells that measured best for reconstruction.
     """
 
+    symbol_size: ClassVar[int]
     has_hamming_distance: ClassVar[bool] = False
     layer: ClassVar[str]
     default_noise: ClassVar[float] = 0.0
     default_swap: ClassVar[float] = 0.0
 
-    @property
-    @abstractmethod
-    def num_symbols(self) -> int:
-        """Number of columns that `transform` returns."""
+    def __post_init__(self) -> None:
+        COUNT.check(fields(self)[0].name, self.num_symbols)
 
     @property
-    @abstractmethod
+    def num_symbols(self) -> int:
+        """Number of columns that `transform` returns."""
+        count: int = getattr(self, fields(self)[0].name)
+        return count
+
+    @property
     def symbol_sizes(self) -> tuple[int, ...]:
         """Number of values that each symbol can take."""
+        return (self.symbol_size,) * self.num_symbols
 
     @property
     def symbol_widths(self) -> tuple[int, ...]:
@@ -79,5 +85,4 @@ class CodeKind(SettingsObject, ABC):
     def to_config(self) -> dict[str, Any]:
         """Return plain values from which `code_kind_from_config` makes an equal object."""
         # JSON has no NumPy integers, such as Bits(x.shape[1] // np.int64(2)) holds.
-        settings = asdict(self)
-        return {"kind": type(self).__name__, **{name: as_plain(value) for name, value in settings.items()}}
+        return {"kind": type(self).__name__, **{name: as_plain(value) for name, value in asdict(self).items()}}

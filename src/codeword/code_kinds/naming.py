@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from codeword.code_kinds.bits import Bits
-from codeword.code_kinds.choices import Choices
-from codeword.code_kinds.floats import Floats
 from codeword.code_kinds.kind import CodeKind
-from codeword.code_kinds.scalars import Scalars
+from codeword.code_kinds.kinds import Bits, Choices, Floats, Scalars
 from codeword.errors import ParameterError
 
 _KINDS = {kind.__name__: kind for kind in (Bits, Scalars, Choices, Floats)}

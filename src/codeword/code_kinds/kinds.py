@@ -1,4 +1,4 @@
-"""Numbers rounded to equally spaced values."""
+"""The four kinds of codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,34 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.code_kinds.kind import COUNT, SIZE, CodeKind
+from codeword.code_kinds.kind import SIZE, CodeKind
 from codeword.errors import ParameterError
-from codeword.settings import check_settings
 
 # Scalars of unit spread are clipped at this many standard deviations; the decoder sees them at unit spread, too.
 SCALAR_RANGE = 3.0
+
+
+@dataclass(frozen=True)
+class Bits(CodeKind):
+    """`num_bits` signs, the only kind with a Hamming distance.
+
+    Args:
+        num_bits: Positive integer.
+
+    Example:
+        >>> Bits(10).num_bytes
+        2
+    """
+
+    num_bits: int
+    symbol_size: ClassVar[int] = 2
+    has_hamming_distance: ClassVar[bool] = True
+    layer: ClassVar[str] = "SignBits"
+    default_noise: ClassVar[float] = 0.2
+    default_swap: ClassVar[float] = 0.15  # such codes hold more than the data needs and memorize it otherwise
+
+    def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        return np.where(symbols > 0, np.float32(1), np.float32(-1))
 
 
 @dataclass(frozen=True)
@@ -33,22 +55,17 @@ class Scalars(CodeKind):
     layer: ClassVar[str] = "ScalarQuantizer"
 
     def __post_init__(self) -> None:
-        check_settings(self, {"num_scalars": COUNT})
+        super().__post_init__()
         several = isinstance(self.steps, list | tuple | np.ndarray)
         sizes: Any = self.steps if several else (self.steps,)
         for size in sizes:
             SIZE.check("steps", size)
         if several:
             object.__setattr__(self, "steps", tuple(int(size) for size in sizes))
-            if len(self.symbol_sizes) != self.num_scalars:
+            if len(sizes) != self.num_scalars:
                 raise ParameterError(
-                    f"`steps` must be one integer, or one per scalar: got {len(self.symbol_sizes)} for "
-                    f"{self.num_scalars} scalars."
+                    f"`steps` must be one integer, or one per scalar: got {len(sizes)} for {self.num_scalars} scalars."
                 )
-
-    @property
-    def num_symbols(self) -> int:
-        return self.num_scalars
 
     @property
     def symbol_sizes(self) -> tuple[int, ...]:
@@ -63,6 +80,58 @@ class Scalars(CodeKind):
     def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
         table = scalar_values(self.symbol_sizes, -SCALAR_RANGE, SCALAR_RANGE)
         return table[np.arange(self.num_scalars), symbols]
+
+
+@dataclass(frozen=True)
+class Choices(CodeKind):
+    """`num_choices` one-hot choices out of `size`, each with learned vectors in the decoder's first layer.
+
+    Args:
+        num_choices: Positive integer.
+        size: Number of entries to choose from, 2 to 65536.
+
+    Example:
+        >>> Choices(8, size=256).num_bytes
+        8
+    """
+
+    num_choices: int
+    size: int = 256
+    layer: ClassVar[str] = "Hardmax"
+    default_swap: ClassVar[float] = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        SIZE.check("size", self.size)
+
+    @property
+    def symbol_sizes(self) -> tuple[int, ...]:
+        return (self.size,) * self.num_choices
+
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        return (self.num_choices, self.size)
+
+    def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        # (n, num_choices) -> (n, num_choices, size)
+        return (symbols[..., None] == np.arange(self.size)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Floats(CodeKind):
+    """`num_floats` unrounded float32 numbers, the baseline to compare with.
+
+    Args:
+        num_floats: Positive integer.
+    """
+
+    num_floats: int
+    symbol_size: ClassVar[int] = 2**32
+    symbol_dtype: ClassVar[type] = np.float32
+    layer: ClassVar[str] = "NoCode"
+
+    def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        return symbols.astype(np.float32)
 
 
 def scalar_values(steps: Sequence[int], minimum: float, maximum: float) -> NDArray[np.float32]:
