@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.columns_option import columns_option
-from codeword.cli.reporting import errors_in_words, json_option, progress_level
+from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, progress_level
 
 
 @click.command(
@@ -16,7 +15,7 @@ Examples:
   codeword advise table.parquet --json
   codeword advise ratings.csv --columns user,item,rating"""
 )
-@click.argument("input", type=click.Path(path_type=Path))
+@click.argument("input", type=PATH)
 @columns_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @json_option

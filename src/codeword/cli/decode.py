@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, progress_level, report
 
 
 @click.command(
@@ -13,9 +13,9 @@ Examples:
   codeword decode digits.codeword codes.npy images.npy
   codeword decode digits.codeword codes.parquet images.csv --json"""
 )
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("codes", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("model", type=PATH)
+@click.argument("codes", type=PATH)
+@click.argument("output", type=PATH)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words

@@ -78,7 +78,9 @@ def demo(output: Path, mnist: bool, as_json: bool) -> None:
         result = {"differing_cells": differing, "table": [dict(zip(COLUMNS, row, strict=True)) for row in table]}
         report({**result, "seconds": time.perf_counter() - start, "picture": picture}, as_json=True)
         return
-    _print_table(table)
+    click.echo(f"{COLUMNS[0]:<38}{COLUMNS[1]:>15}{COLUMNS[2]:>13}{COLUMNS[3]:>12}   (held-out images)")
+    for row in table:
+        click.echo("{:<38}{:>15}{:>13.3f}{:>12.3f}".format(*row))
     click.echo(f"\nPicture: {picture}")
     say(f"Done in {time.perf_counter() - start:.0f} s.")
     if not mnist:
@@ -130,12 +132,6 @@ def _compare(model: Any, decoded: Any, train: Any, test: Any, *, mnist: bool) ->
         exact = model.data_.metrics(test, values, {})
         rows.append((name, num_bytes, exact["cells_exact"], exact["rows_exact"]))
     return rows
-
-
-def _print_table(table: list[tuple[str, int, float, float]]) -> None:
-    click.echo(f"{COLUMNS[0]:<38}{COLUMNS[1]:>15}{COLUMNS[2]:>13}{COLUMNS[3]:>12}   (held-out images)")
-    for name, num_bytes, cells, rows in table:
-        click.echo(f"{name:<38}{num_bytes:>15}{cells:>13.3f}{rows:>12.3f}")
 
 
 def _draw(path: Path, data: str, test: Any, decoded: Any, row: tuple[str, int, float, float]) -> str:

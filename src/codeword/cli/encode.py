@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, progress_level, report
 
 
 @click.command(
@@ -15,15 +15,13 @@ Examples:
   codeword encode digits.codeword images.parquet codes.parquet --json
   codeword encode digits.codeword images.npy --store codes.duckdb --metadata labels.csv"""
 )
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("input", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--store", type=click.Path(path_type=Path), help="Append the codes to this DuckDB file, for `codeword search`."
-)
+@click.argument("model", type=PATH)
+@click.argument("input", type=PATH)
+@click.argument("output", type=PATH, required=False)
+@click.option("--store", type=PATH, help="Append the codes to this DuckDB file, for `codeword search`.")
 @click.option(
     "--metadata",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A .csv or .parquet table with one row per row of INPUT, kept with the codes in --store. If it has a column "
     "id, that column is the ids; otherwise the rows are numbered.",
 )
@@ -76,7 +74,8 @@ def encode(
         else:
             assert store is not None, "one of the two is given"
             result = _append(store, autoencoder, x, beside)
-    report({**result, **_described(autoencoder)}, as_json=as_json)
+    result |= {"bytes_per_row": autoencoder.code_.num_bytes, "code": str(autoencoder.code_)}
+    report({**result, "model_fingerprint": autoencoder.fingerprint_}, as_json=as_json)
 
 
 def _write(path: Path, autoencoder: Any, x: Any) -> dict[str, Any]:
@@ -97,11 +96,3 @@ def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dic
     codes = np.concatenate(list(autoencoder.encode_pieces(x)))  # all in one transaction
     total = store.append(ids, codes, beside or None)
     return {"store": str(path), "rows": len(x), "rows_in_store": total}
-
-
-def _described(autoencoder: Any) -> dict[str, Any]:
-    return {
-        "bytes_per_row": autoencoder.code_.num_bytes,
-        "code": str(autoencoder.code_),
-        "model_fingerprint": autoencoder.fingerprint_,
-    }

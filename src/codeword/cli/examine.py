@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import errors_in_words, json_option
+from codeword.cli.reporting import PATH, errors_in_words, json_option
 
 
 def _print_explanation(context: click.Context, _: click.Parameter, code: str | None) -> None:
@@ -33,13 +33,13 @@ Examples:
   codeword examine autoencoder.keras images.npy --code-layer middle
   codeword examine --explain targets-not-distributions"""
 )
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
-@click.argument("targets", type=click.Path(path_type=Path), required=False)
+@click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@click.argument("targets", type=PATH, required=False)
 @click.option(
     "--validation",
     nargs=2,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Held-out inputs and targets; for an autoencoder the same file twice.",
 )
 @click.option("--code-layer", help="Name of the layer whose values are, or will be, rounded to bits.")
@@ -74,7 +74,10 @@ def examine(
 
     x = read_array(data, empty_as_nan=True)
     y = None if targets is None else read_array(targets, empty_as_nan=True)
-    held_out = None if validation is None else _held_out(*validation)
+    held_out = None
+    if validation is not None:
+        inputs = read_array(validation[0])
+        held_out = inputs, inputs if validation[1] == validation[0] else read_array(validation[1])
 
     from codeword.doctor.examine import examine as examine_model
 
@@ -84,13 +87,6 @@ def examine(
     click.echo(report.to_json() if as_json else str(report))
     if report.errors or report.warnings:
         raise click.exceptions.Exit(1)
-
-
-def _held_out(inputs: Path, targets: Path) -> tuple[Any, Any]:
-    from codeword.files.tables import read_array
-
-    x = read_array(inputs)
-    return x, x if targets == inputs else read_array(targets)
 
 
 def _loaded(path: Path) -> Any:

@@ -8,8 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from codeword.cli.columns_option import columns_option
-from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, progress_level, report
 
 PAIRS = ("neighbors", "steps", "augment", "noise")
 OBJECTIVES = {
@@ -29,8 +28,8 @@ Examples:
   codeword fit table.csv --code scalars:8 --hidden 128,64 --epochs 100 --output table.codeword --json
   codeword fit ratings.csv --data ratings:0.5-5/0.5 --by both --output films.codeword"""
 )
-@click.argument("input", type=click.Path(path_type=Path))
-@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="The .codeword file to write.")
+@click.argument("input", type=PATH)
+@click.option("--output", "-o", required=True, type=PATH, help="The .codeword file to write.")
 @click.option(
     "--data",
     "data_text",
@@ -80,9 +79,7 @@ Examples:
 @click.option("--members", type=click.IntRange(min=1), help="Ratings: networks, averaged.  [default: 1]")
 @columns_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: measured best]")
-@click.option(
-    "--validation", type=click.Path(path_type=Path), help="A file of held-out data; the best weights on it are kept."
-)
+@click.option("--validation", type=PATH, help="A file of held-out data; the best weights on it are kept.")
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better validation loss before it stops.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the training.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bars.")
@@ -96,20 +93,10 @@ def fit(
     code: str,
     hidden: str | None,
     objective: str | None,
-    neighbors: int | None,
-    steps: int | None,
-    augment: str | None,
-    swap: float | None,
-    noise: float | None,
-    by: str | None,
-    members: int | None,
-    columns: tuple[str, ...] | None,
-    epochs: int | None,
     validation: Path | None,
-    patience: int | None,
-    seed: int,
     quiet: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Train an autoencoder on the rows of INPUT (.npy, .csv, .parquet) and save it.
 
@@ -119,25 +106,17 @@ def fit(
     from codeword.data_kinds import parse_data_kind
     from codeword.files.output_file import check_writable
 
-    of_objective = {"neighbors": neighbors, "steps": steps, "augment": augment, "swap": swap, "noise": noise}
+    of_objective = {name: options.pop(name) for name in ("neighbors", "steps", "augment", "swap", "noise")}
     with usage_errors():
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
         code_kind = parse_code_kind(code)
         sizes = None if hidden is None else _layer_sizes(hidden)
         is_ratings = data is not None and data.has_missing
         _refuse_options_of_the_other(is_ratings, data_text)
-        chosen: dict[str, Any] = {
-            "objective": _objective(objective, of_objective, code_kind),
-            "hidden": sizes,
-            "by": by,
-            "members": members,
-            "columns": columns,
-            "epochs": epochs,
-            "patience": patience,
-        }
+        chosen = {"objective": _objective(objective, of_objective, code_kind), "hidden": sizes, **options}
     check_writable(output)
     settings = {name: value for name, value in chosen.items() if value is not None}
-    settings |= {"data": data, "seed": seed, "verbose": progress_level(quiet, as_json)}
+    settings |= {"data": data, "verbose": progress_level(quiet, as_json)}
     if is_ratings:
         from codeword.cli.fit_ratings import fit_ratings
 

@@ -11,22 +11,12 @@ if TYPE_CHECKING:
 
 
 def load_autoencoder(path: Path) -> "Autoencoder":
-    """Load a model that encodes and decodes rows.
-
-    Raises:
-        ParameterError: If it is a recommender.
-        FileNotFoundError, ModelFileError: If it cannot be loaded.
-    """
+    """Load a model that encodes and decodes rows."""
     return _loaded(path, "Autoencoder", "Use it with `codeword recommend`.")
 
 
 def load_recommender(path: Path) -> "RatingAutoencoder":
-    """Load a model that recommends items.
-
-    Raises:
-        ParameterError: If it is not a recommender.
-        FileNotFoundError, ModelFileError: If it cannot be loaded.
-    """
+    """Load a model that recommends items."""
     return _loaded(path, "RatingAutoencoder", "Train one with `codeword fit ratings.csv --data ratings:1-5`.")
 
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from codeword.cli.columns_option import columns_option
-from codeword.cli.recommendation_output import print_table
-from codeword.cli.reporting import errors_in_words, json_option, report
-from codeword.cli.table_output import check_table_path
+from codeword.cli.reporting import PATH, check_table_path, columns_option, errors_in_words, json_option, report
+
+HEADER = ("user", "item", "rating")
 
 
 class Recommendations(NamedTuple):
@@ -27,22 +26,20 @@ Examples:
   codeword recommend films.codeword --user 42 --user 43 -k 10
   codeword recommend films.codeword --new ratings-of-new-users.csv --output best.parquet"""
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PATH)
 @click.option(
     "--user", "-u", "users", multiple=True, help="Id of a user in the training data. Repeat it for several users."
 )
 @click.option(
     "--new",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Ratings of new users, .csv or .parquet. No training takes place.",
 )
 @columns_option
 @click.option(
     "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."
 )
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="Write a .csv or .parquet table instead of printing."
-)
+@click.option("--output", "-o", type=PATH, help="Write a .csv or .parquet table instead of printing.")
 @json_option
 @errors_in_words
 def recommend(
@@ -79,7 +76,7 @@ def recommend(
     elif as_json:
         report({"recommendations": _records(found)}, as_json=True)
     else:
-        print_table(_records(found))
+        _print(_records(found))
 
 
 def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
@@ -138,3 +135,24 @@ def _write(path: Path, found: Recommendations) -> dict[str, Any]:
         "rows": len(users),
         "written_to": str(path),
     }
+
+
+def _print(records: list[dict[str, Any]]) -> None:
+    """Print one line per recommendation, and then a remark for each user who got none, or only general ones."""
+    lines = [
+        (str(record["user"]), str(item), f"{rating:.3f}")
+        for record in records
+        for item, rating in zip(record["items"], record["ratings"], strict=True)
+    ]
+    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
+    for user, item, rating in [HEADER, *lines]:
+        click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {rating:>{widths[2]}}")
+    remarks = [
+        f"User {record['user']} has rated every item, so nothing is left to recommend."
+        if not record["items"]
+        else f"User {record['user']} has not rated any known item: these are the items rated highest in general."
+        for record in records
+        if not (record["items"] and record["known"])
+    ]
+    if remarks:
+        click.echo("\n" + "\n".join(remarks))

@@ -1,15 +1,33 @@
-"""Output of results and errors."""
+"""What commands share: options, checks, and the output of results and errors."""
 
 import json
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from codeword.errors import CodewordError
 
+PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
+
+
+def _three_names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) != 3 or len(set(names)) < 3 or not all(names):
+        raise click.BadParameter(f"must be three different names, in the order user,item,rating: got {text!r}.")
+    return names
+
+
+columns_option = click.option(
+    "--columns",
+    callback=_three_names,
+    help="Names of the columns of users, items and ratings, such as user,item,rating.",
+)
 
 
 def errors_in_words(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,3 +57,13 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
 def progress_level(quiet: bool, as_json: bool) -> int:
     """Return `verbose` for estimators: progress bars, unless the output is meant to be quiet or machine-readable."""
     return 0 if quiet or as_json else 1
+
+
+def check_table_path(path: Path) -> None:
+    """Check that `write_columns` can write to a path."""
+    from codeword.errors import TableFileError
+    from codeword.files.output_file import check_writable
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise TableFileError(f"{path} must end in .csv or .parquet: got {path.suffix!r}.")
+    check_writable(path)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, check_table_path, errors_in_words, json_option, progress_level, report
 
 SHOWN_QUERIES = 20
 
@@ -17,16 +17,14 @@ Examples:
   codeword search codes.duckdb --model digits.codeword queries.npy --where "label = 7"
   codeword search codes.duckdb --codes query-codes.npy --within 3 --output found.parquet"""
 )
-@click.argument("store", type=click.Path(path_type=Path))
-@click.argument("queries", type=click.Path(path_type=Path), required=False)
-@click.option("--codes", type=click.Path(path_type=Path), help="Codes of the queries, written by `codeword encode`.")
-@click.option("--model", type=click.Path(path_type=Path), help="Model that encodes the rows in QUERIES.")
+@click.argument("store", type=PATH)
+@click.argument("queries", type=PATH, required=False)
+@click.option("--codes", type=PATH, help="Codes of the queries, written by `codeword encode`.")
+@click.option("--model", type=PATH, help="Model that encodes the rows in QUERIES.")
 @click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Number of codes per query.  [default: 10]")
 @click.option("--within", type=click.IntRange(min=0), help="Instead of -k: all codes within this distance in bits.")
 @click.option("--where", help="SQL condition on id and the metadata.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="Write the result to this .csv or .parquet table."
-)
+@click.option("--output", "-o", type=PATH, help="Write the result to this .csv or .parquet table.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
@@ -52,12 +50,17 @@ def search(
     if k is not None and within is not None:
         raise click.UsageError("Pass either -k or --within, not both.")
 
-    from codeword.cli.table_output import check_table_path
-
     if output is not None:
         check_table_path(output)
 
-    found = _found(store, queries, codes, model, k, within, where, progress_level(quiet, as_json))
+    verbose = progress_level(quiet, as_json)
+    opened, wanted = _with_codes(store, codes) if model is None else _with_model(store, queries, model, verbose)
+    index = opened.index(where)
+    if within is not None:
+        pair: Any = index.within(wanted, within)
+    else:
+        pair = index.search(wanted, min(10, len(index)) if k is None else k, verbose=verbose)
+    found = list(zip(*pair, strict=True))
     if output is not None:
         report(_write(output, found), as_json=as_json)
     elif as_json:
@@ -66,43 +69,32 @@ def search(
         _print(found)
 
 
-def _found(
-    path: Path,
-    queries: Path | None,
-    codes: Path | None,
-    model: Path | None,
-    k: int | None,
-    within: int | None,
-    where: str | None,
-    verbose: int,
-) -> list[tuple[Any, Any]]:
-    """Return the distances and ids for each query."""
+def _with_codes(path: Path, codes: Any) -> tuple[Any, Any]:
+    """Return the store and the codes of the queries in a file."""
     from codeword.code_kinds import Bits
     from codeword.errors import CodeError
-    from codeword.files.tables import read_array, read_codes
+    from codeword.files.tables import read_codes
     from codeword.search import CodeStore
 
-    if model is not None and queries is not None:
-        rows = read_array(queries)
+    store = CodeStore(path)
+    wanted, kind = read_codes(codes, fingerprint=store.fingerprint)
+    if kind is not None and not isinstance(kind, Bits):
+        raise CodeError(f"{codes} must hold codes of Bits: got {kind}. Encode with the model of the store.")
+    return store, wanted
 
-        from codeword.cli.models import load_autoencoder
 
-        autoencoder = load_autoencoder(model)
-        autoencoder.verbose = verbose
-        store = CodeStore(path, model=autoencoder)
-        wanted = autoencoder.encode(rows)
-    else:
-        assert codes is not None, "checked before"
-        store = CodeStore(path)
-        wanted, kind = read_codes(codes, fingerprint=store.fingerprint)
-        if kind is not None and not isinstance(kind, Bits):
-            raise CodeError(f"{codes} must hold codes of Bits: got {kind}. Encode with the model of the store.")
-    index = store.index(where)
-    if within is not None:
-        pair: Any = index.within(wanted, within)
-    else:
-        pair = index.search(wanted, min(10, len(index)) if k is None else k, verbose=verbose)
-    return list(zip(*pair, strict=True))
+def _with_model(path: Path, queries: Any, model: Path, verbose: int) -> tuple[Any, Any]:
+    """Return the store and the codes of queries that the model encodes."""
+    from codeword.files.tables import read_array
+    from codeword.search import CodeStore
+
+    rows = read_array(queries)
+
+    from codeword.cli.models import load_autoencoder
+
+    autoencoder = load_autoencoder(model)
+    autoencoder.verbose = verbose
+    return CodeStore(path, model=autoencoder), autoencoder.encode(rows)
 
 
 def _record(query: int, distances: Any, ids: Any) -> dict[str, Any]:

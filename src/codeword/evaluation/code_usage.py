@@ -50,12 +50,10 @@ class CodeUsage:
         }
 
     def __str__(self) -> str:
-        shown = {name.replace("_", " "): value for name, value in self.to_dict().items()}
-        lines = [
-            f"{name:<22}{value:.4f}" if isinstance(value, float) else f"{name:<22}{value}"
-            for name, value in shown.items()
-        ]
-        return "\n".join(lines)
+        shown = [(name.replace("_", " "), value) for name, value in self.to_dict().items()]
+        return "\n".join(
+            f"{name:<22}{value:.4f}" if isinstance(value, float) else f"{name:<22}{value}" for name, value in shown
+        )
 
 
 def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -> CodeUsage:

@@ -9,15 +9,7 @@ from codeword.data_kinds import Levels
 
 
 def most_frequent_level(x_train: NDArray[Any], num_rows: int) -> NDArray[Any]:
-    """Return the most frequent training value of each cell for every row: what 0 bytes per row can do.
-
-    Args:
-        x_train: Values of shape `(n, ...)`.
-        num_rows: Number of rows to return.
-
-    Returns:
-        Array of shape `(num_rows, ...)`.
-    """
+    """Return each cell's most frequent training value for every row, `(num_rows, ...)`: what 0 bytes per row can do."""
     values, classes = np.unique(x_train, return_inverse=True)
     counts = np.stack([(classes.reshape(x_train.shape) == number).sum(axis=0) for number in range(len(values))])
     return np.broadcast_to(values[counts.argmax(axis=0)], (num_rows, *x_train.shape[1:]))
@@ -38,8 +30,7 @@ def pca_rounded(x_train: NDArray[Any], x: NDArray[Any], kind: Levels, num_bytes:
     from sklearn.decomposition import PCA
 
     pca = PCA(num_bytes, random_state=0).fit(x_train.reshape(len(x_train), -1))
-    train_codes = pca.transform(x_train.reshape(len(x_train), -1))
-    codes = pca.transform(x.reshape(len(x), -1))
+    codes, train_codes = (pca.transform(rows.reshape(len(rows), -1)) for rows in (x, x_train))
     restored = pca.inverse_transform(uint8_steps(codes, train_codes))
     return Levels(kind.values).quantize(restored).reshape(x.shape)
 

@@ -1,4 +1,7 @@
-"""Pictures of reconstructions, errors, search results and choices."""
+"""Pictures of reconstructions, errors, search results and choices.
+
+All of these functions raise `MissingExtraError` if matplotlib is not installed.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,22 +34,20 @@ def save_image_rows(
         rows: Images of each line by its name, shape `(n, height, width)`. The first line holds the true images.
         title: Title of the picture.
         mark_wrong: Draw frames around cells that differ from the true image. Real-valued cells always differ.
-
-    Raises:
-        MissingExtraError: If matplotlib is not installed.
     """
     truth = next(iter(rows.values()))
     low, high = float(truth.min()), float(truth.max())
     figure = require_matplotlib()(figsize=(1.0 * len(truth) + 1.6, 1.15 * len(rows) + 0.5), layout="constrained")
+    from matplotlib.patches import Rectangle
+
     axes = figure.subplots(len(rows), len(truth), squeeze=False)
     for line, (name, images) in enumerate(rows.items()):
         for column, image in enumerate(images):
             axis = axes[line, column]
             axis.imshow(image, cmap="gray_r", vmin=low, vmax=high)
             for y, x in np.argwhere(image != truth[column]) if mark_wrong else ():
-                axis.add_patch(_frame(x, y))
-            axis.set_xticks([])
-            axis.set_yticks([])
+                axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="tab:red", linewidth=1.2))
+            axis.set(xticks=[], yticks=[])
         axes[line, 0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(title)
     figure.savefig(path, dpi=150)
@@ -68,9 +69,6 @@ def save_error_by_count(
         errors: Errors of the predictions, `(n,)`, by name of the method.
         title: Title of the picture.
         label: Label of the horizontal axis: what the counts mean.
-
-    Raises:
-        MissingExtraError: If matplotlib is not installed.
     """
     figure = require_matplotlib()(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
@@ -83,8 +81,7 @@ def save_error_by_count(
         axis.set_xscale("log")
     axis.set_xticks(middles, labels=[f"{middle:g}" for middle in middles])
     axis.minorticks_off()
-    axis.set_xlabel(label)
-    axis.set_ylabel("root mean squared error")
+    axis.set(xlabel=label, ylabel="root mean squared error")
     axis.grid(alpha=0.3)
     axis.legend()
     figure.suptitle(title)
@@ -111,9 +108,6 @@ def save_search(
         distances: Distances in bits, `(q, k)`.
         ones: Share of codes in which each bit is 1, `(num_bits,)`.
         title: Title of the picture.
-
-    Raises:
-        MissingExtraError: If matplotlib is not installed.
     """
     lines, k = found.shape[:2]
     figure = require_matplotlib()(figsize=(k + 1.6, 1.15 * lines + 2.2), layout="constrained")
@@ -123,8 +117,7 @@ def save_search(
         for column, image in enumerate([queries[line], *found[line]]):
             axis = axes[line, column]
             axis.imshow(image, cmap="gray_r")
-            axis.set_xticks([])
-            axis.set_yticks([])
+            axis.set(xticks=[], yticks=[])
             if column:
                 color = "black" if right[line, column - 1] else "tab:red"
                 axis.set_title(f"{distances[line, column - 1]}", fontsize=8, color=color, pad=2)
@@ -132,9 +125,7 @@ def save_search(
     axis = below.subplots()
     axis.bar(np.arange(len(ones)), ones, width=0.8)
     axis.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
-    axis.set_ylim(0, 1)
-    axis.set_xlabel("bit")
-    axis.set_ylabel("share of ones")
+    axis.set(ylim=(0, 1), xlabel="bit", ylabel="share of ones")
     figure.suptitle(title)
     figure.savefig(path, dpi=150)
 
@@ -161,16 +152,15 @@ def save_choices(
         scores: Accuracy by name, drawn as bars in this order.
         names: Names of the experts.
         title: Title of the picture.
-
-    Raises:
-        MissingExtraError: If matplotlib is not installed.
     """
     figure = require_matplotlib()(figsize=(11, 5), layout="constrained")
+    from matplotlib.colors import ListedColormap
+
     plane, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
     colors = [f"C{number}" for number in range(len(names))]
     for number, (name, color) in enumerate(zip(names, colors, strict=True)):
         chosen = np.ma.masked_where(region != number, np.ones(region.shape))
-        plane.imshow(chosen, origin="lower", extent=extent, aspect="auto", alpha=0.35, cmap=_single_color(color))
+        plane.imshow(chosen, origin="lower", extent=extent, aspect="auto", alpha=0.35, cmap=ListedColormap([color]))
         plane.plot([], [], "s", color=color, alpha=0.5, label=f"{name}: {np.mean(region == number):.0%} of the plane")
     plane.plot(*points[right].T, ".", color="black", markersize=3, label="right")
     plane.plot(*points[~right].T, "x", color="tab:red", markersize=5, label="wrong")
@@ -178,22 +168,9 @@ def save_choices(
     positions = np.arange(len(scores))[::-1]
     bars.barh(positions, list(scores.values()), color=[*colors, *["0.4"] * (len(scores) - len(names))], alpha=0.7)
     bars.set_yticks(positions, labels=list(scores))
-    bars.set_xlim(0, 1)
+    bars.set(xlim=(0, 1), xlabel="accuracy")
     bars.spines[["top", "right"]].set_visible(False)
     for position, score in zip(positions, scores.values(), strict=True):
         bars.text(score, position, f" {score:.3f}", va="center", fontsize=9)
-    bars.set_xlabel("accuracy")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
-
-
-def _single_color(color: str) -> Any:
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap([color])
-
-
-def _frame(x: int, y: int) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="tab:red", linewidth=1.2)

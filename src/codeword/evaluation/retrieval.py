@@ -77,7 +77,7 @@ def precision_at_k(
     """
     shares = []
     for total, relevant in _counts(codes, labels, query_codes, query_labels, num_bits):
-        _check_k(k, int(total[0].sum()))
+        integer(1, int(total[0].sum())).check("k", k)
         shares.append((relevant * _share_within(total, k)).sum(axis=1) / k)
     return float(np.concatenate(shares).mean())
 
@@ -110,7 +110,7 @@ def recall_at_k(codes: Any, query_codes: Any, neighbors: Any, k: int, *, num_bit
             f"`neighbors` must be rows of the database, 0 to {len(codes) - 1}: got "
             f"{f'{neighbors.min()} to {neighbors.max()}' if neighbors.size else 'none'}."
         )
-    _check_k(k, len(codes))
+    integer(1, len(codes)).check("k", k)
     shares = []
     for part, distances in _distances(codes, query_codes):
         total = _histogram(distances, num_bits)
@@ -222,7 +222,3 @@ def _labels(labels: Any, count: int, name: str) -> NDArray[Any]:
             "label, or convert all labels to strings."
         )
     return labels
-
-
-def _check_k(k: Any, size: int) -> None:
-    integer(1, size).check("k", k)

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from codeword.code_kinds import CodeKind
 from codeword.losses import Contrast
 from codeword.objectives.neighbor_walks import NeighborWalks
@@ -40,6 +37,3 @@ class KeepGroups(SimilarCodes):
 
     def code_loss(self, walks: NeighborWalks, code: CodeKind) -> Any:
         return Contrast(TEMPERATURE)
-
-    def code_targets(self, points: NDArray[np.float32]) -> None:
-        return None

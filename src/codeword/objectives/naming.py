@@ -13,12 +13,8 @@ from codeword.objectives.objective import Objective
 from codeword.objectives.reconstruct import Reconstruct
 from codeword.settings import as_plain
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    "groups": KeepGroups,
-    "neighbors": KeepNeighbors,
-    "nothing": Reconstruct,
-}
-"""By the name in a model file: which rows get similar codes."""
+# By the name in a model file: which rows get similar codes.
+OBJECTIVES: dict[str, type[Objective]] = {"groups": KeepGroups, "neighbors": KeepNeighbors, "nothing": Reconstruct}
 
 CONFIG_NAMES = ("similar", "walk", "augment", "noise", "swap")
 

@@ -25,7 +25,9 @@ SETTINGS = {
     "steps": integer(1),
     "augment": Setting(
         '"images", a Keras layer from rows to rows, or None',
-        lambda value: value is None or (value == "images" if isinstance(value, str) else _is_layer(value)),
+        lambda value: (
+            value is None or (value == "images" if isinstance(value, str) else isinstance(value, keras.layers.Layer))
+        ),
     ),
     "noise": number(0, 1),
 }
@@ -64,9 +66,9 @@ class SimilarCodes(Objective):
     def code_loss(self, walks: NeighborWalks, code: CodeKind) -> Any:
         """Return the Keras loss of the codes of a batch of pairs."""
 
-    @abstractmethod
     def code_targets(self, points: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Return the targets of the code loss for all rows; None: which rows form a pair."""
+        return None
 
     def task(self, given: Given) -> Task:
         model = similarity_network(given.networks.encoder, given.networks.decoder, self.augment)
@@ -135,7 +137,3 @@ def _varied(augment: Any, rows: Any) -> Any:
             f"`augment` must return rows of shape {shape}: got {tuple(varied.shape[1:])}. Put a Reshape after it."
         )
     return varied
-
-
-def _is_layer(value: Any) -> bool:
-    return isinstance(value, keras.layers.Layer)
