@@ -303,7 +303,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
     def _build_networks(self) -> None:
         """Build the networks with fresh weights, which follow from the seed alone."""
         self.objective_ = self.objective if self.objective is not None else default_objective(self.data_, self.code_)
-        self.objective_.check_code(self.code_)
         with recipe.seeded(int(self.seed)):
             networks = build_autoencoder(
                 self.data_,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from codeword.cli.reporting import PATH, errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, report
 
 
 @click.command(
@@ -32,9 +32,7 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
     check_suffix(output)
     check_writable(output)
 
-    from codeword.cli.models import load_autoencoder
-
-    autoencoder = load_autoencoder(model)
+    autoencoder = load_model(model, "Autoencoder")
     autoencoder.verbose = progress_level(quiet, as_json)
     with open_codes(codes, fingerprint=autoencoder.fingerprint_) as (packed, _):
         shape = write_array_pieces(output, autoencoder.decode_pieces(packed), num_rows=len(packed))

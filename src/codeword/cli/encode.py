@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import PATH, errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, report
 
 
 @click.command(
@@ -48,7 +48,7 @@ def encode(
 
     from codeword.errors import DataError
     from codeword.files.output_file import check_writable
-    from codeword.files.table_pieces import open_rows
+    from codeword.files.table_pieces import open_rows, write_code_pieces
     from codeword.files.tables import check_suffix, read_columns
 
     if output is not None:
@@ -65,25 +65,17 @@ def encode(
                     f"{len(x)} rows."
                 )
 
-        from codeword.cli.models import load_autoencoder
-
-        autoencoder = load_autoencoder(model)
+        autoencoder = load_model(model, "Autoencoder")
         autoencoder.verbose = progress_level(quiet, as_json)
         if output is not None:
-            result = _write(output, autoencoder, x)
+            origin = {"fingerprint": autoencoder.fingerprint_, "kind": autoencoder.code_}
+            write_code_pieces(output, autoencoder.encode_pieces(x), num_rows=len(x), **origin)
+            result: dict[str, Any] = {"codes": str(output), "rows": len(x)}
         else:
             assert store is not None, "one of the two is given"
             result = _append(store, autoencoder, x, beside)
     result |= {"bytes_per_row": autoencoder.code_.num_bytes, "code": str(autoencoder.code_)}
     report({**result, "model_fingerprint": autoencoder.fingerprint_}, as_json=as_json)
-
-
-def _write(path: Path, autoencoder: Any, x: Any) -> dict[str, Any]:
-    from codeword.files.table_pieces import write_code_pieces
-
-    origin = {"fingerprint": autoencoder.fingerprint_, "kind": autoencoder.code_}
-    write_code_pieces(path, autoencoder.encode_pieces(x), num_rows=len(x), **origin)
-    return {"codes": str(path), "rows": len(x)}
 
 
 def _append(path: Path, autoencoder: Any, x: Any, beside: dict[str, Any]) -> dict[str, Any]:

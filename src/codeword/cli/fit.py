@@ -1,5 +1,6 @@
 """`codeword fit`: train an autoencoder or a recommender on a file, and save it."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,9 +119,7 @@ def fit(
     settings = {name: value for name, value in chosen.items() if value is not None}
     settings |= {"data": data, "verbose": progress_level(quiet, as_json)}
     if is_ratings:
-        from codeword.cli.fit_ratings import fit_ratings
-
-        result = fit_ratings(input, output, validation=validation, **settings)
+        result = _fit_ratings(input, output, validation=validation, **settings)
     else:
         result = _fit_rows(input, output, validation=validation, code=code_kind, **settings)
     report(result, as_json=as_json)
@@ -187,6 +186,33 @@ def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings:
         "epochs": len(model.history_["loss"]),
         "measured_on": "training" if held_out is None else "validation",
         **model.evaluate(x if held_out is None else held_out),
+    }
+
+
+def _fit_ratings(input: Path, output: Path, *, data: Any, validation: Path | None, **settings: Any) -> dict[str, Any]:
+    """Train a `RatingAutoencoder` on a table, save it and return what to report."""
+    from codeword.recommenders.rating_autoencoder import RatingAutoencoder
+
+    model = RatingAutoencoder(data=data, **settings)
+    model.fit(input, validation_data=validation)
+    fingerprint = model.save(output)
+    if validation is not None:  # the whole file, also users and items without a training rating
+        errors = {"measured_on": "validation", **model.evaluate(validation)}
+    elif math.isnan(model.validation_rmse_):  # no rating was held out, as happens with very few ratings
+        errors = {"measured_on": None, "rmse": None}
+    else:
+        errors = {"measured_on": "held-out ratings", "rmse": model.validation_rmse_}
+    return {
+        "model": str(output),
+        "fingerprint": fingerprint,
+        "ratings": model.num_ratings_,
+        "users": len(model.users_),
+        "items": len(model.items_),
+        "scale": [data.low, data.high],
+        "step": data.step,
+        "networks": len(model.members_),
+        "epochs": max(len(member.history["mse"]) for member in model.members_),
+        **errors,
     }
 
 

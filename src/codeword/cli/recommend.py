@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 import click
 
-from codeword.cli.reporting import PATH, check_table_path, columns_option, errors_in_words, json_option, report
+from codeword.cli.reporting import (
+    PATH,
+    check_table_path,
+    columns_option,
+    errors_in_words,
+    json_option,
+    load_model,
+    report,
+)
 
 HEADER = ("user", "item", "rating")
 
@@ -63,9 +71,7 @@ def recommend(
     if output is not None:
         check_table_path(output)
 
-    from codeword.cli.models import load_recommender
-
-    recommender = load_recommender(model)
+    recommender = load_model(model, "RatingAutoencoder")
     k = min(k, len(recommender.items_))
     if new is None:
         found = _for_users(recommender, users, k)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codeword.errors import CodewordError
+from codeword.errors import CodewordError, ParameterError
 
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
@@ -67,3 +67,17 @@ def check_table_path(path: Path) -> None:
     if path.suffix not in (".csv", ".parquet"):
         raise TableFileError(f"{path} must end in .csv or .parquet: got {path.suffix!r}.")
     check_writable(path)
+
+
+def load_model(path: Path, wanted: str) -> Any:
+    """Load a model of the class that a command needs, or name the command that takes it."""
+    from codeword.files.saved_model import load
+
+    model = load(path)
+    if type(model).__name__ != wanted:
+        remedy = {
+            "Autoencoder": "Use it with `codeword recommend`.",
+            "RatingAutoencoder": "Train one with `codeword fit ratings.csv --data ratings:1-5`.",
+        }[wanted]
+        raise ParameterError(f"{path} must hold a model of class {wanted}: got {type(model).__name__}. {remedy}")
+    return model

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import PATH, check_table_path, errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import (
+    PATH,
+    check_table_path,
+    errors_in_words,
+    json_option,
+    load_model,
+    progress_level,
+    report,
+)
 
 SHOWN_QUERIES = 20
 
@@ -90,9 +98,7 @@ def _with_model(path: Path, queries: Any, model: Path, verbose: int) -> tuple[An
 
     rows = read_array(queries)
 
-    from codeword.cli.models import load_autoencoder
-
-    autoencoder = load_autoencoder(model)
+    autoencoder = load_model(model, "Autoencoder")
     autoencoder.verbose = verbose
     return CodeStore(path, model=autoencoder), autoencoder.encode(rows)
 

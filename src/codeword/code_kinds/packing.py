@@ -83,12 +83,8 @@ def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
     if set(widths) == {8}:
         symbols = np.array(codes, dtype=np.uint8)
     else:
+        _check_padding(codes, kind, "codes")
         bits = np.unpackbits(codes, axis=1)
-        if bits[:, sum(widths) :].any():
-            raise CodeError(
-                f"`codes` of {kind} must end in {8 * kind.num_bytes - sum(widths)} padding bits of 0: got a row with "
-                f"other bits there. {_ORIGIN}"
-            )
         if set(widths) == {1}:
             return np.ascontiguousarray(bits[:, : len(widths)])
         symbols = np.empty((len(codes), len(widths)), kind.symbol_dtype)
@@ -150,11 +146,7 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
         )
     if num_bits is not None:
         check_codes(codes, Bits(num_bits))
-        if num_bits % 8 and (codes[:, -1] & (0xFF >> num_bits % 8)).any():
-            raise CodeError(
-                f"`{name}` of {Bits(num_bits)} must end in {-num_bits % 8} padding bits of 0: got a row with other "
-                f"bits there. {_ORIGIN}"
-            )
+        _check_padding(codes, Bits(num_bits), name)
     elif codes.shape[1] >= 8 and codes.size and codes.max() <= 1:
         raise CodeError(
             f"`{name}` must be packed, eight bits per byte: got {codes.shape[1]} columns of only 0 and 1. "
@@ -164,6 +156,14 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
 
 
 _ORIGIN = "They are damaged or come from another model: encode the data again."
+
+
+def _check_padding(codes: NDArray[np.uint8], kind: CodeKind, name: str) -> None:
+    padding = 8 * kind.num_bytes - sum(kind.symbol_widths)
+    if padding and (codes[:, -1] & ((1 << padding) - 1)).any():
+        raise CodeError(
+            f"`{name}` of {kind} must end in {padding} padding bits of 0: got a row with other bits there. {_ORIGIN}"
+        )
 
 
 def _checked_symbols(symbols: NDArray[Any], kind: CodeKind) -> NDArray[Any]:

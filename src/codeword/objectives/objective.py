@@ -11,69 +11,38 @@ from codeword.training.batches import Batches
 
 
 class Networks(NamedTuple):
-    """One autoencoder as four Keras models that share all weights.
+    """One autoencoder as four Keras models that share all weights."""
 
-    Attributes:
-        model: From a row to the head's output.
-        encoder: From a row to code values.
-        decoder: From code values to the head's output.
-        symbolizer: From a row to symbols and margins.
-    """
-
-    model: Any
-    encoder: Any
-    decoder: Any
-    symbolizer: Any
+    model: Any  # from a row to the head's output
+    encoder: Any  # from a row to code values
+    decoder: Any  # from code values to the head's output
+    symbolizer: Any  # from a row to symbols and margins
 
 
 class Rows(NamedTuple):
-    """Rows as values, and as they enter the network.
+    """Rows as values, and as they enter the network."""
 
-    Attributes:
-        values: Shape `(n, ...)`.
-        entered: Same shape, float32.
-    """
-
-    values: NDArray[Any]
-    entered: NDArray[Any]
+    values: NDArray[Any]  # (n, ...)
+    entered: NDArray[Any]  # (n, ...), float32
 
 
 class Given(NamedTuple):
-    """What an objective makes its task of.
-
-    Attributes:
-        networks: The autoencoder.
-        code: Code kind.
-        rows: Training rows.
-        held_out: Rows to validate on, or None.
-        loss: Keras loss between rows and the head's output.
-        metrics: Keras metrics of the head's output.
-        batch_size: Number of rows per batch, without partners.
-        seed: Seed of shuffling and all other choices.
-    """
+    """What an objective makes its task of."""
 
     networks: Networks
     code: CodeKind
     rows: Rows
     held_out: Rows | None
-    loss: Any
-    metrics: list[Any]
-    batch_size: int
-    seed: int
+    loss: Any  # Keras loss between rows and the head's output
+    metrics: list[Any]  # Keras metrics of the head's output
+    batch_size: int  # without partners
+    seed: int  # of shuffling and all other choices
 
 
 class Task(NamedTuple):
-    """What `training.recipe.fit` takes: a network, its batches, losses and metrics.
+    """The arguments of `training.recipe.fit` that depend on the objective."""
 
-    Attributes:
-        model: Keras model that shares its weights with the autoencoder.
-        batches: Training batches.
-        loss: One loss, or losses by name of the model's output.
-        metrics: As `loss`.
-        validation: Batches of held-out rows, or None.
-    """
-
-    model: Any
+    model: Any  # shares its weights with the autoencoder
     batches: Batches
     loss: Any
     metrics: Any
