@@ -21,18 +21,6 @@ from codeword.errors import DataError, DataTypeError
 
 SAMPLE_CELLS = 1 << 21
 
-RATINGS_OR_COUNTS = (
-    "Ratings or counts? Most cells are 0. Only you know whether 0 is a value or means that there is none."
-)
-RATINGS_OR_WORDS = "Ratings or counts? Only you know whether a cell that is not stored is unknown, or 0."
-BRIGHTNESS_OR_COUNTS = (
-    "Brightness or counts? Only you know whether whole numbers from 0 to 255 have a greatest possible value."
-)
-CLASSES_OR_GRADES = "Names or grades? Only you know whether the order of the whole numbers means anything."
-UNKNOWN_OR_MISTAKE = (
-    "Unknown or a mistake? NaN must not enter a network: a single one makes the loss and all weights NaN."
-)
-
 Found = tuple[str | None, tuple[AdvisedHead, ...]]  # a question, and a head for each answer
 
 
@@ -78,26 +66,17 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
     readings = readings_of(scan)
     question, heads = _on_target(scan, readings) if scan.is_one_column else _on_rows(scan, readings)
     heads = tuple(measured(head, scan) for head in heads)
-    return Advice(
-        notes.values_of(scan), question, heads, notes.notes_of(scan, readings, heads[0], names, is_frame=is_frame)
-    )
+    more = tuple(notes.notes_of(scan, readings, heads[0], names, is_frame=is_frame))
+    return Advice(notes.values_of(scan), question, heads, more)
 
 
 def advise_on_ratings(users: Any, items: Any, ratings: Any, *, columns: Sequence[str] = RATING_COLUMNS) -> Advice:
-    """Return the advice on a table with one row per rating.
-
-    Args:
-        users: One user id per rating.
-        items: One item id per rating.
-        ratings: The ratings.
-        columns: The names of these three columns.
-    """
+    """Return the advice on a table with one row per rating, whose three columns have these names."""
     scan = scan_values(np.asarray(ratings), name=columns[2])
     refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
     shape = (len(np.unique(users)), len(np.unique(items)))
-    kind = _scale(scan)
-    source = Source("table", shape[1:], columns=tuple(columns), scale=(kind.low, kind.high))
-    return Advice(notes.values_of_stored(shape, scan), None, (measured(AdvisedHead(kind, source), scan),), ())
+    head = _rated(_scale(scan), shape[1:], "table", None, columns=tuple(columns))
+    return Advice(notes.values_of_stored(shape, scan), None, (measured(head, scan),), ())
 
 
 def _scale(scan: ValueScan) -> Ratings:
@@ -108,25 +87,28 @@ def _on_rows(scan: ValueScan, readings: Readings) -> Found:
     """Return a head for each meaning that rows may have."""
     source = Source("rows", scan.shape[1:])
     if scan.num_nan:
-        return UNKNOWN_OR_MISTAKE, (_of_unknown(scan, readings), _of_mistakes(scan, readings.kinds[0]))
+        question = "Unknown or a mistake? NaN must not enter a network:"
+        question += " a single one makes the loss and all weights NaN."
+        return question, (_of_unknown(scan, readings), _of_mistakes(scan, readings.kinds[0]))
     if readings.zeros is not None:
+        question = (
+            "Ratings or counts? Most cells are 0. Only you know whether 0 is a value or means that there is none."
+        )
         counted = AdvisedHead(readings.kinds[0], source, "0 is a count, a gray, or another value")
-        rated = _rated(readings.zeros, scan, "zeros", "0 means not rated, not seen, unknown")
-        return RATINGS_OR_COUNTS, (counted, rated)
+        rated = _rated(readings.zeros, scan.shape[1:], "zeros", "0 means not rated, not seen, unknown")
+        return question, (counted, rated)
     if len(readings.kinds) == 1:
         return None, (AdvisedHead(readings.kinds[0], source),)
-    heads = tuple(AdvisedHead(kind, source, _brightness_or_counts(kind)) for kind in readings.kinds)
-    return BRIGHTNESS_OR_COUNTS, heads
+    question = "Brightness or counts? Only you know whether whole numbers from 0 to 255 have a greatest possible value."
+    amounts = "they are counts, ages or prices: there is no greatest possible value"
+    shares = "they are brightness or shares: {:g} is the greatest possible value"
+    answers = (amounts if kind == Real() else shares.format(kind.to_config()["maximum"]) for kind in readings.kinds)
+    heads = [AdvisedHead(kind, source, answer) for kind, answer in zip(readings.kinds, answers, strict=True)]
+    return question, tuple(heads)
 
 
-def _brightness_or_counts(kind: DataKind) -> str:
-    if kind == Real():
-        return "they are counts, ages or prices: there is no greatest possible value"
-    return f"they are brightness or shares: {kind.to_config()['maximum']:g} is the greatest possible value"
-
-
-def _rated(scale: Ratings, scan: ValueScan, came: str, answer: str) -> AdvisedHead:
-    return AdvisedHead(scale, Source(came, scan.shape[1:], scale=(scale.low, scale.high)), answer)
+def _rated(scale: Ratings, row_shape: tuple[int, ...], came: str, answer: str | None, **more: Any) -> AdvisedHead:
+    return AdvisedHead(scale, Source(came, row_shape, scale=(scale.low, scale.high), **more), answer)
 
 
 def _middle(scan: ValueScan, kind: DataKind) -> float:
@@ -141,7 +123,7 @@ def _of_unknown(scan: ValueScan, readings: Readings) -> AdvisedHead:
     """Return the head if NaN means "unknown": the loss ignores it."""
     answer, kind = "NaN means unknown: the loss ignores it", readings.kinds[0]
     if readings.holes is not None:
-        return _rated(readings.holes, scan, "nan", answer)
+        return _rated(readings.holes, scan.shape[1:], "nan", answer)
     scaling = kind.scaling_by(scan)
     filled = 0.0 if np.ndim(scaling.factor) else _middle(scan, kind) / scaling.factor
     return AdvisedHead(kind, Source("rows", scan.shape[1:], filled=filled), answer)
@@ -162,18 +144,19 @@ def _of_mistakes(scan: ValueScan, kind: DataKind) -> AdvisedHead:
 
 def _on_target(scan: ValueScan, readings: Readings) -> Found:
     """Return a head for each meaning that one column may have, which a network predicts from other data."""
-    lines = ("known = ~np.isnan(y).reshape(-1)", "x, y = x[known], y[known]  # NaN teaches nothing")
-    prepare = lines if scan.num_nan else ()
+    prepare: tuple[str, ...] = ()
+    if scan.num_nan:
+        prepare = ("known = ~np.isnan(y).reshape(-1)", "x, y = x[known], y[known]  # NaN teaches nothing")
     source = Source("target", drops_holes=bool(scan.num_nan))
     if readings.num_classes is None:
         return None, (AdvisedHead(readings.kinds[0], source, None, prepare),)
     names = AdvisedHead(Levels(readings.num_classes), replace(source, came="classes"), None, prepare)
     if readings.num_classes > MAX_INFERRED_LEVELS:
         return None, (names,)
-    grades = AdvisedHead(
-        names.kind.with_loss("ordinal"), source, "they are grades or stages: 2 is more than 1", prepare
-    )
-    return CLASSES_OR_GRADES, (replace(names, answer="they are names: 2 is no more than 1"), grades)
+    question = "Names or grades? Only you know whether the order of the whole numbers means anything."
+    answer = "they are grades or stages: 2 is more than 1"
+    grades = AdvisedHead(names.kind.with_loss("ordinal"), source, answer, prepare)
+    return question, (replace(names, answer="they are names: 2 is no more than 1"), grades)
 
 
 def _on_sparse(matrix: Any) -> Advice:
@@ -186,8 +169,9 @@ def _on_sparse(matrix: Any) -> Advice:
     refuse_not_finite(stored.num_nan, stored.num_infinite, stored.first_not_finite)
     sampled = take_rows(matrix, evenly_spaced(matrix.shape[0], max(1, SAMPLE_CELLS // matrix.shape[1])))
     dense = notes.with_zeros(stored, matrix, sampled)
-    rated = _rated(_scale(stored), dense, "sparse", "a cell that is not stored is unknown: ratings")
+    question = "Ratings or counts? Only you know whether a cell that is not stored is unknown, or 0."
+    rated = _rated(_scale(stored), matrix.shape[1:], "sparse", "a cell that is not stored is unknown: ratings")
     kind, source = readings_of(dense).kinds[0], Source("rows", matrix.shape[1:])
     counted = AdvisedHead(kind, source, "a cell that is not stored is 0: counts, words", ("x = x.toarray()",))
     values = {**notes.values_of_stored(matrix.shape, stored), "num_sampled_rows": len(sampled)}
-    return Advice(values, RATINGS_OR_WORDS, (measured(rated, dense), measured(counted, dense)), ())
+    return Advice(values, question, (measured(rated, dense), measured(counted, dense)), ())

@@ -1,12 +1,11 @@
 """A head that an advice offers: what the values mean, and what follows from that."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from codeword.advice import programs
-from codeword.advice.figures import Reach, reach_of
+from codeword.advice.figures import Sample, reach_of
 from codeword.advice.programs import Source
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds import DataKind
@@ -42,14 +41,14 @@ class AdvisedHead:
         source: How the data came, which the programs depend on.
         answer: The answer to the question of the advice; None if there is no question.
         prepare: Lines of Python that turn the data into values of the kind; both programs begin with them.
-        reaches: What each loss of the kind can reach, the recommended loss first.
+        losses: The recommended loss first, then the others of the kind.
     """
 
     kind: DataKind
     source: Source
     answer: str | None = None
     prepare: tuple[str, ...] = ()
-    reaches: tuple[Reach, ...] = ()
+    losses: tuple[LossChoice, ...] = ()
 
     @property
     def meaning(self) -> str:
@@ -63,11 +62,6 @@ class AdvisedHead:
         """How the values enter the network."""
         is_target = self.source.came in ("target", "classes")
         return programs.SCALING_OF_A_TARGET if is_target and self.kind.entry_levels else self.kind.scaling
-
-    @property
-    def losses(self) -> tuple[LossChoice, ...]:
-        """The recommended loss first, then the others of the kind."""
-        return tuple(self._choice(name, reach) for name, reach in zip(self._loss_names, self.reaches, strict=True))
 
     @property
     def output(self) -> str:
@@ -84,27 +78,24 @@ class AdvisedHead:
         """The same program with an estimator of codeword; None if there is none for such data."""
         return programs.codeword_program(self.kind, self.source, self.prepare)
 
-    @property
-    def _loss_names(self) -> Sequence[str]:
-        if self.source.came == "classes":
-            return [self.kind.loss]
-        return [self.kind.loss, *(name for name in self.kind.losses if name != self.kind.loss)]
-
-    def _choice(self, name: str, reach: Reach) -> LossChoice:
-        kind = self.kind if name == self.kind.loss else self.kind.with_loss(name)
-        loss = programs.loss_text(kind, self.source)
-        when = programs.WHEN_CLASSES if self.source.came == "classes" else kind.when_to_take[name]
-        return LossChoice(name, loss, programs.output_text(kind, self.source.row_shape), when, *reach)
-
 
 def measured(head: AdvisedHead, scan: ValueScan) -> AdvisedHead:
-    """Return a head with what its losses can reach on the sampled rows; ratings are not measured."""
-    if head.source.is_ratings:
-        return replace(head, reaches=(Reach(None, None),))
-    sample = scan.sample
-    if head.source.drops_holes:
-        sample = sample[~np.isnan(sample).any(axis=1)]
+    """Return a head with its losses and what they can reach on the sampled rows; ratings are not measured."""
+    kind, source = head.kind, head.source
+    is_classes = source.came == "classes"
+    others = [] if is_classes else [name for name in kind.losses if name != kind.loss]
+    sample = None if source.is_ratings else _scaled_sample(head, scan)
+    losses = []
+    for one in [kind, *map(kind.with_loss, others)]:
+        when = programs.WHEN_CLASSES if is_classes else one.when_to_take[one.loss]
+        reach = (None, None) if sample is None else reach_of(one, sample)
+        output = programs.output_text(one, source.row_shape)
+        losses.append(LossChoice(one.loss, programs.loss_text(one, source), output, when, *reach))
+    return replace(head, losses=tuple(losses))
+
+
+def _scaled_sample(head: AdvisedHead, scan: ValueScan) -> Sample:
+    """Return the sampled rows as they enter the network."""
+    sample = scan.sample[~np.isnan(scan.sample).any(axis=1)] if head.source.drops_holes else scan.sample
     scaling = head.kind.scaling_by(scan)
-    scaled = (sample - np.ravel(scaling.shift)) / np.ravel(scaling.factor)
-    kinds = [head.kind if name == head.kind.loss else head.kind.with_loss(name) for name in head._loss_names]
-    return replace(head, reaches=tuple(reach_of(kind, scaled) for kind in kinds))
+    return (sample - np.ravel(scaling.shift)) / np.ravel(scaling.factor)

@@ -92,10 +92,11 @@ def _autoencoder_lines(kind: DataKind, source: Source, *, is_prepared: bool) -> 
         value = f", nan={python_literal(source.filled)}" if source.filled else ""
         lines += [f"given = np.nan_to_num({entered}{value})  # NaN must not enter; it stays in the target"]
         entered = "given"
-    lines += ["", f"inputs = keras.Input({shape})"] if lines or is_prepared else [f"inputs = keras.Input({shape})"]
+    lines += [*([""] if lines or is_prepared else []), f"inputs = keras.Input({shape})"]
     if kind.entry_levels:
-        levels = python_literal(kind.entry_levels)
-        lines += [f"hidden = cw.layers.LevelOneHot({levels})({hidden})  # one number per level"]
+        lines += [
+            f"hidden = cw.layers.LevelOneHot({python_literal(kind.entry_levels)})(inputs)  # one number per level"
+        ]
         hidden = "hidden"
     if kind.entry_levels or len(shape) > 1:
         lines += [f"hidden = keras.layers.Flatten()({hidden})"]
@@ -170,11 +171,7 @@ def _dense_table_lines(source: Source, *, is_nan: bool) -> list[str]:
     if source.came == "sparse" and is_nan:
         lines = ["entries = x.tocoo()", "table = np.full(x.shape, np.nan)  # NaN: not rated, because 0 is a rating"]
         return [*lines, "table[entries.row, entries.col] = entries.data"]
-    return ["table = x.toarray()  # 0: not rated" if source.came == "sparse" else f"table = x  # {_none(is_nan)}"]
-
-
-def _none(is_nan: bool) -> str:
-    return f"{'NaN' if is_nan else '0'}: not rated"
+    return [f"table = {'x.toarray()' if source.came == 'sparse' else 'x'}  # {'NaN' if is_nan else '0'}: not rated"]
 
 
 def _program(lines: list[str]) -> str:

@@ -52,8 +52,7 @@ class Advice(InBlocks):
 
     def to_json(self) -> str:
         """Return everything as JSON."""
-        heads = [_plain_head(head) for head in self.heads]
-        return as_json({"values": self.values, "question": self.question, "heads": heads, "notes": list(self.notes)})
+        return as_json({**vars(self), "heads": [_plain_head(head) for head in self.heads]})
 
     def __repr__(self) -> str:
         loss, _, arguments = self.heads[0].losses[0].keras.partition("(")
@@ -65,8 +64,10 @@ class Advice(InBlocks):
         yield paragraph(sentences_of(self.values), label="Data:")
         if self.question:
             yield paragraph(self.question, label="Question:")
+        sampled, all_rows = self.values["num_sampled_rows"], self.values["shape"][0]
+        legend = f"{LEGEND}{f' (of {sampled:,} rows)' if 0 < sampled < all_rows else ''}."
         for head in self.heads:
-            yield from _head_blocks(head, _legend(self.values))
+            yield from _head_blocks(head, legend)
         if self.notes:
             items = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
             yield Block("\n".join(wrapped(f"- {note}", "  ") for note in self.notes), f"<ul>{items}</ul>")
@@ -75,13 +76,11 @@ class Advice(InBlocks):
 def sentences_of(values: dict[str, Any]) -> str:
     """Return the facts about the data in a few sentences."""
     shape, distinct = values["shape"], values["distinct"]
-    rows = f"{shape[0]:,} row{'s' if shape[0] > 1 else ''}"
     size = " x ".join(f"{size:,}" for size in shape[1:])
-    text = f"{rows} of {size} values" if len(shape) > 1 else f"{shape[0]:,} values in one column"
-    text += f", {values['dtype']}. "
-    observed = values["share_observed"]
-    if observed < 1 and values["num_nan"] == 0:
-        text += f"{observed:.2%} of the cells are stored. "
+    rows = f"{shape[0]:,} row{'s' if shape[0] > 1 else ''} of {size} values"
+    text = f"{rows if len(shape) > 1 else f'{shape[0]:,} values in one column'}, {values['dtype']}. "
+    if values["share_observed"] < 1 and values["num_nan"] == 0:
+        text += f"{values['share_observed']:.2%} of the cells are stored. "
     if distinct is None:
         text += f"More than 64 different values, {values['minimum']:.4g} to {values['maximum']:.4g}"
     elif len(distinct) > MAX_SHOWN_VALUES:
@@ -90,17 +89,9 @@ def sentences_of(values: dict[str, Any]) -> str:
         text += f"Only the value{'s' if len(distinct) > 1 else ''} {python_literal(distinct)[1:-1]}"
     text += f", mean {values['mean']:.4g}; "
     text += f"{values['share_zero']:.1%} of them 0. " if values["share_zero"] else "none of them 0. "
-    text += (
-        f"NaN: {values['num_nan']:,}, the first at index {tuple(values['first_nan'])}."
-        if values["num_nan"]
-        else "No NaN."
-    )
-    return text
-
-
-def _legend(values: dict[str, Any]) -> str:
-    sampled, all_rows = values["num_sampled_rows"], values["shape"][0]
-    return f"{LEGEND}{f' (of {sampled:,} rows)' if 0 < sampled < all_rows else ''}."
+    if not values["num_nan"]:
+        return f"{text}No NaN."
+    return f"{text}NaN: {values['num_nan']:,}, the first at index {tuple(values['first_nan'])}."
 
 
 def _head_blocks(head: AdvisedHead, legend: str) -> Iterator[Block]:

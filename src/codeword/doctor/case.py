@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.backend import keras
 from codeword.doctor.measuring.given_data import Arrays, sample_of
 from codeword.doctor.measuring.gradients import Gradients, gradient_function
-from codeword.doctor.measuring.recording import Call
+from codeword.doctor.measuring.recording import Call, copies_of
 from codeword.doctor.measuring.run import Run, fixed_batch
 from codeword.doctor.output import Output
 from codeword.errors import ParameterError
@@ -21,24 +20,17 @@ GRADIENT_ROWS = 256
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A model and its data, as one examination sees them.
-
-    Attributes:
-        run: The model's run on a sample of the rows.
-        outputs: One entry per output of the model.
-        validation_data: Held-out inputs and targets, or None.
-        code_layer: Name of the layer whose values are rounded to bits, or None.
-    """
+    """A model and its data, as one examination sees them."""
 
     run: Run
     outputs: tuple[Output, ...]
     validation_data: tuple[Arrays, Arrays] | None
-    code_layer: str | None
+    code_layer: str | None  # the layer whose values are, or will be, rounded to bits
 
     @property
     def targeted(self) -> tuple[Output, ...]:
         """The outputs that have targets."""
-        return tuple(out for out in self.outputs if out.targets is not None)
+        return tuple(out for out in self.outputs if out.target is not None)
 
     @property
     def name_of_targets(self) -> str:
@@ -50,13 +42,13 @@ class Case:
         """The last call of the layer that the user named; None if no layer was named."""
         if self.code_layer is None:
             return None
-        calls = [call for call in self.run.calls if call.layer.name == self.code_layer]
-        if not calls:
-            names = ", ".join(dict.fromkeys(call.layer.name for call in self.run.calls))
+        last_calls = {call.layer.name: call for call in self.run.calls}
+        if self.code_layer not in last_calls:
+            names = ", ".join(last_calls)
             raise ParameterError(
                 f"`code_layer` must name a layer that the model calls: got {self.code_layer!r}. The layers are {names}."
             )
-        return calls[-1]
+        return last_calls[self.code_layer]
 
     @cached_property
     def gradients(self) -> tuple[float, Gradients]:
@@ -65,10 +57,7 @@ class Case:
 
     @cached_property
     def _gradients(self) -> Callable[[], tuple[float, Gradients]]:
-        run, rows = self.run, self._gradient_rows()
-        assert run.y is not None
-        weight = None if run.sample_weight is None else run.sample_weight.tensors(rows)
-        return gradient_function(run.model, run.x.tensors(rows), run.y.tensors(rows), weight)
+        return gradient_function(self.run.model, *self.run.tensors(self._gradient_rows()))
 
     def _gradient_rows(self) -> NDArray[np.intp]:
         """Return consecutive rows, which losses over pairs need, and rows from everywhere."""
@@ -85,10 +74,10 @@ class Case:
         A layer that starts at 0 before one that does not is therefore not among them; layers that all start at 0 are.
         """
         weights = self.run.model.trainable_variables
-        moving = [one is not None and bool(one.any()) for one in self.gradients[1]]
+        moving = _moving(self.gradients)
         if all(moving):
             return []
-        before = [np.array(keras.ops.convert_to_numpy(one), copy=True) for one in weights]
+        before = copies_of(weights)
         rng = np.random.default_rng(0)
         try:
             while True:
@@ -96,10 +85,14 @@ class Case:
                     if moves:
                         spread = 0.05 * (float(value.std()) or 1.0)
                         variable.assign(value + spread * rng.standard_normal(value.shape).astype(value.dtype))
-                again = [one is not None and bool(one.any()) for one in self._gradients()[1]]
-                if not any(now and not old for now, old in zip(again, moving, strict=True)):
+                again = [now or old for now, old in zip(_moving(self._gradients()), moving, strict=True)]
+                if again == moving:
                     return [weight for weight, moves in zip(weights, moving, strict=True) if not moves]
-                moving = [now or old for now, old in zip(again, moving, strict=True)]
+                moving = again
         finally:
             for variable, value in zip(weights, before, strict=True):
                 variable.assign(value)
+
+
+def _moving(gradients: tuple[float, Gradients]) -> list[bool]:
+    return [one is not None and bool(one.any()) for one in gradients[1]]

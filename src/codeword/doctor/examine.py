@@ -1,6 +1,7 @@
 """`codeword.examine`: what is wrong with a Keras model on its data."""
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import SEVERITIES, Finding
-from codeword.doctor.measuring.given_data import Array, Arrays, read_arrays, sample_of
+from codeword.doctor.measuring.given_data import Arrays, read_arrays, sample_of
 from codeword.doctor.measuring.recording import unchanged
 from codeword.doctor.measuring.run import run_on_sample
 from codeword.doctor.output import Output, outputs_of
@@ -94,42 +95,31 @@ def examine(
     targets = None if y is None or y is x else read_arrays(y, "y", verbose=verbose, num_rows=len(inputs))
     weights = None if sample_weight is None else read_arrays(sample_weight, "sample_weight", num_rows=len(inputs))
     held_out = None if validation_data is None else _held_out(validation_data, verbose)
-    _build(model, inputs)
+    if not model.built:
+        with suppress(Exception):  # the run that follows reports any error
+            model(inputs.tensors(np.arange(1)))
+    case, arrays = None, [*inputs.arrays, *(targets.arrays if targets else ())]
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # Keras warns about what the findings explain
-        case = _case_of(model, inputs, targets, weights, held_out, code_layer, seed)
-        findings = _findings(case) if isinstance(case, Case) else [*not_finite(_arrays(inputs, targets), {}), case]
+        sample = sample_of(inputs, seed)
+        try:
+            run = run_on_sample(model, inputs, targets, weights, sample) if len(sample) else None
+            case = Case(run, outputs_of(run), held_out, code_layer) if run else None
+            problem = no_finite_row()
+        except Exception as error:  # layers may be custom code that raises anything
+            problem = failed("The model", error, arrays)
+        findings = _findings(case) if case else [*not_finite(arrays, {}), problem]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    if isinstance(case, Case):
-        return Report(tuple(findings), _subject(case), case)
-    return Report(tuple(findings), f"Model `{model.name}`: input {_shapes(inputs.arrays)}; {len(inputs):,} rows.")
-
-
-def _case_of(
-    model: Any,
-    x: Arrays,
-    y: Arrays | None,
-    sample_weight: Arrays | None,
-    validation_data: tuple[Arrays, Arrays] | None,
-    code_layer: str | None,
-    seed: int,
-) -> Case | Finding:
-    """Run the model on a sample of its data; return a finding if it cannot run."""
-    sample = sample_of(x, seed)
-    if len(sample) == 0:
-        return no_finite_row()
-    try:
-        run = run_on_sample(model, x, y, sample_weight, sample)
-        return Case(run, outputs_of(run), validation_data, code_layer)
-    except Exception as error:  # layers may be custom code that raises anything
-        return failed("The model", error, _arrays(x, y))
+    subject = _subject(case) if case else f"Model `{model.name}`: input {_shapes(inputs)}; {len(inputs):,} rows."
+    return Report(tuple(findings), subject, case)
 
 
 def _findings(case: Case) -> list[Finding]:
     """Return the findings of all rules, without those that only follow from another one."""
     run = case.run
-    missing = {} if run.is_reconstruction else {out.target.name: out.missing for out in case.targeted}
-    findings = list(not_finite(_arrays(run.x, None if run.is_reconstruction else run.y), missing))
+    targets = None if run.is_reconstruction else run.y
+    missing = {out.target.name: out.missing for out in case.targeted} if targets else {}
+    findings = list(not_finite([*run.x.arrays, *(targets.arrays if targets else ())], missing))
     for rules in _RULES:
         try:
             for finding in rules(case):
@@ -142,15 +132,6 @@ def _findings(case: Case) -> list[Finding]:
     hidden = {"rounded-after-training"} if wrong and case.code_layer is None else set()
     hidden = hidden.union(*(_FOLLOWS.get(finding.code, set()) for finding in findings))
     return [finding for finding in findings if finding.code not in hidden]
-
-
-def _build(model: Any, x: Arrays) -> None:
-    """Build a model without weights by calling it on one row; the run that follows reports any error."""
-    if not model.built:
-        try:
-            model(x.tensors(np.arange(1)))
-        except Exception:
-            return
 
 
 def _held_out(validation_data: Any, verbose: bool) -> tuple[Arrays, Arrays]:
@@ -168,22 +149,18 @@ def _held_out(validation_data: Any, verbose: bool) -> tuple[Arrays, Arrays]:
 def _subject(case: Case) -> str:
     run = case.run
     return (
-        f"Model `{run.model.name}` ({run.model.count_params():,} parameters): input {_shapes(run.x.arrays)}; output "
+        f"Model `{run.model.name}` ({run.model.count_params():,} parameters): input {_shapes(run.x)}; output "
         f"{', '.join(map(_summary, case.outputs))}. All {len(run.x):,} rows were read, and the model ran on "
         f"{len(run.rows):,} of them."
     )
 
 
 def _summary(out: Output) -> str:
-    loss = "no loss" if out.loss is None else (out.loss.name or "custom loss")
-    masked = " of the observed entries" if out.loss is not None and out.loss.masked else ""
+    loss = (out.loss.name or "custom loss") if out.loss.kind else "no loss"
+    masked = " of the observed entries" if out.loss.masked else ""
     shape = "×".join(map(str, out.values.shape[1:])) or "1"
     return f"{shape} ({out.activation or 'unknown activation'}, {loss}{masked})"
 
 
-def _shapes(arrays: tuple[Array, ...]) -> str:
-    return ", ".join("×".join(map(str, one.scan.shape[1:])) or "1" for one in arrays)
-
-
-def _arrays(x: Arrays, y: Arrays | None) -> list[Array]:
-    return [*x.arrays, *(() if y is None else y.arrays)]
+def _shapes(x: Arrays) -> str:
+    return ", ".join("×".join(map(str, one.scan.shape[1:])) or "1" for one in x.arrays)

@@ -26,22 +26,16 @@ class Output:
         number: Position among the outputs.
         name: Name of the output; empty if it is the only one.
         source: What made its values.
-        loss: What its loss expects, or None without one.
-        targets: Its targets, or None; `target` is the same where there are some.
+        loss: What its loss expects.
+        target: Its targets, an `Array`; None without any.
     """
 
     run: Run
     number: int
     name: str
     source: Source
-    loss: LossFacts | None
-    targets: Array | None
-
-    @property
-    def target(self) -> Array:
-        """The targets, where there are some."""
-        assert self.targets is not None
-        return self.targets
+    loss: LossFacts
+    target: Any
 
     @property
     def activation(self) -> str | None:
@@ -79,12 +73,6 @@ class Output:
         return self.source.low >= 0 and self.source.high <= 1
 
     @property
-    def is_hard(self) -> bool:
-        """Whether it returns only a few values, such as levels."""
-        hard = ("staircase", "sign", "step", "hardmax")
-        return self.activation in hard or (self.loss is not None and self.loss.kind == "levels")
-
-    @property
     def same_cells(self) -> bool:
         """Whether it has a value for each cell of its targets; last axes of length 1 do not count."""
         return _without_ones(self.target.scan.shape[1:]) == _without_ones(self.values.shape[1:])
@@ -97,14 +85,13 @@ class Output:
     @property
     def is_classes(self) -> bool:
         """Whether its targets name classes."""
-        sparse = self.loss is not None and self.loss.kind == "sparse"
         is_one_hot = not self.run.is_reconstruction and self.is_distributions
-        return sparse or self.num_classes is not None or is_one_hot
+        return self.loss.kind == "sparse" or self.num_classes is not None or is_one_hot
 
     @cached_property
     def num_classes(self) -> int | None:
         """Number of classes if the targets are one column of class numbers; else None."""
-        if self.run.is_reconstruction or self.targets is None:
+        if self.run.is_reconstruction or self.target is None:
             return None
         scan, units = self.target.scan, self.num_units
         is_count = scan.whole and scan.num_finite == scan.num_cells and scan.minimum >= 0
@@ -125,8 +112,8 @@ class Output:
         return GivenOutput(
             activation=self.activation,
             is_probability=self.is_probability,
-            loss=None if self.loss is None else self.loss.name,
-            loss_kind=None if self.loss is None else self.loss.kind,
+            loss=self.loss.name,
+            loss_kind=self.loss.kind,
             missing=self.missing,
             num_classes=self.num_classes,
             is_reconstruction=self.run.is_reconstruction,
@@ -140,7 +127,7 @@ class Output:
     @cached_property
     def missing(self) -> float | None:
         """The target value that the loss leaves out: 0, NaN or another; None if it leaves out nothing."""
-        if self.targets is None or self.loss is None:
+        if self.target is None or not self.loss.kind:
             return None
         if self.loss.masked and self.loss.missing is not None:
             return self.loss.missing
@@ -165,7 +152,7 @@ def outputs_of(run: Run) -> tuple[Output, ...]:
             number,
             names[number] if len(tensors) > 1 else "",
             source_of(tensor, run.predictions[number], run.calls),
-            None if losses[number] is None else loss_facts(losses[number]),
+            loss_facts(losses[number]),
             targets[number],
         )
         for number, tensor in enumerate(tensors)

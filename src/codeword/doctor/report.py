@@ -51,7 +51,7 @@ class Report(InBlocks):
         A head has a data `kind`, a `scaling`, an `activation` and a `loss`. `advise` reads the same table.
         """
         outputs = () if self._case is None else self._case.outputs
-        return tuple(None if out.targets is None else out.head for out in outputs)
+        return tuple(None if out.target is None else out.head for out in outputs)
 
     def remedied(self, missing: float | None = None) -> "Remedied":
         """Build a new model with everything fixed that needs no decision: scaling, output, loss, mask, slope, bits.

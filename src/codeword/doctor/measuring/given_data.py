@@ -18,15 +18,9 @@ MAX_ROWS = 2048
 
 @dataclass(frozen=True)
 class Array:
-    """One array of an argument.
+    """One array of an argument, or a scipy.sparse matrix, shape `(n, ...)`."""
 
-    Attributes:
-        name: Python of it in remedies, such as `x` or `x["image"]`.
-        values: NumPy array or scipy.sparse matrix, shape `(n, ...)`.
-        scan: Figures over all of its values.
-    """
-
-    name: str
+    name: str  # Python of it in remedies, such as `x` or `x["image"]`
     values: Any
     scan: ValueScan
 
@@ -37,14 +31,9 @@ class Array:
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays of one argument.
+    """The arrays of one argument."""
 
-    Attributes:
-        structure: The list or dictionary that the model expects; None for a single array.
-        arrays: Its arrays.
-    """
-
-    structure: Any
+    structure: Any  # the list or dictionary that the model expects; None for a single array
     arrays: tuple[Array, ...]
 
     def __len__(self) -> int:
@@ -56,46 +45,31 @@ class Arrays:
 
 
 def read_arrays(given: Any, name: str, *, verbose: bool = False, num_rows: int | None = None) -> Arrays:
-    """Read one array, or several in a list, tuple or dictionary.
-
-    Args:
-        given: Arrays, frames or scipy.sparse matrices.
-        name: Name of the argument.
-        verbose: Whether to show a progress bar if reading takes long.
-        num_rows: Required number of rows; None for any.
+    """Read the array of an argument, or several in a list, tuple or dictionary, with the required number of rows.
 
     Raises:
         DataTypeError: If an entry is not an array of numbers.
         DataError: If there is no entry, or the numbers of rows differ.
     """
-    named = list(_named(given, name))
-    if not named:
-        raise DataError(f"`{name}` must hold at least one array: got {given!r}.")
     arrays = []
-    for path, one in named:
+    for path, one in _named(given, name):
         values = _rows(as_array(one), path)
         arrays.append(Array(path, values, scan_values(values, name=path, verbose=verbose)))
+    if not arrays:
+        raise DataError(f"`{name}` must hold at least one array: got {given!r}.")
     counts = {one.name: one.scan.shape[0] for one in arrays}
-    if len({*counts.values(), *([] if num_rows is None else [num_rows])}) > 1:
+    if {*counts.values()} != {num_rows or arrays[0].scan.shape[0]}:
         wanted = "the same number of rows in all arrays" if num_rows is None else f"{num_rows} rows, as many as `x`"
         shown = ", ".join(f"{count} in `{one}`" for one, count in counts.items())
         raise DataError(f"`{name}` must have {wanted}: got {shown}.")
-    structure = given if isinstance(given, dict) or is_several(given) else None
-    return Arrays(structure, tuple(arrays))
+    return Arrays(given if isinstance(given, dict) or _is_several(given) else None, tuple(arrays))
 
 
 def sample_of(x: Arrays, seed: int, *, first: int | None = None) -> NDArray[np.intp]:
-    """Return the indices of up to 2,048 random rows, ascending, without rows that contain NaN or infinity.
-
-    Args:
-        x: Inputs.
-        seed: Seed of the random choice.
-        first: Take this many first rows instead.
-    """
-    num_rows = len(x)
-    numbers = np.arange(num_rows)[:first]
-    if first is None and num_rows > MAX_ROWS:
-        numbers = np.sort(np.random.default_rng(seed).choice(num_rows, MAX_ROWS, replace=False))
+    """Return the indices of up to 2,048 random rows, or of the first ones, without rows that have NaN or infinity."""
+    numbers = np.arange(len(x))[:first]
+    if first is None and len(x) > MAX_ROWS:
+        numbers = np.sort(np.random.default_rng(seed).choice(len(x), MAX_ROWS, replace=False))
     for array in x.arrays:
         if array.scan.num_nan or array.scan.num_infinite:
             rows = array.rows(numbers).reshape(len(numbers), -1)
@@ -128,13 +102,13 @@ def _named(given: Any, name: str) -> Any:
     if isinstance(given, dict):
         for key, one in sorted(given.items()):  # in the order of Keras
             yield f"{name}[{key!r}]".replace("'", '"'), one
-    elif is_several(given):
+    elif _is_several(given):
         for number, one in enumerate(given):
             yield f"{name}[{number}]", one
     else:
         yield name, given
 
 
-def is_several(given: Any) -> bool:
+def _is_several(given: Any) -> bool:
     """Return whether a list or tuple holds arrays, and is not one array written as a list."""
     return isinstance(given, list | tuple) and len(given) > 0 and all(hasattr(one, "shape") for one in given)

@@ -7,18 +7,16 @@ from codeword.backend import keras
 from codeword.doctor.measuring.output_ranges import snake_case
 from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, Masked, OrdinalCrossentropy
 
+_DISTANCES = """
+mean_squared_error mean_absolute_error huber log_cosh mean_absolute_percentage_error mean_squared_logarithmic_error
+"""
 _KINDS = {
     "binary_crossentropy": "binary",
     "binary_focal_crossentropy": "binary",
     "categorical_crossentropy": "categorical",
     "categorical_focal_crossentropy": "categorical",
     "sparse_categorical_crossentropy": "sparse",
-    "mean_squared_error": "distance",
-    "mean_absolute_error": "distance",
-    "huber": "distance",
-    "log_cosh": "distance",
-    "mean_absolute_percentage_error": "distance",
-    "mean_squared_logarithmic_error": "distance",
+    **dict.fromkeys(_DISTANCES.split(), "distance"),
 }
 _LEVEL_LOSSES = (BinInsensitive, LevelCrossentropy, LevelSquaredError, OrdinalCrossentropy)
 
@@ -29,17 +27,13 @@ class LossFacts:
 
     Attributes:
         name: Keras' name, such as "mean_squared_error"; the class name for losses of codeword; None for custom ones.
-        kind: "binary", "categorical", "sparse" (cross-entropies), "distance", "levels" or "own".
-        from_logits: Whether it expects logits.
-        label_smoothing: Amount of label smoothing, 0 for none.
-        reduction: How the losses of the cells are combined.
+        kind: "binary", "categorical", "sparse" (cross-entropies), "distance", "levels" or "own"; empty without a loss.
         ignore_class: The class number that costs nothing, or None.
-        masked: Whether it is `codeword.losses.Masked`.
-        missing: The value that such a masked loss treats as missing, or None.
+        masked: Whether it is `codeword.losses.Masked`, which leaves out `missing`.
     """
 
-    name: str | None
-    kind: str
+    name: str | None = None
+    kind: str = ""
     from_logits: bool = False
     label_smoothing: float = 0.0
     reduction: str = "sum_over_batch_size"
@@ -58,7 +52,9 @@ class LossFacts:
 
 
 def loss_facts(loss: Any) -> LossFacts:
-    """Return what a loss expects, from its name, function or object."""
+    """Return what a loss expects, from its name, function or object; None is no loss."""
+    if loss is None:
+        return LossFacts()
     if isinstance(loss, Masked):
         return replace(loss_facts(loss.loss), masked=True, missing=loss.missing)
     if isinstance(loss, _LEVEL_LOSSES):
@@ -67,10 +63,10 @@ def loss_facts(loss: Any) -> LossFacts:
         try:
             loss = keras.losses.get(loss)
         except ValueError:
-            return LossFacts(None, "own")
+            return LossFacts(kind="own")
     given = type(loss) if isinstance(loss, keras.losses.Loss) else loss
     if not str(getattr(given, "__module__", "")).startswith("keras."):
-        return LossFacts(None, "own")
+        return LossFacts(kind="own")
     name = snake_case(given.__name__)
     config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
     return LossFacts(

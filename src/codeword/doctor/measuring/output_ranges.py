@@ -1,6 +1,7 @@
 """What made an output, and in which range its values lie."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,35 +14,29 @@ from codeword.backend import keras
 from codeword.doctor.measuring.recording import Call
 
 INFINITY = math.inf
-# Lowest and highest value of each activation; some ends are only approached.
-RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "sparsemax": (0.0, 1.0),
-    "sparse_sigmoid": (0.0, 1.0),
-    "step": (0.0, 1.0),
-    "hardmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "hard_tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "sign": (-1.0, 1.0),
-    "relu": (0.0, INFINITY),
-    "relu6": (0.0, 6.0),
-    "softplus": (0.0, INFINITY),
-    "squareplus": (0.0, INFINITY),
-    "exponential": (0.0, INFINITY),
-    "elu": (-1.0, INFINITY),
-    "celu": (-1.0, INFINITY),
-    "selu": (-1.7581, INFINITY),
-    "silu": (-0.2785, INFINITY),
-    "hard_silu": (-0.375, INFINITY),
-    "mish": (-0.3088, INFINITY),
-    "gelu": (-0.1700, INFINITY),
-    "log_sigmoid": (-INFINITY, 0.0),
-    "log_softmax": (-INFINITY, 0.0),
-    "linear": (-INFINITY, INFINITY),
-    "leaky_relu": (-INFINITY, INFINITY),
+# Activations by their lowest and highest value; some ends are only approached.
+_BY_RANGE = {
+    (0.0, 1.0): "sigmoid hard_sigmoid softmax sparsemax sparse_sigmoid step hardmax",
+    (-1.0, 1.0): "tanh hard_tanh softsign sign",
+    (0.0, INFINITY): "relu softplus squareplus exponential",
+    (0.0, 6.0): "relu6",
+    (-1.0, INFINITY): "elu celu",
+    (-1.7581, INFINITY): "selu",
+    (-0.2785, INFINITY): "silu",
+    (-0.375, INFINITY): "hard_silu",
+    (-0.3088, INFINITY): "mish",
+    (-0.1700, INFINITY): "gelu",
+    (-INFINITY, 0.0): "log_sigmoid log_softmax",
+    (-INFINITY, INFINITY): "linear leaky_relu",
+}
+_RANGES = {name: ends for ends, names in _BY_RANGE.items() for name in names.split()}
+_OF_LAYERS = {
+    layers.SignBits: "sign",
+    layers.Step: "step",
+    layers.Hardmax: "hardmax",
+    keras.layers.Softmax: "softmax",
+    keras.layers.ELU: "elu",
+    keras.layers.LeakyReLU: "leaky_relu",
 }
 _ONLY_SHAPES = ("Reshape", "Flatten", "Permute", "Identity", "Dropout", "ActivityRegularization", "RepeatVector")
 
@@ -64,13 +59,7 @@ class Source(NamedTuple):
 
 
 def source_of(output: Any, values: NDArray[Any], calls: Sequence[Call]) -> Source:
-    """Find out what made an output.
-
-    Args:
-        output: The output tensor.
-        values: The same values as an array.
-        calls: All calls of layers that led to it.
-    """
+    """Find out what made an output tensor with these values, from all calls of layers that led to it."""
     scale, offset = 1.0, 0.0
     while (call := _maker(output, calls) or _maker(output := _before_cast(output, calls), calls)) is not None:
         layer = call.layer
@@ -100,36 +89,25 @@ def source_of(output: Any, values: NDArray[Any], calls: Sequence[Call]) -> Sourc
 def activation_of(layer: Any) -> tuple[str | None, float, float]:
     """Return the name and range of the function that makes the values of a layer; the name is None if unknown."""
     kind = type(layer).__name__
-    if isinstance(layer, layers.Staircase):
-        return "staircase", float(layer.levels[0]), float(layer.levels[-1])
     if isinstance(layer, layers.ScalarQuantizer):
         return "staircase", float(layer.minimum), float(layer.maximum)
-    if isinstance(layer, layers.SignBits | layers.Step | layers.Hardmax):
-        name = {"SignBits": "sign", "Step": "step", "Hardmax": "hardmax"}[kind]
-        return name, *RANGES[name]
+    stairs = layer if isinstance(layer, layers.Staircase) else getattr(layer, "activation", None)
+    if stairs is layer or isinstance(stairs, StaircaseActivation):
+        return "staircase", float(stairs.levels[0]), float(stairs.levels[-1])
     if kind == "ReLU":
-        return (
-            "relu",
-            -INFINITY if layer.negative_slope else 0.0,
-            INFINITY if layer.max_value is None else layer.max_value,
-        )
-    if kind in ("Softmax", "ELU", "LeakyReLU"):
-        name = {"Softmax": "softmax", "ELU": "elu", "LeakyReLU": "leaky_relu"}[kind]
-        return name, *RANGES[name]
-    if kind == "Lambda" or not isinstance(layer, keras.layers.Layer):
-        # ops.sigmoid on tensors is an operation "Sigmoid"; in a Lambda it is the function.
-        known = activation_name(layer.function) if kind == "Lambda" else snake_case(kind)
-        return (known, *RANGES[known]) if known in RANGES else (None, -INFINITY, INFINITY)
-    if not hasattr(layer, "activation"):
-        plain = kind.startswith(("Conv", "Depthwise", "Separable", "EinsumDense", "Embedding"))
-        return ("linear", -INFINITY, INFINITY) if plain else (None, -INFINITY, INFINITY)
-    function = layer.activation
-    if isinstance(function, StaircaseActivation):
-        return "staircase", float(function.levels[0]), float(function.levels[-1])
-    known = activation_name(function)
-    if known is None or known not in RANGES:
-        return None, -INFINITY, INFINITY
-    return known, *RANGES[known]
+        highest = INFINITY if layer.max_value is None else layer.max_value
+        return "relu", -INFINITY if layer.negative_slope else 0.0, highest
+    if type(layer) in _OF_LAYERS:
+        known: str | None = _OF_LAYERS[type(layer)]
+    elif kind == "Lambda":
+        known = activation_name(layer.function)
+    elif not isinstance(layer, keras.layers.Layer):  # ops.sigmoid on tensors is an operation "Sigmoid"
+        known = snake_case(kind)
+    elif hasattr(layer, "activation"):
+        known = activation_name(layer.activation)
+    else:
+        known = "linear" if kind.startswith(("Conv", "Depthwise", "Separable", "EinsumDense", "Embedding")) else None
+    return (known, *_RANGES[known]) if known in _RANGES else (None, -INFINITY, INFINITY)
 
 
 def activation_name(function: Any) -> str | None:
@@ -142,9 +120,7 @@ def activation_name(function: Any) -> str | None:
 
 def snake_case(name: str) -> str:
     """Return OneHot as one_hot."""
-    return "".join(
-        f"_{letter.lower()}" if letter.isupper() and number else letter.lower() for number, letter in enumerate(name)
-    )
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _maker(tensor: Any, calls: Sequence[Call]) -> Call | None:

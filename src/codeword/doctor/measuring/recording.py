@@ -38,9 +38,8 @@ def recorded(model: Any) -> Iterator[list[Call]]:
             result = call(*arguments, **keywords)
             outputs = tuple(keras.tree.flatten(result))
             if all(_has_values(tensor) for tensor in outputs):
-                inputs = keras.tree.flatten((arguments, keywords))
-                tensors = tuple(tensor for tensor in inputs if keras.ops.is_tensor(tensor))
-                calls.append(Call(layer, arguments, keywords, tensors, outputs))
+                inputs = tuple(filter(keras.ops.is_tensor, keras.tree.flatten((arguments, keywords))))
+                calls.append(Call(layer, arguments, keywords, inputs, outputs))
             return result
 
         return watch
@@ -77,17 +76,12 @@ def operations_of(model: Any) -> list[Any]:
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
     """Restore everything afterwards: weights, seeds, batch statistics, optimizer, metrics and random streams."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = [
-        *model.variables,
-        *getattr(model, "metrics_variables", ()),
-        *(optimizer.variables if optimizer else ()),
-    ]
-    values = [np.array(keras.ops.convert_to_numpy(variable), copy=True) for variable in variables]
-    generator = global_seed_generator()
-    seed = None if generator is None else np.array(keras.ops.convert_to_numpy(generator.state), copy=True)
-    python, numpy, torch = random.getstate(), np.random.get_state(), _torch()
-    stream = None if torch is None else torch.get_rng_state()
+    optimizer, generator = getattr(model, "optimizer", None), global_seed_generator()
+    variables = [*model.variables, *getattr(model, "metrics_variables", ())]
+    variables += [*(optimizer.variables if optimizer else ()), *([] if generator is None else [generator.state])]
+    values = copies_of(variables)
+    python, numpy, torch = random.getstate(), np.random.get_state(), torch_or_none()
+    stream = torch.get_rng_state() if torch else None
     losses = {id(layer): list(added_losses(layer)) for layer in operations_of(model)}
     try:
         yield
@@ -95,15 +89,18 @@ def unchanged(model: Any) -> Iterator[None]:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         set_global_seed_generator(generator)
-        if generator is not None:
-            generator.state.assign(seed)
         random.setstate(python)
         np.random.set_state(numpy)
-        if torch is not None:
+        if torch:
             torch.set_rng_state(stream)
         for layer in operations_of(model):
             if id(layer) in losses:
                 added_losses(layer)[:] = losses[id(layer)]
+
+
+def copies_of(variables: list[Any]) -> list[NDArray[Any]]:
+    """Return the values of variables now."""
+    return [np.array(keras.ops.convert_to_numpy(variable), copy=True) for variable in variables]
 
 
 def to_array(tensor: Any) -> NDArray[Any]:
@@ -125,7 +122,8 @@ def _has_values(tensor: Any) -> bool:
     return keras.backend.backend() != "tensorflow" or not keras.ops.is_tensor(tensor) or hasattr(tensor, "numpy")
 
 
-def _torch() -> Any:
+def torch_or_none() -> Any:
+    """Return the module `torch` if it is the backend."""
     if keras.backend.backend() != "torch":
         return None
     import torch
@@ -136,15 +134,14 @@ def _torch() -> Any:
 @contextmanager
 def _calls_replaced(makers: dict[Any, Callable[[Any, Callable[..., Any]], Callable[..., Any]]]) -> Iterator[None]:
     """Replace the `call` of each layer, which Keras looks up at every use."""
-    before = {}
+    before = {layer: vars(layer).get("call") for layer in makers}
     for layer, maker in makers.items():
-        before[layer] = layer.__dict__.get("call")
-        object.__setattr__(layer, "call", maker(layer, layer.call))
+        vars(layer)["call"] = maker(layer, layer.call)
     try:
         yield
     finally:
         for layer, own in before.items():
             if own is None:
-                object.__delattr__(layer, "call")
+                del vars(layer)["call"]
             else:
-                object.__setattr__(layer, "call", own)
+                vars(layer)["call"] = own

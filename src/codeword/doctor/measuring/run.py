@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.doctor.measuring.given_data import Arrays
-from codeword.doctor.measuring.recording import Call, operations_of, recorded, replaced
+from codeword.doctor.measuring.recording import Call, operations_of, recorded, replaced, torch_or_none
 from codeword.keras_internals import added_losses, mask_of, set_mask, takes_training
 
 MAX_RECORDED_CELLS = 40_000_000
@@ -20,25 +20,15 @@ _FIRST_ROWS = 32
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A model in inference mode on some rows of its data.
-
-    Attributes:
-        model: Built Keras model.
-        x: Inputs.
-        y: Targets; the same object as `x` for an autoencoder, or None.
-        sample_weight: Sample weights, or None.
-        rows: Indices of the rows that the model ran on.
-        calls: Every call of a layer during the run, in the order in which the calls ended.
-        outputs: Output tensors, in the structure in which the model returns them.
-    """
+    """A built model in inference mode on some rows of its data."""
 
     model: Any
     x: Arrays
-    y: Arrays | None
+    y: Arrays | None  # the same object as `x` for an autoencoder
     sample_weight: Arrays | None
-    rows: NDArray[np.intp]
-    calls: tuple[Call, ...]
-    outputs: Any
+    rows: NDArray[np.intp]  # indices of the rows that the model ran on
+    calls: tuple[Call, ...]  # in the order in which they ended
+    outputs: Any  # tensors, in the structure in which the model returns them
 
     @property
     def is_reconstruction(self) -> bool:
@@ -50,25 +40,15 @@ class Run:
         """Whether there is a loss: from `compile`, an overridden `compute_loss` or `add_loss`."""
         if not getattr(self.model, "compiled", False):
             return False
-        own = type(self.model).compute_loss is not keras.Model.compute_loss
-        return (
-            self.model.loss is not None
-            or own
-            or any(added_losses(one) for one in [self.model, *operations_of(self.model)])
-        )
-
-    @property
-    def has_custom_training(self) -> bool:
-        """Whether the model has its own training step, which may not use the compiled loss."""
-        return type(self.model).train_step is not keras.Model.train_step
+        if self.model.loss is not None or type(self.model).compute_loss is not keras.Model.compute_loss:
+            return True
+        return any(added_losses(one) for one in [self.model, *operations_of(self.model)])
 
     @cached_property
     def failure(self) -> Exception | None:
         """What the loss raised on the sample, or None."""
-        if not self.is_compiled or self.y is None:
-            return None
         try:
-            _ = self.loss
+            _ = self.is_compiled and self.y is not None and self.loss
         except Exception as error:  # a loss may be custom code that raises anything
             return error
         return None
@@ -89,27 +69,22 @@ class Run:
         return self.loss_of(self.predictions)
 
     def loss_of(self, predictions: list[NDArray[Any]], chosen: NDArray[np.intp] | None = None) -> float:
-        """Return the loss of other output values on the sample.
-
-        Args:
-            predictions: Values of each output on the sample.
-            chosen: Positions within the sample of the rows that count. Default: all.
-        """
-        assert self.y is not None
+        """Return the loss of other output values on the sample, or on some rows of it, by their positions."""
         part = slice(None) if chosen is None else chosen
-        rows = self.rows[part]
-        y_pred = keras.tree.pack_sequence_as(
-            self.outputs, [keras.ops.convert_to_tensor(one[part]) for one in predictions]
-        )
-        for made, given in zip(keras.tree.flatten(y_pred), keras.tree.flatten(self.outputs), strict=True):
+        made = [keras.ops.convert_to_tensor(one[part]) for one in predictions]
+        for one, given in zip(made, keras.tree.flatten(self.outputs), strict=True):
             mask = mask_of(given)
             if mask is not None:  # from Masking and Embedding(mask_zero=True): the losses of Keras read it
-                set_mask(made, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(mask)[part]))
+                set_mask(one, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(mask)[part]))
+        x, y, weight = self.tensors(self.rows[part])
+        y_pred = keras.tree.pack_sequence_as(self.outputs, made)
+        return float(keras.ops.convert_to_numpy(self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight)))
+
+    def tensors(self, rows: NDArray[np.intp]) -> tuple[Any, Any, Any]:
+        """Return rows of the inputs, targets and sample weights as tensors; None without sample weights."""
+        assert self.y is not None
         weight = None if self.sample_weight is None else self.sample_weight.tensors(rows)
-        value = self.model.compute_loss(
-            x=self.x.tensors(rows), y=self.y.tensors(rows), y_pred=y_pred, sample_weight=weight
-        )
-        return float(keras.ops.convert_to_numpy(value))
+        return self.x.tensors(rows), self.y.tensors(rows), weight
 
     def predictions_with(self, layer: Any, change: Callable[[Any], Any]) -> list[NDArray[Any]]:
         """Return the outputs on the sample if the output of a layer passes through `change` first."""
@@ -131,14 +106,15 @@ def run_on_sample(
     fixed = fixed_batch(model)
     if fixed is not None and len(sample) >= fixed:
         sample = sample[:fixed]
-    first = _FIRST_ROWS if fixed is None else len(sample)
+    first = min(len(sample), _FIRST_ROWS) if fixed is None else len(sample)
     outputs, calls = _recorded_run(model, x.tensors(sample[:first]))
-    cells = sum(_size(one) for call in calls for one in call.outputs) / min(first, len(sample))
+    cells = sum(int(np.prod(tuple(getattr(one, "shape", (0,))))) for call in calls for one in call.outputs) / first
     most = max(first, int(MAX_RECORDED_CELLS / max(1.0, cells)))
     sample = sample[:: -(-len(sample) // most)]
     if len(sample) > first:
         outputs, calls = _recorded_run(model, x.tensors(sample))
-    if y is None and _has_shapes_of(x, keras.tree.flatten(outputs)):
+    shapes = [tuple(one.shape[1:]) for one in keras.tree.flatten(outputs)]
+    if y is None and shapes == [one.scan.shape[1:] for one in x.arrays]:
         y = x
     return Run(model, x, y, sample_weight, sample, tuple(calls), outputs)
 
@@ -171,19 +147,6 @@ def _recorded_run(model: Any, x: Any) -> tuple[Any, list[Call]]:
     return outputs, calls
 
 
-def _has_shapes_of(x: Arrays, outputs: list[Any]) -> bool:
-    return len(x.arrays) == len(outputs) and all(
-        one.scan.shape[1:] == tuple(values.shape[1:]) for one, values in zip(x.arrays, outputs, strict=True)
-    )
-
-
-def _size(tensor: Any) -> int:
-    return int(np.prod(tuple(tensor.shape))) if hasattr(tensor, "shape") else 0
-
-
 def _without_gradient() -> Any:
-    if keras.backend.backend() != "torch":
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
+    torch = torch_or_none()
+    return torch.no_grad() if torch else nullcontext()

@@ -54,24 +54,17 @@ def first_unobserved_row(target: Array, missing: float) -> tuple[int | None, int
 def entropy(target: Array, kind: str, smoothing: float, missing: float | None) -> tuple[float, float]:
     """Return the mean entropy of targets in nats, over all of the data, and the share strictly between 0 and 1."""
     total, between, cells = 0.0, 0, 0
-    classes = target.scan.shape[-1]
+    classes = 2 if kind == "binary" else target.scan.shape[-1]
     for _, piece in row_pieces(target.values):
         y = _observed(piece, missing).astype(np.float32)
-        inside = y[(y > 0) & (y < 1)]
-        between += inside.size
+        between += int(np.count_nonzero((y > 0) & (y < 1)))
         cells += y.size
+        y = y * np.float32(1 - smoothing) + np.float32(smoothing / classes)
+        y = y[(y > 0) & (y < 1)]
+        total -= float((y * np.log(y)).sum(dtype=np.float64))
         if kind == "binary":
-            if smoothing:
-                y = y * np.float32(1 - smoothing) + np.float32(smoothing / 2)
-                inside = y[(y > 0) & (y < 1)]
-            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
-            total -= float(((1 - inside) * np.log1p(-inside)).sum(dtype=np.float64))
-        else:
-            y = y * np.float32(1 - smoothing) + np.float32(smoothing / classes)
-            inside = y[y > 0]
-            total -= float((inside * np.log(inside)).sum(dtype=np.float64))
-    groups = cells if kind == "binary" else cells / classes
-    return total / max(1, groups), between / max(1, cells)
+            total -= float(((1 - y) * np.log1p(-y)).sum(dtype=np.float64))
+    return total / max(1, cells if kind == "binary" else cells / classes), between / max(1, cells)
 
 
 def _observed(piece: NDArray[Any], missing: float | None) -> NDArray[Any]:

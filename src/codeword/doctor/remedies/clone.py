@@ -1,5 +1,6 @@
 """Copy a functional or sequential model with some of its layers changed."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from codeword import layers
@@ -7,30 +8,29 @@ from codeword.backend import keras
 from codeword.keras_internals import declared_shape
 
 
+@dataclass
 class Clone:
     """Copies functional graphs, nested models included, with some layers changed.
 
-    Args:
+    Attributes:
         activation_of: New activations by the id of their layer.
         slopes: What replaces an operation or layer, by its name: a layer, an activation, or None to leave it out.
         bits_after: Name of the layer that signs follow, or None.
         centered: Whether normalization is put before every `SignBits`.
     """
 
-    def __init__(
-        self, activation_of: dict[int, Any], slopes: dict[str, Any], bits_after: str | None, *, centered: bool
-    ) -> None:
-        self.activation_of, self.slopes, self.bits_after, self.centered = activation_of, slopes, bits_after, centered
-        self._copies: list[tuple[Any, Any]] = []
+    activation_of: dict[int, Any]
+    slopes: dict[str, Any]
+    bits_after: str | None
+    centered: bool
+    _copies: list[tuple[Any, Any]] = field(default_factory=list, init=False)
 
     def of(self, model: Any) -> Any:
         """Return a copy of a model, with new initial weights."""
         is_chain = isinstance(model, keras.Sequential)
         graph = keras.Model(model.inputs, model.outputs, name=model.name) if is_chain else model
-        compiled, graph.compiled = (
-            graph.compiled,
-            False,
-        )  # Keras would deserialize the loss, which fails for custom ones
+        compiled = graph.compiled
+        graph.compiled = False  # Keras would deserialize the loss, which fails for custom ones
         try:
             return keras.models.clone_model(graph, clone_function=self._layer, call_function=self._call)
         finally:

@@ -1,5 +1,6 @@
 """Lines to paste that fix an output: scaling, activation and loss."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,7 @@ def head_lines(case: Case, out: Output, *, scale: bool = True) -> str:
 
 
 def scaling_lines(case: Case, fixed: Output | None = None) -> list[str]:
-    """Return Python that scales inputs and targets which are far from unit size.
-
-    Args:
-        case: The model and its data.
-        fixed: An output that gets its head, and so the scaling of that head.
-    """
+    """Return Python that scales inputs and targets far from unit size; one output may get the scaling of its head."""
     lines = []
     for number, array in enumerate(case.run.x.arrays):
         scaling = scaling_of_input(case, number)
@@ -47,20 +43,19 @@ def scaling_lines(case: Case, fixed: Output | None = None) -> list[str]:
     return lines
 
 
-def scaling_of(array: Array) -> Scaling:
-    """Return the scaling that the table of heads has for numbers."""
-    return choose_head(array.scan, GivenOutput()).scaling
+def _scaling_of(array: Array) -> Scaling:
+    """Return the scaling that the table of heads has for numbers far from unit size."""
+    return choose_head(array.scan, GivenOutput()).scaling if is_unscaled(array.scan) else Scaling()
 
 
 def scaling_of_target(out: Output) -> Scaling:
     """Return the scaling of targets that are amounts far from unit size; none for others."""
-    return scaling_of(out.target) if is_unscaled(out.target.scan) and not out.is_classes else Scaling()
+    return Scaling() if out.is_classes else _scaling_of(out.target)
 
 
 def scaling_of_input(case: Case, number: int) -> Scaling:
     """Return the scaling of an input; none if the model looks numbers up or scales them itself."""
-    run = case.run
-    array = run.x.arrays[number]
+    run, array = case.run, case.run.x.arrays[number]
     if run.is_reconstruction and number < len(case.outputs):
         return case.outputs[number].head.scaling
     given = array.rows(run.rows[:32])
@@ -68,7 +63,7 @@ def scaling_of_input(case: Case, number: int) -> Scaling:
         kinds = {type(call.layer).__name__, type(getattr(call.layer, "layer", None)).__name__}
         if kinds & _SCALES_ITSELF and any(_holds(tensor, given) for tensor in call.inputs):
             return Scaling()
-    return scaling_of(array) if is_unscaled(array.scan) else Scaling()
+    return _scaling_of(array)
 
 
 def _holds(tensor: Any, given: NDArray[Any]) -> bool:
@@ -84,18 +79,17 @@ def activation_line(out: Output, head: Head) -> str:
         before = out.activation or "its own"
         return f'# give the last layer activation="{head.activation}" instead of {before}, or:\n{REBUILD}'
     if head.levels:
-        levels = ", ".join(f"{level:.9g}" for level in head.levels)
-        return f"{path} = cw.activations.staircase([{levels}])  # returns only these values"
+        return f"{path} = cw.activations.staircase({written(head.levels)})  # returns only these values"
     return f"{path} = keras.activations.{head.activation}"
 
 
-def compile_line(out: Output, loss: str) -> str:
-    """Return Python that compiles the model with the loss of one output changed.
+def written(levels: Iterable[float]) -> str:
+    """Return levels as Python."""
+    return f"[{', '.join(f'{level:.9g}' for level in levels)}]"
 
-    Args:
-        out: The output.
-        loss: Python of its new loss; "model.loss" keeps all losses.
-    """
+
+def compile_line(out: Output, loss: str) -> str:
+    """Return Python that compiles the model with a new loss for one output; "model.loss" keeps all losses."""
     count, number = len(out.run.predictions), out.number
     if count > 1 and loss != "model.loss":
         given = out.run.model.loss
@@ -116,9 +110,8 @@ def path_to_activation(out: Output) -> str | None:
 
 def path_of(model: Any, layer: Any) -> str | None:
     """Return Python that gets a layer from `model`, through nested models; None if that is impossible."""
-    for one in getattr(model, "layers", ()):
-        if one is layer:
-            return f'model.get_layer("{layer.name}")'
+    if any(one is layer for one in getattr(model, "layers", ())):
+        return f'model.get_layer("{layer.name}")'
     for one in getattr(model, "layers", ()):
         if hasattr(one, "get_layer") and (inner := path_of(one, layer)) is not None:
             return f'model.get_layer("{one.name}"){inner.removeprefix("model")}'

@@ -18,25 +18,12 @@ from codeword.doctor.remedies.heads import scaling_of_input, scaling_of_target
 from codeword.doctor.remedies.slopes import flat_calls_of, with_slope
 from codeword.errors import ParameterError
 
-_OF_SCALING = frozenset(
-    ["not-scaled", "cross-entropy-targets", "output-out-of-reach", "targets-not-distributions", "levels-as-reals"]
-)
-_OF_HEADS = frozenset(
-    [
-        "targets-not-distributions",
-        "cross-entropy-targets",
-        "output-out-of-reach",
-        "output-range-unused",
-        "logits-twice",
-        "not-probabilities",
-        "labels-as-numbers",
-        "masked-softmax",
-        "zeros-as-missing",
-        "empty-rows",
-        "levels-as-reals",
-    ]
-)
-_OF_BITS = frozenset({"one-code", "dead-bits", "duplicate-bits", "unbalanced-bits", "correlated-bits"})
+# Which findings call for a new scaling, another head, and normalization before the bits.
+_OF_BOTH = {"targets-not-distributions", "cross-entropy-targets", "output-out-of-reach", "levels-as-reals"}
+_OF_SCALING = {"not-scaled", *_OF_BOTH}
+_OF_LOSSES = {"logits-twice", "not-probabilities", "labels-as-numbers", "masked-softmax", "zeros-as-missing"}
+_OF_HEADS = {*_OF_BOTH, *_OF_LOSSES, "output-range-unused", "empty-rows"}
+_OF_BITS = {"one-code", "dead-bits", "duplicate-bits", "unbalanced-bits", "correlated-bits"}
 
 
 class Remedied(NamedTuple):
@@ -54,16 +41,7 @@ class ModelScaling(Scaling):
 
 
 def rebuilt(case: Case | None, findings: Sequence[Finding], missing: float | None = None) -> Remedied:
-    """Return a new model in which the findings are fixed, as far as that needs no decision.
-
-    Args:
-        case: The model and its data; None if the model could not run.
-        findings: What to fix.
-        missing: Value in the targets that stands for a missing entry, or None.
-
-    Raises:
-        ParameterError: If there is no model to rebuild, or it is subclassed.
-    """
+    """Return a new model in which the findings are fixed, as `Report.remedied` documents."""
     if case is None:
         raise ParameterError(
             "`remedied` needs a model that ran on its data: this one did not run. Follow the remedies of the findings."
@@ -80,17 +58,14 @@ def rebuilt(case: Case | None, findings: Sequence[Finding], missing: float | Non
     bits = case.code_call if codes & (_OF_BITS | {"rounded-after-training"}) else None
     if bits is not None and isinstance(bits.layer, layers.SignBits | layers.Step):
         bits = None
-    clone = Clone(
-        _activations(heads),
-        _slopes(case) if "no-gradient" in codes else {},
-        None if bits is None else bits.layer.name,
-        centered=bool(codes & _OF_BITS),
-    )
+    slopes = _slopes(case) if "no-gradient" in codes else {}
+    clone = Clone(_activations(heads), slopes, None if bits is None else bits.layer.name, bool(codes & _OF_BITS))
     new = clone.of(model)
     clone.keep_weights()
     new_losses = _losses(case, heads)
     if new_losses is not None:
-        new.compile(optimizer=_optimizer(model), loss=new_losses)
+        given = getattr(model, "optimizer", None)
+        new.compile("adam" if given is None else type(given).from_config(given.get_config()), loss=new_losses)
     return Remedied(new, scaling)
 
 
@@ -107,7 +82,7 @@ def _head(out: Output, findings: Sequence[Finding], missing: float | None) -> He
 
 def _is_plain(out: Output) -> bool:
     """Return whether an autoencoder has an output that any head can replace: linear, with a distance loss."""
-    is_linear = out.activation == "linear" and out.loss is not None and out.loss.kind == "distance"
+    is_linear = out.activation == "linear" and out.loss.kind == "distance"
     return out.run.is_reconstruction and is_linear and out.same_cells
 
 
@@ -129,8 +104,8 @@ def _slopes(case: Case) -> dict[str, Any]:
     for flat in flat_calls_of(case):
         place = with_slope(case, flat.call)
         if place is not None:
-            places |= {call.layer.name: None for call in place.between}
-            places[place.last.layer.name] = place.change
+            places |= {call.layer.name: None for call in place.chain}
+            places[place.chain[-1].layer.name] = place.change
     return places
 
 
@@ -153,20 +128,13 @@ def _loss(call: LossCall) -> Any:
     return getattr({"keras.losses": keras.losses, "codeword.losses": losses}[call.module], call.name)(**arguments)
 
 
-def _optimizer(model: Any) -> Any:
-    optimizer = getattr(model, "optimizer", None)
-    return "adam" if optimizer is None else type(optimizer).from_config(optimizer.get_config())
-
-
 def _scaling(case: Case, codes: set[str], heads: dict[Output, Head]) -> ModelScaling:
     """Return the scaling of the input and of the targets."""
     if not (codes & _OF_SCALING or any(_is_plain(out) for out in heads)):
         return ModelScaling()
     by_number = {out.number: head.scaling for out, head in heads.items()}
     kept = by_number if case.run.is_reconstruction else {}
-    scalings = [
-        kept[number] if number in kept else scaling_of_input(case, number) for number in range(len(case.run.x.arrays))
-    ]
+    scalings = [kept.get(number) or scaling_of_input(case, number) for number in range(len(case.run.x.arrays))]
     if len(scalings) > 1 and not all(one.is_identity for one in scalings):
         raise ParameterError(
             f"`remedied` can scale only one input: got a model with {len(scalings)} inputs. Follow the remedies of "

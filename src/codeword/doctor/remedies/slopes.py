@@ -10,6 +10,7 @@ from codeword import activations, layers
 from codeword.doctor.case import Case
 from codeword.doctor.measuring.flat_calls import FlatCall, flat_calls
 from codeword.doctor.measuring.recording import Call, is_float, to_array
+from codeword.doctor.remedies.heads import written
 
 MAX_STAIRS = 64
 
@@ -21,14 +22,12 @@ class Place:
     Attributes:
         change: A layer of codeword, or the new activation of a layer.
         python: The same as Python.
-        last: Last call of the chain that it replaces, such as one_hot after argmax.
-        between: All other calls of that chain.
+        chain: The calls that it replaces, such as argmax and one_hot.
     """
 
     change: Any
     python: str
-    last: Call
-    between: tuple[Call, ...]
+    chain: list[Call]
 
 
 def flat_calls_of(case: Case) -> list[FlatCall]:
@@ -49,47 +48,40 @@ def with_slope(case: Case, first: Call) -> Place | None:
         found = _same_activation(first, wanted)
     else:
         found = next((pair for pair in _layers_like(first, wanted) if _equals(pair[0], first.inputs[0], wanted)), None)
-    return None if found is None else Place(*found, chain[-1], tuple(chain[:-1]))
+    return None if found is None else Place(*found, chain)
 
 
 def _layers_like(first: Call, wanted: NDArray[Any]) -> list[tuple[Any, str]]:
     """Return the layers that may equal a flat call, and their Python."""
-    found: list[tuple[Any, str]] = [
-        (layers.Hardmax(), "cw.layers.Hardmax()"),
-        (layers.SignBits(), "cw.layers.SignBits()"),
-    ]
-    found += [(layers.Step(number), f"cw.layers.Step({number:g})") for number in _numbers_in(first)]
-    for levels, edges in _stairs(wanted):
-        python = f'cw.layers.Staircase({_written(levels)}, edges="{edges}")'
-        found.append((layers.Staircase(levels, edges=edges), python))
-    return found
+    found: list[tuple[Any, str]] = [(layers.Hardmax(), "Hardmax()"), (layers.SignBits(), "SignBits()")]
+    found += [(layers.Step(number), f"Step({number:g})") for number in _numbers_in(first)]
+    found += [(layers.Staircase(levels, edges=edges), f"Staircase({text})") for levels, edges, text in _stairs(wanted)]
+    return [(layer, f"cw.layers.{python}") for layer, python in found]
 
 
 def _same_activation(call: Call, wanted: NDArray[Any]) -> tuple[Any, str] | None:
     """Return the activation with which a layer returns the same values, and its Python; None if there is none."""
-    found: list[tuple[Any, str]] = [
-        (activations.hardmax, "cw.activations.hardmax"),
-        (activations.sign, "cw.activations.sign"),
-        (activations.step, "cw.activations.step"),
-    ]
-    for levels, edges in _stairs(wanted):
-        python = f'cw.activations.staircase({_written(levels)}, edges="{edges}")'
-        found.append((activations.staircase(levels, edges=edges), python))
+    found: list[tuple[Any, str]] = [(getattr(activations, name), name) for name in ("hardmax", "sign", "step")]
+    for levels, edges, text in _stairs(wanted):
+        found.append((activations.staircase(levels, edges=edges), f"staircase({text})"))
     before = call.layer.activation
     try:
         for change, python in found:
             call.layer.activation = change
             if _equals(lambda _: call.layer.call(*call.arguments, **call.keywords), None, wanted):
-                return change, python
+                return change, f"cw.activations.{python}"
     finally:
         call.layer.activation = before
     return None
 
 
-def _stairs(wanted: NDArray[Any]) -> list[tuple[list[float], str]]:
+def _stairs(wanted: NDArray[Any]) -> list[tuple[list[float], str, str]]:
+    """Return the levels and edges of staircases with these values, and their arguments as Python."""
     distinct = np.unique(wanted)
-    few = 2 <= len(distinct) <= MAX_STAIRS and bool(np.isfinite(distinct).all())
-    return [([float(level) for level in distinct], edges) for edges in ("midpoint", "floor")] if few else []
+    if not (2 <= len(distinct) <= MAX_STAIRS and np.isfinite(distinct).all()):
+        return []
+    shown = written(distinct)
+    return [(distinct.astype(float).tolist(), edges, f'{shown}, edges="{edges}"') for edges in ("midpoint", "floor")]
 
 
 def _numbers_in(call: Call) -> list[float]:
@@ -107,7 +99,3 @@ def _equals(change: Any, given: Any, wanted: NDArray[Any]) -> bool:
     except Exception:  # a candidate that does not fit
         return False
     return values.shape == wanted.shape and bool((values == wanted).all())
-
-
-def _written(levels: list[float]) -> str:
-    return f"[{', '.join(f'{level:.9g}' for level in levels)}]"

@@ -29,7 +29,8 @@ def code_findings(case: Case) -> Iterator[Finding]:
     named = case.code_call
     calls = [call for call in case.run.calls if isinstance(call.layer, _BITS)]
     for call in [*calls, *([named] if named is not None and named not in calls else [])]:
-        values = _before_threshold(call)
+        values = as_float32(call.inputs[0] if isinstance(call.layer, _BITS) else call.outputs[0])
+        values = values.reshape(len(values), -1)  # (rows, bits)
         if len(values) >= _MIN_ROWS:
             yield from _bits(case, call, values)
     hard = (layers.SignBits, layers.ScalarQuantizer, layers.Hardmax)
@@ -64,12 +65,12 @@ def _bits(case: Case, call: Call, values: NDArray[np.float32]) -> Iterator[Findi
     if width > 1 and len(np.unique(np.packbits(bits, axis=1), axis=0)) == 1:
         evidence = f"All {rows:,} rows get the same code from the {width} bits of `{name}`."
         remedy = _centered(case, call) if isinstance(call.layer, _BITS) else _as_bits(case, call)
-        yield found("one-code", "error", evidence, remedy, rows=rows, bits=width)
+        yield found("one-code", evidence, remedy, {"rows": rows, "bits": width})
         return
     for code, which, problem in _unused_bits(bits):
         shown = ", ".join(map(str, which[:8].tolist())) + (", …" if len(which) > 8 else "")
         evidence = f"{len(which)} of the {width} bits of `{name}` ({shown}) {problem}."
-        yield found(code, "warning", evidence, _centered(case, call), bits=len(which), of=width)
+        yield found(code, evidence, _centered(case, call), {"bits": len(which), "of": width})
     yield from _near_threshold(call, values, threshold)
 
 
@@ -81,9 +82,8 @@ def _unused_bits(bits: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.intp
         yield "dead-bits", dead, f"are the same in all {len(bits):,} rows"
     rarer = np.minimum(ones, 1 - ones)[living]
     if (rarer < UNBALANCED).any():
-        problem = (
-            f"have the same value in more than {1 - UNBALANCED:.0%} of the rows (the worst: {1 - rarer.min():.2%})"
-        )
+        worst = f"the worst: {1 - rarer.min():.2%}"
+        problem = f"have the same value in more than {1 - UNBALANCED:.0%} of the rows ({worst})"
         yield "unbalanced-bits", living[rarer < UNBALANCED], problem
     living = living[:: -(-max(1, len(living)) // MAX_COMPARED)]
     if len(living) < 2:
@@ -96,9 +96,8 @@ def _unused_bits(bits: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.intp
     similar = np.where(same, 0, correlation)
     if (similar > CORRELATED).any():
         one, other = living[list(np.unravel_index(np.argmax(similar), similar.shape))]
-        problem = (
-            f"have a correlation above {CORRELATED:g} with another bit (bits {one} and {other}: {similar.max():.3f})"
-        )
+        pair = f"bits {one} and {other}: {similar.max():.3f}"
+        problem = f"have a correlation above {CORRELATED:g} with another bit ({pair})"
         yield "correlated-bits", living[(similar > CORRELATED).any(axis=0)], problem
 
 
@@ -109,11 +108,10 @@ def _near_threshold(call: Call, values: NDArray[np.float32], threshold: float) -
         return
     yield found(
         "near-threshold",
-        "note",
         f"{near.mean():.2%} of the values before the bits of `{call.layer.name}` are within {NEAR_THRESHOLD:g} "
         "standard deviations of the threshold. Another backend or batch size may return another bit there.",
         "# encode(..., return_margin=True) of a cw.Autoencoder returns the distance of each bit to its threshold",
-        share=float(near.mean()),
+        {"share": float(near.mean())},
     )
 
 
@@ -161,22 +159,15 @@ def _rounded(case: Case, call: Call) -> Iterator[Finding]:
     num_codes, width = len(np.unique(np.packbits(bits, axis=1), axis=0)), values.shape[1]
     yield found(
         "rounded-after-training",
-        "note" if case.code_call is None else "warning",
         f"`{name}` has {width} real values per row in training. Cut at {threshold:g} afterwards, with each side "
         f"replaced by its mean, they change the loss from {before:.5g} to {after:.5g}. "
         f"Number of different codes for {len(bits):,} rows: {num_codes:,}.",
         "# To store it as bits, train it as bits:\n"
         f"{_as_bits(case, call)}\n"
         f"# or keep what is trained: cw.binarize(encoder, x); or start with cw.Autoencoder(code=cw.Bits({width}))",
-        loss=before,
-        loss_rounded=after,
+        {"loss": before, "loss_rounded": after},
+        severity="note" if case.code_call is None else "warning",
     )
-
-
-def _before_threshold(call: Call) -> NDArray[np.float32]:
-    """Return the values that a layer cuts at its threshold, shape `(rows, bits)`."""
-    values = as_float32(call.inputs[0] if isinstance(call.layer, _BITS) else call.outputs[0])
-    return values.reshape(len(values), -1)
 
 
 def _threshold(layer: Any) -> float:

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
+from codeword.data_kinds.heads import CROSS_ENTROPIES
+from codeword.data_kinds.kind import LossCall
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.target_figures import count, entropy
@@ -10,16 +13,6 @@ from codeword.doctor.output import Output
 from codeword.doctor.remedies.heads import REBUILD, compile_line, head_lines, path_to_activation
 
 CLOSE = 1e-6  # MinMaxScaler returns 1.0000000000000002
-_OF_PROBABILITIES = {
-    "binary": '"binary_crossentropy"',
-    "categorical": '"categorical_crossentropy"',
-    "sparse": '"sparse_categorical_crossentropy"',
-}
-_OF_LOGITS = {
-    "binary": "keras.losses.BinaryCrossentropy(from_logits=True)",
-    "categorical": "keras.losses.CategoricalCrossentropy(from_logits=True)",
-    "sparse": "keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-}
 _WITHOUT_MINIMUM = {
     "binary": "-y log p - (1 - y) log(1 - p) has no minimum at p = y and falls without bound",
     "categorical": "-y log p, summed over the cells, has no minimum at p = y",
@@ -29,9 +22,9 @@ _WITHOUT_MINIMUM = {
 def outside_rule(case: Case, out: Output) -> Iterator[Finding]:
     """Find cross-entropy on targets outside 0 to 1."""
     loss, scan = out.loss, out.target.scan
-    if loss is None or loss.kind not in ("binary", "categorical") or out.is_classes:
+    if loss.kind not in ("binary", "categorical") or out.is_classes or not out.same_cells:
         return
-    if not out.same_cells or (scan.minimum >= 0 and scan.maximum <= 1):
+    if scan.minimum >= 0 and scan.maximum <= 1:
         return
     outside = count(out.target, lambda values: (values < -CLOSE) | (values > 1 + CLOSE), out.missing)
     if outside == 0:
@@ -39,20 +32,17 @@ def outside_rule(case: Case, out: Output) -> Iterator[Finding]:
     share = outside / scan.num_finite
     yield found(
         "cross-entropy-targets",
-        "error",
         f"`{out.target.name}` ranges from {scan.minimum:g} to {scan.maximum:g}: {share:.1%} of the cells are outside 0 "
         f"to 1, where {_WITHOUT_MINIMUM[loss.kind]}.",
         head_lines(case, out),
-        share=share,
-        minimum=scan.minimum,
-        maximum=scan.maximum,
+        {"share": share, "minimum": scan.minimum, "maximum": scan.maximum},
     )
 
 
 def logits_rule(case: Case, out: Output) -> Iterator[Finding]:
     """Find a loss that expects logits from an output that is already a probability."""
     loss = out.loss
-    if loss is None or not loss.is_cross_entropy or not loss.from_logits or not out.is_probability:
+    if not loss.is_cross_entropy or not loss.from_logits or not out.is_probability:
         return
     if loss.kind == "binary":
         highest, least = 1 / (1 + math.exp(-1)), math.log1p(math.exp(-1))
@@ -62,43 +52,41 @@ def logits_rule(case: Case, out: Output) -> Iterator[Finding]:
         reached = f"softmax: no class gets more than {highest:.3f}, so every row costs at least {least:.3f}"
     yield found(
         "logits-twice",
-        "error",
         f"{out.title} returns values from 0 to 1, but the loss treats them as logits and applies its own {reached}, "
         "however long you train.",
-        compile_line(out, _OF_PROBABILITIES[loss.kind]),
-        least_loss=least,
+        compile_line(out, _loss(loss.kind)),
+        {"least_loss": least},
     )
 
 
 def probabilities_rule(case: Case, out: Output) -> Iterator[Finding]:
     """Find a loss that expects probabilities from an output that is none."""
     loss = out.loss
-    if loss is None or not loss.is_cross_entropy or loss.from_logits or out.is_probability:
+    if not loss.is_cross_entropy or loss.from_logits or out.is_probability:
         return
     outside = float(((out.values < 0) | (out.values > 1)).mean())
     if out.activation is None and outside == 0:
         return
     if out.activation in ("linear", None):
-        remedy = compile_line(out, _OF_LOGITS[loss.kind])
+        remedy = compile_line(out, _loss(loss.kind, from_logits=True))
     else:
         path = path_to_activation(out)
         change = f"{path} = keras.activations.{'sigmoid' if loss.kind == 'binary' else 'softmax'}" if path else REBUILD
-        remedy = f"{change}\n{compile_line(out, _OF_PROBABILITIES[loss.kind])}"
+        remedy = f"{change}\n{compile_line(out, _loss(loss.kind))}"
     made = f"The output is {out.activation} and" if out.activation else "The output"
     yield found(
         "not-probabilities",
-        "error",
         f"{made} ranges from {out.values.min():.4g} to {out.values.max():.4g}: {outside:.1%} of the values are outside "
         "0 to 1. Keras clips them before it takes the logarithm, so they get no gradient.",
         remedy,
-        share_outside=outside,
+        {"share_outside": outside},
     )
 
 
 def floor_rule(case: Case, out: Output) -> Iterator[Finding]:
     """Report the loss of a perfect output, if it is not 0."""
     loss, scan, run = out.loss, out.target.scan, out.run
-    if loss is None or loss.kind not in ("binary", "categorical") or loss.name is None or "focal" in loss.name:
+    if loss.kind not in ("binary", "categorical") or "focal" in (loss.name or ""):
         return
     if scan.minimum < -CLOSE or scan.maximum > 1 + CLOSE or not out.same_cells:
         return
@@ -116,12 +104,13 @@ def floor_rule(case: Case, out: Output) -> Iterator[Finding]:
     )
     if run.has_loss and len(run.predictions) == 1 and math.isfinite(run.loss):
         evidence += f" The model is at {run.loss:.4f} now."
-    yield found(
-        "cross-entropy-floor",
-        "note",
-        evidence,
+    remedy = (
         f"# To see what is left to learn, subtract {floor:.7f} from the loss, or watch a metric that can reach 0:\n"
-        'model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["mse"])',
-        floor=floor,
-        share_between=between,
+        'model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["mse"])'
     )
+    yield found("cross-entropy-floor", evidence, remedy, {"floor": floor, "share_between": between})
+
+
+def _loss(kind: str, **arguments: Any) -> str:
+    """Return Python of a cross-entropy."""
+    return LossCall("keras.losses", CROSS_ENTROPIES[kind], arguments).code

@@ -41,23 +41,16 @@ def not_finite(arrays: list[Array], missing: dict[str, float | None]) -> Iterato
         num_nan = 0 if left_out is not None and math.isnan(left_out) else scan.num_nan
         if not (num_nan or scan.num_infinite):
             continue
-        affected = np.concatenate(
-            [
-                ~np.isfinite(piece.astype(np.float64)).reshape(len(piece), -1).all(axis=1)
-                for _, piece in row_pieces(array.values)
-            ]
-        )
+        pieces = (piece.reshape(len(piece), -1).astype(np.float64) for _, piece in row_pieces(array.values))
+        affected = ~np.concatenate([np.isfinite(piece).all(axis=1) for piece in pieces])
         num_rows = int(affected.sum())
         yield found(
             "not-finite",
-            "error",
             f"`{array.name}` contains {scan.num_nan:,} NaN and {scan.num_infinite:,} infinite values in {num_rows:,} "
             f"of {len(affected):,} rows, the first at index {scan.first_not_finite}. A single one makes the loss NaN, "
             "and then every weight.",
             _finite_lines(array, drop_rows=affected.mean() < 0.5),
-            num_nan=scan.num_nan,
-            num_infinite=scan.num_infinite,
-            rows=num_rows,
+            {"num_nan": scan.num_nan, "num_infinite": scan.num_infinite, "rows": num_rows},
         )
 
 
@@ -67,16 +60,15 @@ def _finite_lines(array: Array, *, drop_rows: bool) -> str:
     if drop_rows and name in ("x", "y"):
         other = "y" if name == "x" else "x"
         axes = "" if len(array.scan.shape) == 1 else f".all(axis={tuple(range(1, len(array.scan.shape)))})"
-        lines = [f"keep = np.isfinite({name}){axes}", f"{name} = {name}[keep]"]
-        lines.append(f"{other} = {other}[keep] if {other} is not None else None")
-    else:
-        lines = [
-            "# If NaN means missing, replace it in the input and leave it out of the loss:",
-            'model.compile(optimizer=model.optimizer, loss=cw.losses.Masked("mse", missing=float("nan")))',
-            f"y = {name} if y is None else y",
-            f"{name} = np.nan_to_num({name}, posinf=0, neginf=0)",
-        ]
-    return "\n".join(lines)
+        return (
+            f"keep = np.isfinite({name}){axes}\n{name} = {name}[keep]\n"
+            f"{other} = {other}[keep] if {other} is not None else None"
+        )
+    return (
+        "# If NaN means missing, replace it in the input and leave it out of the loss:\n"
+        'model.compile(optimizer=model.optimizer, loss=cw.losses.Masked("mse", missing=float("nan")))\n'
+        f"y = {name} if y is None else y\n{name} = np.nan_to_num({name}, posinf=0, neginf=0)"
+    )
 
 
 def _not_scaled(case: Case) -> Iterator[Finding]:
@@ -88,15 +80,12 @@ def _not_scaled(case: Case) -> Iterator[Finding]:
         largest = f" (in column {int(np.nanargmax(columns))}: {np.nanmax(columns):.4g})" if scan.rms < 5 else ""
         yield found(
             "not-scaled",
-            "warning",
             f"`{array.name}` ranges from {scan.minimum:g} to {scan.maximum:g}, with mean {scan.mean:.4g} and standard "
             f"deviation {scan.std:.4g}. Its root mean square is {scan.rms:.4g}{largest}, but the weights were "
             "initialized for inputs of size 1.",
             "\n".join(scaling_lines(case))
             or f"{array.name} = {array.name} / {max(abs(scan.minimum), abs(scan.maximum)):g}",
-            rms=scan.rms,
-            minimum=scan.minimum,
-            maximum=scan.maximum,
+            {"rms": scan.rms, "minimum": scan.minimum, "maximum": scan.maximum},
         )
 
 
@@ -140,11 +129,10 @@ def _constant_columns(case: Case) -> Iterator[Finding]:
         first = ", ".join(str(int(column)) for column in constant[:5]) + (", …" if len(constant) > 5 else "")
         yield found(
             "constant-columns",
-            "warning" if len(constant) >= total / 2 else "note",
             f"{len(constant):,} of the {total:,} columns of `{array.name}` have the same value in all "
             f"{array.scan.shape[0]:,} rows (columns {first}). The network learns nothing from them, and standardizing "
             "them would divide by 0.",
             f"changing = {array.name}.reshape(len({array.name}), -1).std(axis=0) > 0  # keep only these columns",
-            columns=len(constant),
-            of=total,
+            {"columns": len(constant), "of": total},
+            severity="warning" if len(constant) >= total / 2 else "note",
         )

@@ -26,8 +26,7 @@ def gradient_findings(case: Case) -> Iterator[Finding]:
         if not math.isfinite(loss) or not math.isfinite(case.run.loss):
             yield _not_finite(case, loss)
         else:
-            stopped = _without_idle_biases(case)
-            if stopped:
+            if stopped := _without_idle_biases(case):
                 yield _no_gradient(case, stopped)
             yield from _vanishing(case)
             yield from _exploding(case)
@@ -37,20 +36,16 @@ def gradient_findings(case: Case) -> Iterator[Finding]:
 def _not_finite(case: Case, training_loss: float) -> Finding:
     loss, rows = case.run.loss, len(case.run.rows)
     first = next((call.layer.name for call in case.run.calls if not _is_finite(call)), None)
-    cause = (
-        f"The first values that are not finite come from `{first}`."
-        if first
-        else "All layers return finite values, so the loss itself is the cause: a logarithm of 0 or a division by 0."
-    )
+    cause = "All layers return finite values, so the loss itself is the cause: a logarithm of 0 or a division by 0."
+    if first:
+        cause = f"The first values that are not finite come from `{first}`."
     clipped = "model.compile(optimizer=keras.optimizers.Adam(1e-4, clipnorm=1.0), loss=model.loss)"
     return found(
         "loss-not-finite",
-        "error",
         f"On {rows:,} finite rows the loss is {loss:.4g} in inference mode and {training_loss:.4g} in training mode. "
         f"{cause}",
         "\n".join([*scaling_lines(case), clipped]),
-        loss=loss,
-        training_loss=training_loss,
+        {"loss": loss, "training_loss": training_loss},
     )
 
 
@@ -86,14 +81,8 @@ def _no_gradient(case: Case, stopped: list[Any]) -> Finding:
     else:
         cause = "None of their output reaches the loss: units that are always 0, a product with 0, or an unused branch."
         remedy = f"{REBUILD}  # same layers, new initial weights; an unused branch stays unused"
-    return found(
-        "no-gradient",
-        "error",
-        f"The gradient of {count:,} of {total:,} trainable values is exactly 0, in {shown}. {cause}",
-        remedy,
-        weights=count,
-        of=total,
-    )
+    evidence = f"The gradient of {count:,} of {total:,} trainable values is exactly 0, in {shown}. {cause}"
+    return found("no-gradient", evidence, remedy, {"weights": count, "of": total})
 
 
 def _cause(stop: FlatCall) -> str:
@@ -134,13 +123,11 @@ def _vanishing(case: Case) -> Iterator[Finding]:
     path, least = min(vanished, key=lambda pair: pair[1])
     yield found(
         "vanishing-gradient",
-        "warning",
         f"The gradient of `{path}` has size {least:.1e}, which is {least / largest:.1e} of the largest one "
         f"({largest:.1e}). {len(vanished)} of {len(sizes)} kernels are below 1e-5 of it and hardly move.",
         "# relu or gelu instead of sigmoid and tanh in hidden layers, BatchNormalization between them,\n"
         "# or fewer layers; then check again: print(cw.examine(model, x, y))",
-        ratio=least / largest,
-        kernels=len(vanished),
+        {"ratio": least / largest, "kernels": len(vanished)},
     )
 
 
@@ -151,19 +138,14 @@ def _exploding(case: Case) -> Iterator[Finding]:
     growth, name = _growth(case)
     if norm <= EXPLODED * max(1.0, abs(loss)) and growth <= EXPLODED:
         return
-    lines = [
-        *scaling_lines(case),
-        "model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=model.loss)",
-        '# and smaller initial weights (kernel_initializer="he_normal") or BatchNormalization',
-    ]
+    lines = [*scaling_lines(case), "model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=model.loss)"]
+    lines.append('# and smaller initial weights (kernel_initializer="he_normal") or BatchNormalization')
     yield found(
         "exploding-gradient",
-        "warning",
         f"The norm of the gradient is {norm:.3g} at a loss of {loss:.3g}. The values of `{name}` are {growth:.3g} "
         "times as large as the input.",
         "\n".join(lines),
-        norm=norm,
-        growth=growth,
+        {"norm": norm, "growth": growth},
     )
 
 

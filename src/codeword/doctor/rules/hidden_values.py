@@ -26,7 +26,7 @@ def hidden_value_findings(case: Case) -> Iterator[Finding]:
         layer = call.layer
         if id(layer) in at_output or hasattr(layer, "layers") or type(layer).__name__ in _RECURRENT or not call.outputs:
             continue
-        name = activation_name(getattr(layer, "activation", None)) if hasattr(layer, "activation") else None
+        name = activation_name(getattr(layer, "activation", 0))
         if name in ("sigmoid", "tanh"):
             yield from _saturated(case, call, name)
         if is_relu(layer):
@@ -41,20 +41,16 @@ def _saturated(case: Case, call: Call, name: str) -> Iterator[Finding]:
         return
     largest = 0.25 if name == "sigmoid" else 1.0
     slope = float((values * (1 - values) if name == "sigmoid" else 1 - values**2).mean()) / largest
-    lines = [
-        *scaling_lines(case),
-        f"# BatchNormalization before `{layer.name}`, or an activation that is flat on one side only",
-    ]
+    lines = scaling_lines(case)
+    lines.append(f"# BatchNormalization before `{layer.name}`, or an activation that is flat on one side only")
     if path := path_of(case.run.model, layer):
         lines.append(f"{path}.activation = keras.activations.relu")
     yield found(
         "saturated",
-        "warning",
         f"{share:.1%} of the values of `{layer.name}` are within 0.01 of the ends of {name}, where it is flat. Its "
         f"mean slope is {slope:.1%} of the maximum, so all layers before it learn that much more slowly.",
         "\n".join(lines),
-        share=share,
-        slope=slope,
+        {"share": share, "slope": slope},
     )
 
 
@@ -72,12 +68,10 @@ def _dead(case: Case, call: Call) -> Iterator[Finding]:
     count = int(dead.sum())
     yield found(
         "dead-relus",
-        "warning",
         f"{count:,} of {len(dead):,} units of `{call.layer.name}` are 0 in all {len(case.run.rows):,} rows. They "
         "contribute nothing and get no gradient that could revive them.",
         f"{REBUILD}  # same layers, new initial weights\n"
         f"model.fit(scaling(x), scaling.targets({case.name_of_targets}))\n"
         '# If units die again: use a lower learning rate, or activation="gelu", which has a slope below 0.',
-        dead=count,
-        of=len(dead),
+        {"dead": count, "of": len(dead)},
     )

@@ -20,20 +20,23 @@ from codeword.doctor.rules.cross_entropies import floor_rule, logits_rule, outsi
 def output_findings(case: Case) -> Iterator[Finding]:
     """Check every output that has targets."""
     for out in case.targeted:
-        if out.target.scan.num_finite == 0:
-            continue
-        for rule in _RULES:
+        for rule in _RULES if out.target.scan.num_finite else ():
             for finding in rule(case, out):
-                yield _named(finding, out)
+                yield _named(finding, out) if out.name else finding
+
+
+def _named(finding: Finding, out: Output) -> Finding:
+    evidence = f"Output `{out.name}`: {finding.evidence[0].lower()}{finding.evidence[1:]}"
+    return replace(finding, evidence=evidence, numbers={**finding.numbers, "output": out.number})
 
 
 def _reach(case: Case, out: Output) -> Iterator[Finding]:
     scan, loss, (low, high) = out.target.scan, out.loss, out.source[1:3]
-    if out.activation in ("softmax", "hardmax") or out.is_classes:
+    if out.activation in ("softmax", "hardmax") or out.is_classes or loss.from_logits or loss.is_hinge:
         return
-    if loss is not None and (loss.from_logits or loss.is_hinge or loss.kind in ("levels", "categorical", "sparse")):
+    if loss.kind in ("levels", "categorical", "sparse") or not out.same_cells:
         return
-    if not out.same_cells or (scan.minimum >= low and scan.maximum <= high):
+    if scan.minimum >= low and scan.maximum <= high:
         return
     outside, error = beyond(out.target, low, high, out.missing)
     share = outside / scan.num_finite
@@ -42,15 +45,12 @@ def _reach(case: Case, out: Output) -> Iterator[Finding]:
     reach = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} and above"
     yield found(
         "output-out-of-reach",
-        "error" if share > 0.01 else "warning",
         f"{out.title} returns values {reach}, but `{out.target.name}` ranges from {scan.minimum:g} to "
         f"{scan.maximum:g}: {share:.1%} of the cells are out of reach. The mean squared error cannot fall below "
         f"{error:.4g}.",
         head_lines(case, out),
-        share=share,
-        least_mse=error,
-        low=low,
-        high=high,
+        {"share": share, "least_mse": error, "low": low, "high": high},
+        severity="error" if share > 0.01 else "warning",
     )
 
 
@@ -60,24 +60,22 @@ def _unused(case: Case, out: Output) -> Iterator[Finding]:
         return
     if scan.minimum < 0 or scan.maximum > 1 or out.is_classes or scan.minimum == scan.maximum:
         return
-    if loss is not None and (loss.is_cross_entropy or loss.kind == "levels" or loss.is_hinge):
-        return
-    if not out.same_cells:
+    if loss.is_cross_entropy or loss.kind == "levels" or loss.is_hinge or not out.same_cells:
         return
     below = float((out.values < 0).mean())
     yield found(
         "output-range-unused",
-        "warning",
         f"{out.title} returns values from -1 to 1, but `{out.target.name}` ranges from {scan.minimum:g} to "
         f"{scan.maximum:g}: no target is below 0, and {below:.1%} of the outputs are below 0 now.",
         head_lines(case, out),
-        share_below=below,
+        {"share_below": below},
     )
 
 
 def _levels(case: Case, out: Output) -> Iterator[Finding]:
     loss, scan = out.loss, out.target.scan
-    if loss is None or loss.kind not in ("distance", "binary") or out.is_hard or out.is_classes:
+    is_hard = out.activation in ("staircase", "sign", "step", "hardmax")
+    if loss.kind not in ("distance", "binary") or is_hard or out.is_classes:
         return
     if scan.distinct is None or not out.same_cells or int(np.prod(scan.shape[1:])) < 2:
         return
@@ -97,21 +95,13 @@ def _levels(case: Case, out: Output) -> Iterator[Finding]:
         remedy += f"\n# One logit per level is more accurate: cw.Autoencoder(data=cw.{name}).fit(x)"
     yield found(
         "levels-as-reals",
-        "note" if two else "warning",
         f"`{out.target.name}` has only {len(levels)} distinct values ({shown}), so its data kind is {name}, but "
         f"{loss.name} treats them as real numbers. Rounded to the nearest of these values, the outputs are right in "
         f"{right:.1%} of the cells.",
         remedy,
-        levels=len(levels),
-        share_right=right,
+        {"levels": len(levels), "share_right": right},
+        severity="note" if two else "warning",
     )
-
-
-def _named(finding: Finding, out: Output) -> Finding:
-    if not out.name:
-        return finding
-    evidence = f"Output `{out.name}`: {finding.evidence[0].lower()}{finding.evidence[1:]}"
-    return replace(finding, evidence=evidence, numbers={**finding.numbers, "output": out.number})
 
 
 _RULES = (

@@ -42,14 +42,11 @@ def _shown_entries(case: Case, inputs: Array, targets: Array, missing: float) ->
     rmse_shown, rmse_hidden = _rmse(case, entered, wanted, observed), _rmse(case, without, wanted, hidden)
     yield found(
         "validation-copies",
-        "warning",
         f"{share:.1%} of the entries that the validation asks for are part of its own input. The root mean squared "
         f"error on them is {rmse_shown:.4g}, but {rmse_hidden:.4g} when a tenth of them is hidden from the input. Only "
         "the second number measures prediction.",
         _lines_that_hide(missing),
-        share=share,
-        rmse_shown=rmse_shown,
-        rmse_hidden=rmse_hidden,
+        {"share": share, "rmse_shown": rmse_shown, "rmse_hidden": rmse_hidden},
     )
 
 
@@ -67,13 +64,11 @@ def _lines_that_hide(missing: float) -> str:
         observed, hidden, empty = "~np.isnan(x)", "np.nan_to_num(np.where(asked, 0, x))", "np.nan"
     else:
         observed, hidden, empty = f"(x != {missing:g})", f"np.where(asked, {missing:g}, x)", f"{missing:g}"
-    return "\n".join(
-        [
-            "rng = np.random.default_rng(0)",
-            f"asked = {observed} & (rng.random(x.shape) < 0.1)  # a tenth is asked for and hidden from the input",
-            f"validation_data = ({hidden}, np.where(asked, x, {empty}))",
-            f"x = {hidden}  # hidden in training as well",
-        ]
+    return (
+        "rng = np.random.default_rng(0)\n"
+        f"asked = {observed} & (rng.random(x.shape) < 0.1)  # a tenth is asked for and hidden from the input\n"
+        f"validation_data = ({hidden}, np.where(asked, x, {empty}))\n"
+        f"x = {hidden}  # hidden in training as well"
     )
 
 
@@ -90,14 +85,13 @@ def _repeated_rows(training: Array, validation: Array) -> Iterator[Finding]:
         return
     yield found(
         "validation-copies",
-        "warning",
         f"{share:.1%} of the {len(held_out):,} validation rows are also rows of `{training.name}`: their loss says "
         "nothing about rows that the model has not seen.",
         "order = np.random.default_rng(0).permutation(len(x))\n"
         "held_out, rest = order[: len(x) // 10], order[len(x) // 10 :]\n"
         "validation_data = (x[held_out], (x if y is None else y)[held_out])\n"
         "x, y = x[rest], None if y is None else y[rest]",
-        share=share,
+        {"share": share},
     )
 
 
