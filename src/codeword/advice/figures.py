@@ -70,9 +70,8 @@ def outliers_of(sample: Sample) -> Outliers | None:
     distance = distance[:, spread > 0] / spread[spread > 0]
     is_far = distance > FAR
     squares = np.square(distance)
-    return Outliers(
-        float(is_far.sum() / (~np.isnan(distance)).sum()), float(squares[is_far].sum() / np.nansum(squares))
-    )
+    share = is_far.sum() / (~np.isnan(distance)).sum()
+    return Outliers(float(share), float(squares[is_far].sum() / np.nansum(squares)))
 
 
 def entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codeword.doctor.measuring.given_data import Arrays, sample_of
 from codeword.doctor.measuring.gradients import Gradients, gradient_function
@@ -57,15 +56,10 @@ class Case:
 
     @cached_property
     def _gradients(self) -> Callable[[], tuple[float, Gradients]]:
-        return gradient_function(self.run.model, *self.run.tensors(self._gradient_rows()))
-
-    def _gradient_rows(self) -> NDArray[np.intp]:
-        """Return consecutive rows, which losses over pairs need, and rows from everywhere."""
-        if fixed_batch(self.run.model) is not None:
-            return self.run.rows
-        half = GRADIENT_ROWS // 2
-        together = sample_of(self.run.x, 0, first=half)
-        return np.union1d(together, self.run.rows[:: -(-len(self.run.rows) // half)])
+        rows, half = self.run.rows, GRADIENT_ROWS // 2
+        if fixed_batch(self.run.model) is None:  # consecutive rows, which losses over pairs need, and others
+            rows = np.union1d(sample_of(self.run.x, 0, first=half), rows[:: -(-len(rows) // half)])
+        return gradient_function(self.run.model, *self.run.tensors(rows))
 
     @cached_property
     def unmoved_weights(self) -> list[Any]:

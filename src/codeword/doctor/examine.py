@@ -8,7 +8,7 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.doctor.case import Case
-from codeword.doctor.finding import SEVERITIES, Finding
+from codeword.doctor.finding import SEVERITIES, Finding, found
 from codeword.doctor.measuring.given_data import Arrays, read_arrays, sample_of
 from codeword.doctor.measuring.recording import unchanged
 from codeword.doctor.measuring.run import run_on_sample
@@ -16,7 +16,7 @@ from codeword.doctor.output import Output, outputs_of
 from codeword.doctor.report import Report
 from codeword.doctor.rules.code import code_findings
 from codeword.doctor.rules.data import data_findings, not_finite
-from codeword.doctor.rules.examination import examination_findings, failed, no_finite_row, stopped
+from codeword.doctor.rules.examination import examination_findings, failed, stopped
 from codeword.doctor.rules.gradients import gradient_findings
 from codeword.doctor.rules.missing import missing_findings
 from codeword.doctor.rules.output import output_findings
@@ -105,7 +105,8 @@ def examine(
         try:
             run = run_on_sample(model, inputs, targets, weights, sample) if len(sample) else None
             case = Case(run, outputs_of(run), held_out, code_layer) if run else None
-            problem = no_finite_row()
+            evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
+            problem = found("not-examined", evidence, "# remove NaN and infinity first")
         except Exception as error:  # layers may be custom code that raises anything
             problem = failed("The model", error, arrays)
         findings = _findings(case) if case else [*not_finite(arrays, {}), problem]

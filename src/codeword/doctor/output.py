@@ -146,16 +146,12 @@ def outputs_of(run: Run) -> tuple[Output, ...]:
     names = names if len(names) == len(tensors) else [f"output_{number}" for number in range(len(tensors))]
     losses = losses_of(run.model, names) if run.is_compiled else [None] * len(tensors)
     targets = _targets_of(run, names)
+    shown = names if len(tensors) > 1 else [""]
     return tuple(
-        Output(
-            run,
-            number,
-            names[number] if len(tensors) > 1 else "",
-            source_of(tensor, run.predictions[number], run.calls),
-            loss_facts(losses[number]),
-            targets[number],
+        Output(run, number, name, source_of(tensor, values, run.calls), loss_facts(loss), target)
+        for number, (name, tensor, values, loss, target) in enumerate(
+            zip(shown, tensors, run.predictions, losses, targets, strict=True)
         )
-        for number, tensor in enumerate(tensors)
     )
 
 

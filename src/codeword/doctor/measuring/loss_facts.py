@@ -69,14 +69,9 @@ def loss_facts(loss: Any) -> LossFacts:
         return LossFacts(kind="own")
     name = snake_case(given.__name__)
     config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    return LossFacts(
-        name,
-        _KINDS.get(name, "own"),
-        from_logits=bool(config.get("from_logits")),
-        label_smoothing=float(config.get("label_smoothing") or 0),
-        reduction=str(config.get("reduction", "sum_over_batch_size")),
-        ignore_class=config.get("ignore_class"),
-    )
+    known = {key: config[key] for key in ("from_logits", "reduction", "ignore_class") if key in config}
+    smoothing = float(config.get("label_smoothing") or 0)
+    return LossFacts(name, _KINDS.get(name, "own"), label_smoothing=smoothing, **known)
 
 
 def losses_of(model: Any, names: list[str]) -> list[Any]:

@@ -65,8 +65,7 @@ def operations_of(model: Any) -> list[Any]:
     waiting = [model]
     while waiting:
         layer = waiting.pop()
-        inner = [*inner_layers(layer), *(getattr(layer, "operations", None) or ())]
-        for one in inner:
+        for one in [*inner_layers(layer), *(getattr(layer, "operations", None) or ())]:
             if id(one) not in found and one is not model and hasattr(one, "call"):
                 found[id(one)] = one
                 waiting.append(one)

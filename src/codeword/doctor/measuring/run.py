@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.doctor.measuring.given_data import Arrays
-from codeword.doctor.measuring.recording import Call, operations_of, recorded, replaced, torch_or_none
+from codeword.doctor.measuring.recording import Call, operations_of, recorded, replaced, to_array, torch_or_none
 from codeword.keras_internals import added_losses, mask_of, set_mask, takes_training
 
 MAX_RECORDED_CELLS = 40_000_000
@@ -126,27 +126,23 @@ def fixed_batch(model: Any) -> int | None:
 
 def call_model(model: Any, x: Any) -> Any:
     """Call a model in inference mode."""
-    with _without_gradient():
+    torch = torch_or_none()
+    with torch.no_grad() if torch else nullcontext():
         return model(x, training=False) if takes_training(model) else model(x)
 
 
 def as_arrays(outputs: Any) -> list[NDArray[Any]]:
     """Return output tensors as arrays, float32 or wider."""
-    arrays = [np.asarray(keras.ops.convert_to_numpy(one)) for one in keras.tree.flatten(outputs)]
+    arrays = map(to_array, keras.tree.flatten(outputs))
     return [one.astype(np.float32) if one.dtype.name in ("bfloat16", "float16") else one for one in arrays]
 
 
 def as_float32(tensor: Any) -> NDArray[np.float32]:
     """Return a tensor of any dtype as a float32 array."""
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))
+    return to_array(keras.ops.cast(tensor, "float32"))
 
 
 def _recorded_run(model: Any, x: Any) -> tuple[Any, list[Call]]:
     with recorded(model) as calls:
         outputs = call_model(model, x)
     return outputs, calls
-
-
-def _without_gradient() -> Any:
-    torch = torch_or_none()
-    return torch.no_grad() if torch else nullcontext()

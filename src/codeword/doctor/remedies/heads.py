@@ -24,8 +24,7 @@ def head_lines(case: Case, out: Output, *, scale: bool = True) -> str:
     lines = scaling_lines(case, out) if scale and out.head.missing is None else []
     if out.head.levels or out.activation != out.head.activation:
         lines.append(activation_line(out, out.head))
-    lines.append(compile_line(out, out.head.loss_code))
-    return "\n".join(lines)
+    return "\n".join([*lines, compile_line(out, out.head.loss_code)])
 
 
 def scaling_lines(case: Case, fixed: Output | None = None) -> list[str]:

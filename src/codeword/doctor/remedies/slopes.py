@@ -62,8 +62,8 @@ def _layers_like(first: Call, wanted: NDArray[Any]) -> list[tuple[Any, str]]:
 def _same_activation(call: Call, wanted: NDArray[Any]) -> tuple[Any, str] | None:
     """Return the activation with which a layer returns the same values, and its Python; None if there is none."""
     found: list[tuple[Any, str]] = [(getattr(activations, name), name) for name in ("hardmax", "sign", "step")]
-    for levels, edges, text in _stairs(wanted):
-        found.append((activations.staircase(levels, edges=edges), f"staircase({text})"))
+    stairs = activations.staircase
+    found += [(stairs(levels, edges=edges), f"staircase({text})") for levels, edges, text in _stairs(wanted)]
     before = call.layer.activation
     try:
         for change, python in found:

@@ -15,11 +15,8 @@ from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.measuring.run import as_float32
 from codeword.doctor.remedies.heads import scaling_lines
 
-_NAMES = """
-Embedding BatchNormalization Normalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization
-Discretization Hashing IntegerLookup StringLookup CategoryEncoding
-"""
-_ACCEPT_ANY_SCALE = frozenset(_NAMES.split())
+_LAYERS = "Embedding Discretization Hashing IntegerLookup StringLookup CategoryEncoding"
+_ANY_SCALE = {*_LAYERS.split(), *(f"{kind}Normalization" for kind in ("", "Batch", "Layer", "Group", "RMS", "Unit"))}
 
 
 def data_findings(case: Case) -> Iterator[Finding]:
@@ -100,7 +97,7 @@ def _enters_as_it_is(case: Case, number: int) -> bool:
         if not entering:
             continue
         kinds = {type(call.layer).__name__, type(getattr(call.layer, "layer", None)).__name__}
-        if kinds & _ACCEPT_ANY_SCALE:
+        if kinds & _ANY_SCALE:
             return False
         if getattr(call.layer, "weights", None):
             return any(_is_unscaled(one) for one in entering)

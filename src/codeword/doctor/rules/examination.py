@@ -47,12 +47,6 @@ def failed(what: str, error: Exception, arrays: Sequence[Array]) -> Finding:
     )
 
 
-def no_finite_row() -> Finding:
-    """Return the finding about a sample in which every row contains NaN or infinity."""
-    evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
-    return found("not-examined", evidence, "# remove NaN and infinity first")
-
-
 def stopped(rules: Callable[[Case], Iterator[Finding]], error: Exception) -> Finding:
     """Return the finding about rules that raised an error."""
     subject = rules.__name__.removesuffix("_findings")

@@ -39,8 +39,7 @@ def _saturated(case: Case, call: Call, name: str) -> Iterator[Finding]:
     share = float(ends.mean())
     if share < SATURATED:
         return
-    largest = 0.25 if name == "sigmoid" else 1.0
-    slope = float((values * (1 - values) if name == "sigmoid" else 1 - values**2).mean()) / largest
+    slope = float((values * (1 - values)).mean()) / 0.25 if name == "sigmoid" else float((1 - values**2).mean())
     lines = scaling_lines(case)
     lines.append(f"# BatchNormalization before `{layer.name}`, or an activation that is flat on one side only")
     if path := path_of(case.run.model, layer):

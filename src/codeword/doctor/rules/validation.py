@@ -76,10 +76,9 @@ def _repeated_rows(training: Array, validation: Array) -> Iterator[Finding]:
     """Find validation rows that are training rows as well."""
     if validation.scan.shape[1:] != training.scan.shape[1:]:
         return
-    held_out = [hash(row.tobytes()) for _, piece in row_pieces(validation.values) for row in _comparable(piece)]
-    wanted, known = set(held_out), set()
-    for _, piece in row_pieces(training.values):
-        known.update(wanted.intersection(hash(row.tobytes()) for row in _comparable(piece)))
+    held_out = list(_hashes(validation))
+    wanted = set(held_out)
+    known = wanted.intersection(_hashes(training))
     share = sum(row in known for row in held_out) / len(held_out)
     if share <= 0.01 or 1 - len(wanted) / len(held_out) > 0.5 * share:  # rows with few values repeat by nature
         return
@@ -95,5 +94,7 @@ def _repeated_rows(training: Array, validation: Array) -> Iterator[Finding]:
     )
 
 
-def _comparable(piece: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(piece.reshape(len(piece), -1).astype(np.float32)) + np.float32(0)  # -0 becomes 0
+def _hashes(array: Array) -> Iterator[int]:
+    for _, piece in row_pieces(array.values):
+        rows = piece.reshape(len(piece), -1).astype(np.float32) + np.float32(0)  # -0 becomes 0
+        yield from (hash(row.tobytes()) for row in rows)
