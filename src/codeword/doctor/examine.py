@@ -99,14 +99,14 @@ def examine(
         with suppress(Exception):  # the run that follows reports any error
             model(inputs.tensors(np.arange(1)))
     case, arrays = None, [*inputs.arrays, *(targets.arrays if targets else ())]
+    evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
+    problem = found("not-examined", evidence, "# remove NaN and infinity first")
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # Keras warns about what the findings explain
         sample = sample_of(inputs, seed)
         try:
             run = run_on_sample(model, inputs, targets, weights, sample) if len(sample) else None
             case = Case(run, outputs_of(run), held_out, code_layer) if run else None
-            evidence = "Every row of the sample contains NaN or infinity, so the model could not run."
-            problem = found("not-examined", evidence, "# remove NaN and infinity first")
         except Exception as error:  # layers may be custom code that raises anything
             problem = failed("The model", error, arrays)
         findings = _findings(case) if case else [*not_finite(arrays, {}), problem]
