@@ -10,13 +10,13 @@ import argparse
 import time
 
 import numpy as np
+from pictures import save_choices
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
 import codeword as cw
-from codeword.evaluation.pictures import save_choices
 
 NAMES = ("linear", "polynomial", "RBF")
 

@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+from pictures import save_search
 from sklearn.datasets import load_digits
 
 import codeword as cw
 from codeword.evaluation import code_usage, mean_average_precision
-from codeword.evaluation.pictures import save_search
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import argparse
 import os
 
 import numpy as np
+from pictures import save_error_by_count
 
 import codeword as cw
-from codeword.evaluation.pictures import save_error_by_count
 
 
 def main() -> None:

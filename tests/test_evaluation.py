@@ -4,10 +4,11 @@ import builtins
 
 import numpy as np
 import pytest
+from pictures import save_error_by_count, save_search
 
 import codeword as cw
 from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded, uint8_steps
-from codeword.evaluation.pictures import save_error_by_count, save_image_rows, save_search
+from codeword.evaluation.pictures import save_image_rows
 
 
 def test_most_frequent_level_is_the_mode_of_each_cell():
