@@ -96,6 +96,13 @@ def divide_or_zero(total: Any, count: Any) -> Any:
     return ops.where(nothing, ops.zeros_like(total), total / ops.where(nothing, ops.ones_like(count), count))
 
 
+def sizes_fit(given: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
+    """Return whether two shapes have the same number of axes, and the same sizes where both are known."""
+    return len(given) == len(wanted) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(given, wanted, strict=True)
+    )
+
+
 def with_target_shape(y_true: Any, shape: Sequence[int | None]) -> Any:
     """Return targets in the shape of the predicted cells.
 
@@ -117,10 +124,7 @@ def with_target_shape(y_true: Any, shape: Sequence[int | None]) -> Any:
         y_true = ops.squeeze(y_true, axis=-1)
     elif len(given) + 1 == len(wanted) and wanted[-1] == 1:
         y_true = ops.expand_dims(y_true, axis=-1)
-    fits = len(y_true.shape) == len(wanted) and all(
-        None in (have, want) or have == want for have, want in zip(y_true.shape, wanted, strict=True)
-    )
-    if not fits:
+    if not sizes_fit(y_true.shape, wanted):
         raise DataError(
             f"`y_true` must have one value per predicted cell, shape {wanted}: got shape {given}. "
             "Reshape it, or change the last layer so that it outputs the shape of the data."

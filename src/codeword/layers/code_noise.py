@@ -4,7 +4,8 @@ from typing import Any
 
 from codeword import random_numbers
 from codeword.backend import keras
-from codeword.settings import TRAINING, as_plain, check_settings, number, optional
+from codeword.layers.settings_layer import SettingsLayer
+from codeword.settings import TRAINING, number, optional
 
 ops = keras.ops
 
@@ -12,7 +13,7 @@ SETTINGS = {"stddev": number(0), "seed": optional(TRAINING["seed"])}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class CodeNoise(keras.layers.Layer):
+class CodeNoise(SettingsLayer):
     """Add Gaussian noise in training; in inference return the inputs unchanged.
 
     Before a sign, noise makes a network keep its values away from the threshold. The layer does what
@@ -40,9 +41,7 @@ class CodeNoise(keras.layers.Layer):
 
     def __init__(self, stddev: float, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stddev = as_plain(stddev)
-        self.seed = as_plain(seed)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, stddev=stddev, seed=seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
@@ -51,9 +50,3 @@ class CodeNoise(keras.layers.Layer):
             return inputs
         normal = 2**0.5 * ops.erfinv(2 * random_numbers.uniform(inputs, self.seed_generator) - 1)
         return inputs + ops.cast(self.stddev * normal, inputs.dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}

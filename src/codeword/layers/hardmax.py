@@ -6,7 +6,7 @@ from codeword import random_numbers, surrogates
 from codeword.backend import keras
 from codeword.exact_tensors import index_of_maximum, widened
 from codeword.layers.hard_layer import HardLayer
-from codeword.settings import TRAINING, as_plain, boolean, check_settings, integer, one_of, optional
+from codeword.settings import TRAINING, boolean, integer, one_of, optional
 
 ops = keras.ops
 
@@ -71,12 +71,7 @@ class Hardmax(HardLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = as_plain(axis)
-        self.slope = slope
-        self.temperature = as_plain(temperature)
-        self.annealed = as_plain(annealed)
-        self.seed = as_plain(seed)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, axis=axis, slope=slope, temperature=temperature, annealed=annealed, seed=seed)
         if slope in DRAWN:
             self.seed_generator = keras.random.SeedGenerator(seed)
         if annealed:
@@ -111,6 +106,3 @@ class Hardmax(HardLayer):
         best, second = best_two[..., 0], best_two[..., 1]
         # Two infinite scores are a tie, but their difference would be NaN.
         return ops.where(ops.equal(best, second), 0.0, best - second)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}

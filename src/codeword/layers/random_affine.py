@@ -5,7 +5,8 @@ from typing import Any
 
 from codeword.backend import keras
 from codeword.errors import DataError
-from codeword.settings import TRAINING, as_plain, check_settings, number, optional
+from codeword.layers.settings_layer import SettingsLayer, without_half_precision
+from codeword.settings import TRAINING, number, optional
 
 ops = keras.ops
 
@@ -18,7 +19,7 @@ SETTINGS = {
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class RandomAffine(keras.layers.Layer):
+class RandomAffine(SettingsLayer):
     """Rotate, zoom and shift each image at random in training; in inference return the images unchanged.
 
     Rotation, zoom and shift share one bilinear interpolation, so that an image is blurred once, not three times as by
@@ -58,14 +59,8 @@ class RandomAffine(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if kwargs.get("dtype") is None and keras.config.dtype_policy().compute_dtype in ("bfloat16", "float16"):
-            kwargs["dtype"] = "float32"  # half precision is too coarse for the position of a pixel
-        super().__init__(**kwargs)
-        self.rotation = as_plain(rotation)
-        self.zoom = as_plain(zoom)
-        self.shift = as_plain(shift)
-        self.seed = as_plain(seed)
-        check_settings(self, SETTINGS)
+        super().__init__(**without_half_precision(kwargs))  # too coarse for the position of a pixel
+        self.keep(SETTINGS, rotation=rotation, zoom=zoom, shift=shift, seed=seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
@@ -85,12 +80,6 @@ class RandomAffine(keras.layers.Layer):
             images, ops.cast(transforms, images.dtype), fill_mode="constant", data_format="channels_last"
         )
         return changed if len(inputs.shape) == 4 else ops.squeeze(changed, -1)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}
 
     def _transforms(self, count: Any, height: int, width: int) -> Any:
         """Return, for each image, the eight numbers that map an output pixel (x, y) to its input pixel.

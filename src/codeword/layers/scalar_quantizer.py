@@ -11,7 +11,7 @@ from codeword.code_kinds import Scalars, scalar_values
 from codeword.errors import ParameterError
 from codeword.exact_tensors import representable
 from codeword.layers.hard_layer import HardLayer
-from codeword.settings import as_plain, check_settings, number, optional
+from codeword.settings import as_plain, number, optional
 from codeword.surrogates import SLOPE_SETTINGS
 
 ops = keras.ops
@@ -70,11 +70,7 @@ class ScalarQuantizer(HardLayer):
         super().__init__(**kwargs)
         several = isinstance(steps, Sequence | np.ndarray) and not isinstance(steps, str)
         self.steps = Scalars(len(steps) if several else 1, steps=steps).steps  # type: ignore[arg-type]
-        self.minimum = as_plain(minimum)
-        self.maximum = as_plain(maximum)
-        self.slope = slope
-        self.width = as_plain(width)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, minimum=minimum, maximum=maximum, slope=slope, width=width)
         if not minimum < maximum:
             raise ParameterError(f"`minimum` must be below `maximum`: got {minimum!r} and {maximum!r}.")
 
@@ -111,8 +107,7 @@ class ScalarQuantizer(HardLayer):
         return ops.abs(position - nearest_edge) / last * (self.maximum - self.minimum)
 
     def get_config(self) -> dict[str, Any]:
-        settings = {name: getattr(self, name) for name in SETTINGS}
-        return {**super().get_config(), "steps": as_plain(self.steps), **settings}
+        return {**super().get_config(), "steps": as_plain(self.steps)}
 
     def _position(self, inputs: Any) -> Any:
         """Return where each input lies among the values, in symbols: from 0 to steps - 1 within the range."""

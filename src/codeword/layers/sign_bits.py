@@ -6,7 +6,6 @@ from codeword import activations
 from codeword.backend import keras
 from codeword.exact_tensors import widened
 from codeword.layers.hard_layer import HardLayer
-from codeword.settings import as_plain, check_settings
 from codeword.surrogates import SLOPE_SETTINGS
 
 ops = keras.ops
@@ -46,9 +45,7 @@ class SignBits(HardLayer):
 
     def __init__(self, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.slope = slope
-        self.width = as_plain(width)
-        check_settings(self, SLOPE_SETTINGS)
+        self.keep(SLOPE_SETTINGS, slope=slope, width=width)
 
     def call(self, inputs: Any) -> Any:
         return activations.sign(self.as_called(inputs), self.slope, self.width)
@@ -58,6 +55,3 @@ class SignBits(HardLayer):
 
     def margin(self, inputs: Any) -> Any:
         return ops.abs(widened(self.as_called(inputs)))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **{name: getattr(self, name) for name in SLOPE_SETTINGS}}

@@ -11,7 +11,7 @@ from codeword.backend import keras
 from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
 from codeword.exact_tensors import bin_index, widened
 from codeword.layers.hard_layer import HardLayer
-from codeword.settings import TRAINING, as_plain, check_settings, one_of, optional
+from codeword.settings import TRAINING, one_of, optional
 from codeword.surrogates import SLOPE_SETTINGS, SLOPES
 
 ops = keras.ops
@@ -79,10 +79,7 @@ class Staircase(HardLayer):
         super().__init__(**kwargs)
         self.levels = checked_levels(levels)
         self.edges = checked_edges(self.levels, edges)
-        self.slope = slope
-        self.width = as_plain(width)
-        self.seed = as_plain(seed)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, slope=slope, width=width, seed=seed)
         if slope == "drawn":
             self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -92,7 +89,9 @@ class Staircase(HardLayer):
         slope = "straight_through" if drawn else self.slope
         if drawn and training:
             # With slope 1 the gradient does not depend on where the noise moved the input.
-            x = x + ops.cast(self._noise(x), x.dtype)
+            mean_distance = (self.levels[-1] - self.levels[0]) / (len(self.levels) - 1)
+            noise = mean_distance * (random_numbers.uniform(x, self.seed_generator) - 0.5)
+            x = x + ops.cast(noise, x.dtype)
         return StaircaseActivation(self.levels, self.edges, slope, self.width)(x)
 
     def symbols(self, inputs: Any) -> Any:
@@ -107,12 +106,7 @@ class Staircase(HardLayer):
         return ops.minimum(ops.abs(x - below), ops.abs(x - above))
 
     def get_config(self) -> dict[str, Any]:
-        settings = {"levels": list(self.levels), "edges": self.edges, "slope": self.slope, "width": self.width}
-        return {**super().get_config(), **settings, "seed": self.seed}
-
-    def _noise(self, x: Any) -> Any:
-        mean_distance = (self.levels[-1] - self.levels[0]) / (len(self.levels) - 1)
-        return mean_distance * (random_numbers.uniform(x, self.seed_generator) - 0.5)
+        return {**super().get_config(), "levels": list(self.levels), "edges": self.edges}
 
     def _edges(self) -> np.ndarray:
         return level_edges(self.levels, self.edges)

@@ -6,7 +6,7 @@ from codeword import activations
 from codeword.backend import keras
 from codeword.exact_tensors import widened
 from codeword.layers.hard_layer import HardLayer
-from codeword.settings import as_plain, check_settings, number
+from codeword.settings import number
 from codeword.surrogates import SLOPE_SETTINGS
 
 ops = keras.ops
@@ -45,10 +45,7 @@ class Step(HardLayer):
 
     def __init__(self, threshold: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.threshold = as_plain(threshold)
-        self.slope = slope
-        self.width = as_plain(width)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, threshold=threshold, slope=slope, width=width)
 
     def call(self, inputs: Any) -> Any:
         return activations.step(self.as_called(inputs), self.threshold, self.slope, self.width)
@@ -58,6 +55,3 @@ class Step(HardLayer):
 
     def margin(self, inputs: Any) -> Any:
         return ops.abs(widened(self.as_called(inputs)) - self.threshold)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}

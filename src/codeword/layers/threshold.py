@@ -4,14 +4,15 @@ from typing import Any, Self
 
 from codeword import activations
 from codeword.backend import keras
-from codeword.settings import as_plain, check_settings, number
+from codeword.layers.settings_layer import SettingsLayer
+from codeword.settings import number
 from codeword.surrogates import SLOPE_SETTINGS
 
 SETTINGS = {"threshold": number(), **SLOPE_SETTINGS}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class Threshold(keras.layers.Layer):
+class Threshold(SettingsLayer):
     """Return each input that is at or above the threshold, and 0 for the others.
 
     Gradient:
@@ -40,20 +41,11 @@ class Threshold(keras.layers.Layer):
 
     def __init__(self, threshold: float = 0.0, *, slope: str = "tanh", width: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.threshold = as_plain(threshold)
-        self.slope = slope
-        self.width = as_plain(width)
-        check_settings(self, SETTINGS)
+        self.keep(SETTINGS, threshold=threshold, slope=slope, width=width)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return activations.threshold(inputs, self.threshold, self.slope, self.width)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **{name: getattr(self, name) for name in SETTINGS}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

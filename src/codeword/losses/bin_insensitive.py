@@ -34,10 +34,6 @@ def bin_insensitive(
 
     Raises:
         DataError: If the shapes do not fit.
-
-    Example:
-        >>> bin_insensitive(np.array([[1], [1]]), np.array([[1.25], [2.0]], "float32"), levels=3).tolist()
-        [0.0, 0.5]
     """
     levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
     thresholds = level_edges(levels, edges)
@@ -52,29 +48,21 @@ def bin_insensitive(
 
 @keras.saving.register_keras_serializable(package="codeword")
 class BinInsensitive(LevelLoss):
-    """Compute how far predictions lie outside the right bin; inside it the loss is 0.
+    """Compute how far predictions lie outside the right bin, by `bin_insensitive`; inside it the loss is 0.
 
     A network with this loss learns to hit bins, not values. Its predictions are put on levels after training.
-
-    Formula:
-        `mean(distance)`, with the distance of each prediction to the bin of its true level
 
     Gradient:
         0 inside the right bin; -1 below it, +1 above it.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
-        edges: "midpoint", "floor" or the edges themselves, as for `Levels` and `layers.Staircase`.
+        edges: "midpoint", "floor" or the edges themselves, as for `Levels`.
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Levels, shape `(batch, ...)`.
-        y_pred: Real predictions of the same shape.
-
     Raises:
         ParameterError: If the levels or edges cannot work.
-        DataError: If the shapes do not fit.
 
     Example:
         >>> loss = BinInsensitive([0, 0.25, 0.5, 0.75], edges="floor")

@@ -22,23 +22,20 @@ def chosen_cost(y_true: Any, y_pred: Any, sharpness: float = 0.0, balance: float
     Formula:
         `-log(sum over e of choice_ie exp(-sharpness cost_ie)) / sharpness`, for sharpness 0 its limit
         `sum over e of choice_ie cost_ie`; plus `balance (E sum over e of share_e^2 - 1)`, with share_e the mean of
-        choice_ie over the batch
+        choice_ie over the batch: 0 where all are chosen equally often, E - 1 where one is always chosen
 
     Args:
-        y_true: Costs, finite, shape `(batch, E)` or `(batch, ..., E)`.
+        y_true: Costs, finite, shape `(batch, E)`; or `(batch, ..., E)` for several choices per row, which add up. With
+            sharpness, costs of more than 40 / sharpness above the least of a row count as that.
         y_pred: Choices of the same shape, one-hot or shares that sum to 1.
-        sharpness: Float, at least 0, per unit of the cost.
-        balance: Float, at least 0, in units of the cost.
+        sharpness: As in `ChosenCost`.
+        balance: As in `ChosenCost`.
 
     Returns:
         Tensor of shape `(batch,)`, in units of the cost.
 
     Raises:
         DataError: If the shapes differ.
-
-    Example:
-        >>> chosen_cost(np.array([[0.0, 1.0], [3.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
-        [0.0, 2.0]
     """
     choices = as_float_tensor(y_pred)
     costs = ops.convert_to_tensor(y_true, dtype=choices.dtype)
@@ -64,15 +61,10 @@ def chosen_cost(y_true: Any, y_pred: Any, sharpness: float = 0.0, balance: float
 
 @keras.saving.register_keras_serializable(package="codeword")
 class ChosenCost(keras.losses.Loss):
-    """Compute the cost of the chosen one of several alternatives, where the cost of each is known.
+    """Compute the cost of the chosen one of several alternatives, where the cost of each is known, by `chosen_cost`.
 
     For a network that ends in a `Hardmax`, or in a softmax whose maximum is taken later: it also learns from the
     choices that it did not make. A one-hot costs exactly what its choice costs, at any sharpness.
-
-    Formula:
-        `loss_i = -log(sum over e of choice_ie exp(-sharpness cost_ie)) / sharpness`, for sharpness 0 its limit
-        `sum over e of choice_ie cost_ie`; plus `balance (E sum over e of share_e^2 - 1)`, with share_e the mean of
-        choice_ie over the batch: 0 where all are chosen equally often, E - 1 where one is always chosen
 
     Gradient:
         With sharpness and balance 0 the cost is linear in the choice. Behind a `Hardmax` the softmax slope is then no
@@ -87,14 +79,8 @@ class ChosenCost(keras.losses.Loss):
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Costs, finite, shape `(batch, E)`; or `(batch, ..., E)` for several choices per row, which add up. With
-            sharpness, costs of more than 40 / sharpness above the least of a row count as that.
-        y_pred: Choices of the same shape, one-hot or shares that sum to 1.
-
     Raises:
         ParameterError: If a setting is negative or not finite.
-        DataError: If the shapes differ.
 
     Example:
         >>> costs, choices = np.array([[0.0, 1.0], [3.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])

@@ -15,14 +15,7 @@ def code_log_probabilities(codes: Any, temperature: float) -> Any:
     """Return the log of the probability with which each code chooses each other code of the batch.
 
     Formula:
-        `log softmax over j != i of b_i . b_j / (num_bits temperature)`
-
-    Args:
-        codes: Float tensor of shape `(batch, num_bits)`, signs.
-        temperature: Positive float.
-
-    Returns:
-        Tensor of shape `(batch, batch)`; about -1e9 on the diagonal.
+        `log softmax over j != i of b_i . b_j / (num_bits temperature)`, shape `(batch, batch)`
     """
     scale = 1.0 / (codes.shape[-1] * temperature)
     return ops.log_softmax(without_diagonal(ops.matmul(codes, ops.transpose(codes)) * scale), axis=-1)
@@ -37,11 +30,7 @@ def without_diagonal(logits: Any) -> Any:
 
 
 def check_codes_shape(codes: Any) -> None:
-    """Check that predictions are one code per row.
-
-    Raises:
-        DataError: If they have another rank than 2.
-    """
+    """Check that predictions are one code per row, of rank 2."""
     if len(codes.shape) != 2:
         raise DataError(
             f"`y_pred` must be codes of shape (batch, num_bits): got shape {tuple(codes.shape)}. Flatten them."

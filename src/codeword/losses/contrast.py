@@ -19,20 +19,16 @@ def contrast(y_true: Any, y_pred: Any, temperature: float = 0.5) -> Any:
         `loss_i = -mean over partners j of log softmax over k != i (b_i . b_k / (num_bits temperature))_j`
 
     Args:
-        y_true: Group numbers, integers below 2**24, shape `(batch,)` or `(batch, 1)`.
-        y_pred: Codes of shape `(batch, num_bits)`, signs.
-        temperature: Positive float.
+        y_true: Group numbers, integers below 2**24 (the largest that float32 targets hold exactly), shape `(batch,)` or
+            `(batch, 1)`.
+        y_pred: Codes of shape `(batch, num_bits)`, signs such as the outputs of `layers.SignBits`.
+        temperature: As in `Contrast`.
 
     Returns:
         Tensor of shape `(batch,)`, >= 0; 0 for a row without a partner in the batch.
 
     Raises:
         DataError: If the shapes do not fit.
-
-    Example:
-        >>> codes = np.array([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]], "float32")
-        >>> abs(contrast(np.array([0, 0, 1]), codes, temperature=0.4)[-1].item())
-        0.0
     """
     y_true, codes = ops.convert_to_tensor(y_true), as_float_tensor(y_pred)
     check_codes_shape(codes)
@@ -50,15 +46,12 @@ def contrast(y_true: Any, y_pred: Any, temperature: float = 0.5) -> Any:
 
 @keras.saving.register_keras_serializable(package="codeword")
 class Contrast(keras.losses.Loss):
-    """Make codes of one group similar, and codes of different groups different.
+    """Make codes of one group similar, and codes of different groups different, by `contrast`.
 
     Each code chooses among the other codes of its batch, with a higher probability for more similar ones. The loss is
     minus the log of the probability that it chooses a code of its own group. Put several rows of each group into a
     batch: a row and an augmented copy, a row and one of its nearest neighbors, or rows of one label. The loss also
     makes the bits used and balanced, because only then can codes differ.
-
-    Formula:
-        `loss_i = -mean over partners j of log softmax over k != i (b_i . b_k / (num_bits temperature))_j`
 
     Args:
         temperature: Positive float. A low temperature (0.1) compares a code with the most similar ones only, and
@@ -66,14 +59,8 @@ class Contrast(keras.losses.Loss):
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Group numbers, integers below 2**24 (the largest that float32 targets hold exactly), shape `(batch,)` or
-            `(batch, 1)`. A row without a partner in the batch costs nothing.
-        y_pred: Codes of shape `(batch, num_bits)`, signs such as the outputs of `layers.SignBits`.
-
     Raises:
         ParameterError: If `temperature` is not positive.
-        DataError: If the shapes do not fit.
 
     Example:
         >>> loss = Contrast(temperature=0.4)

@@ -25,10 +25,6 @@ def level_crossentropy(y_true: Any, y_pred: Any, levels: int | Sequence[float]) 
 
     Raises:
         DataError: If the shapes do not fit.
-
-    Example:
-        >>> round(level_crossentropy(np.array([0.5]), np.zeros((1, 3), "float32"), [0, 0.5, 1]).item(), 4)  # log 3
-        1.0986
     """
     levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
     check_logits(y_pred, len(levels), levels)
@@ -38,23 +34,15 @@ def level_crossentropy(y_true: Any, y_pred: Any, levels: int | Sequence[float]) 
 
 @keras.saving.register_keras_serializable(package="codeword")
 class LevelCrossentropy(LevelLoss):
-    """Compute the cross-entropy with one logit per level: classification that ignores the order of the levels.
-
-    Formula:
-        `-log softmax(y_pred)[class of y_true]`, mean over the cells.
+    """Compute `level_crossentropy`: classification that ignores the order of the levels.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Levels, shape `(batch, ...)`.
-        y_pred: Logits, shape `(batch, ..., len(levels))`.
-
     Raises:
         ParameterError: If the levels are unsorted, repeated or fewer than two.
-        DataError: If the shapes do not fit.
 
     Example:
         >>> loss = LevelCrossentropy([0, 0.5, 1])

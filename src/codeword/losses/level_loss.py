@@ -16,11 +16,7 @@ def true_class(y_true: Any, shape: Sequence[int | None], levels: Sequence[float]
 
 
 def check_logits(logits: Any, count: int, levels: Sequence[float]) -> None:
-    """Check the number of logits per cell, because Keras silently ignores surplus classes.
-
-    Raises:
-        DataError: If the last axis has another size than `count`.
-    """
+    """Check the number of logits per cell, because Keras silently ignores surplus classes."""
     if logits.shape[-1] not in (None, count):
         raise DataError(
             f"`y_pred` must have a last axis of {count} logits for {len(levels)} levels: "
@@ -29,12 +25,7 @@ def check_logits(logits: Any, count: int, levels: Sequence[float]) -> None:
 
 
 class LevelLoss(keras.losses.Loss):
-    """Base class of the losses over levels, which keeps and saves the levels.
-
-    Args:
-        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
-        **kwargs: Arguments of `keras.losses.Loss`: `name`, `reduction`, `dtype`.
-    """
+    """Base class of the losses over levels, which keeps and saves the levels."""
 
     def __init__(self, levels: int | Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)

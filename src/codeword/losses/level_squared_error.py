@@ -35,10 +35,6 @@ def level_squared_error(
 
     Raises:
         DataError: If the shapes do not fit.
-
-    Example:
-        >>> level_squared_error(np.array([[0.25]]), np.array([[0.375]]), [0, 0.25, 0.5, 0.75], "floor").tolist()
-        [0.0]
     """
     levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
     table = ops.convert_to_tensor(_targets(levels, edges), y_pred.dtype)
@@ -59,11 +55,7 @@ def _targets(levels: Sequence[float], edges: str | Sequence[float]) -> np.ndarra
 
 @keras.saving.register_keras_serializable(package="codeword")
 class LevelSquaredError(LevelLoss):
-    """Compute the squared error to the value that lies safest in the right bin; with edges="midpoint" this is MSE.
-
-    Formula:
-        `(y_pred - target)^2`, mean over the cells. The target is the true level, or the middle of its bin where the
-        level is the lower edge of the bin, as with edges="floor".
+    """Compute `level_squared_error`, to the value that lies safest in the right bin; with edges="midpoint" it is MSE.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
@@ -71,13 +63,8 @@ class LevelSquaredError(LevelLoss):
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Levels, shape `(batch, ...)`.
-        y_pred: Real predictions of the same shape.
-
     Raises:
         ParameterError: If the levels or edges cannot work.
-        DataError: If the shapes do not fit.
 
     Example:
         >>> loss = LevelSquaredError([0, 0.25, 0.5, 0.75], edges="floor")

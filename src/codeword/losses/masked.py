@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.exact_tensors import divide_or_zero, row_sum, wide_dtype
+from codeword.exact_tensors import divide_or_zero, row_sum, sizes_fit, wide_dtype
 from codeword.keras_internals import mask_of
 from codeword.losses.observed_entries import AVERAGE, checked_missing, observed_entries, refuse_coupled
 
@@ -117,8 +117,7 @@ class Masked(keras.losses.Loss):
             # Keras' losses average over the last axis: over an axis of size 1 that is the entry itself.
             costs = self._value(y_true[..., None], y_pred[..., None])
         given, wanted = tuple(costs.shape), tuple(y_true.shape)
-        pairs = zip(given, wanted, strict=False)
-        if len(given) != len(wanted) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        if not sizes_fit(given, wanted):
             raise DataError(
                 f"`loss` must return one value per entry, shape {wanted}: got shape {given} from {self.loss!r}. "
                 "Let it average over the last axis only."

@@ -21,22 +21,17 @@ def neighborhood(y_true: Any, y_pred: Any, width: float = 1.0, temperature: floa
         `loss_i = -sum over j of p_ij log softmax over k != i (b_i . b_k / (num_bits temperature))_j`
 
     Args:
-        y_true: The rows, finite numbers of shape `(batch, ...)`.
-        y_pred: Codes of shape `(batch, num_bits)`, signs.
-        width: Positive float, in units of the distances of rows.
-        temperature: Positive float.
+        y_true: The rows, finite numbers of shape `(batch, ...)`. Center them: distances are computed in float32, and
+            should not be small compared with the numbers themselves.
+        y_pred: Codes of shape `(batch, num_bits)`, signs such as the outputs of `layers.SignBits`.
+        width: As in `Neighborhood`.
+        temperature: As in `Neighborhood`.
 
     Returns:
         Tensor of shape `(batch,)`, >= 0.
 
     Raises:
         DataError: If the codes have another rank than 2.
-
-    Example:
-        >>> rows = np.array([[0.0], [1.0], [5.0], [6.0]], "float32")
-        >>> codes = np.array([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [-1.0, -1.0]], "float32")
-        >>> neighborhood(rows, codes).shape
-        (4,)
     """
     codes = as_float_tensor(y_pred)
     check_codes_shape(codes)
@@ -52,15 +47,11 @@ def neighborhood(y_true: Any, y_pred: Any, width: float = 1.0, temperature: floa
 
 @keras.saving.register_keras_serializable(package="codeword")
 class Neighborhood(keras.losses.Loss):
-    """Train codes to have the same neighbors as their rows.
+    """Train codes to have the same neighbors as their rows, by `neighborhood`.
 
     Each row chooses among the other rows of its batch, with a higher probability for nearer ones; each code does so by
     the bits that it shares with the others. The loss is the cross-entropy between the two. Put rows and some of their
     nearest neighbors into a batch: rows that are all far apart have no neighborhoods to learn.
-
-    Formula:
-        `p_ij = softmax over j != i of -|x_i - x_j|^2 / width^2`
-        `loss_i = -sum over j of p_ij log softmax over k != i (b_i . b_k / (num_bits temperature))_j`
 
     Args:
         width: Positive float, in units of the distances of rows: how far a neighborhood reaches. About 0.3 of the
@@ -69,14 +60,8 @@ class Neighborhood(keras.losses.Loss):
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: The rows, finite numbers of shape `(batch, ...)`. Center them: distances are computed in float32, and
-            should not be small compared with the numbers themselves.
-        y_pred: Codes of shape `(batch, num_bits)`, signs such as the outputs of `layers.SignBits`.
-
     Raises:
         ParameterError: If `width` or `temperature` is not positive.
-        DataError: If the codes have another rank than 2.
 
     Example:
         >>> loss = Neighborhood(width=1.0, temperature=0.1)

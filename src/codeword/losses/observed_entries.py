@@ -8,7 +8,7 @@ import numpy as np
 
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.exact_tensors import wide_dtype, with_target_shape
+from codeword.exact_tensors import sizes_fit, wide_dtype, with_target_shape
 from codeword.keras_internals import function_of
 from codeword.settings import one_of
 
@@ -26,11 +26,7 @@ COUPLED = frozenset(
 
 
 def checked_missing(missing: Any) -> float | None:
-    """Return the number that stands for a missing entry as a float, NaN or None.
-
-    Raises:
-        ParameterError: If it is no number.
-    """
+    """Return the number that stands for a missing entry as a float, NaN or None."""
     if missing is None:
         return None
     if isinstance(missing, bool) or not isinstance(missing, int | float | np.integer | np.floating):
@@ -42,11 +38,7 @@ def checked_missing(missing: Any) -> float | None:
 
 
 def refuse_coupled(argument: str, given: Any, part: Any) -> None:
-    """Refuse a Keras loss or metric that has no value for a single entry of a row, such as cosine similarity.
-
-    Raises:
-        ParameterError: If it couples the entries of a row.
-    """
+    """Refuse a Keras loss or metric that has no value for a single entry of a row, such as cosine similarity."""
     if _keras_names(part) & COUPLED:
         raise ParameterError(
             f"`{argument}` must have a value for each entry, so that missing entries can be left out: got {given!r}, "
@@ -73,20 +65,8 @@ def observed_entries(
 
     1 is legal for every loss: it has a logarithm, can be a divisor, and is a label among 0 and 1 as among -1 and +1.
 
-    Args:
-        part: The loss or metric that receives the entries.
-        y_true: Tensor of shape `(batch, ...)`. Missing entries may be NaN or infinite.
-        y_pred: Tensor of the same shape, or with one more axis; see `has_class_axis`.
-        missing: The number that stands for a missing entry, NaN or None.
-        sample_weight: None; weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries, of y_true's
-            shape or its first axes. An entry of weight 0 is not observed.
-        mask: None, or a tensor of y_true's shape or its first axes, true where observed.
-
-    Returns:
-        `y_true`, `y_pred`, weights of y_true's shape, 0 where nothing is observed, and weights of the rows.
-
-    Raises:
-        DataError: If the shapes do not fit.
+    Missing entries may be NaN or infinite. The arguments are those of a masked loss or metric, and `part` is what it
+    wraps; `mask` is true where observed, of y_true's shape or its first axes.
     """
     y_true = with_target_shape(y_true, y_pred.shape[:-1] if has_class_axis(part, y_true, y_pred) else y_pred.shape)
     # Half precision counts exactly only up to 256 or 2048.
@@ -127,8 +107,7 @@ def _over_entries(weights: Any, y_true: Any) -> Any:
     kept: Sequence[int | None] = given
     while len(kept) > 1 and kept[-1] == 1:
         kept = kept[:-1]
-    pairs = zip(kept, wanted, strict=False)
-    if len(kept) > len(wanted) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not sizes_fit(kept, wanted[: len(kept)]):
         raise DataError(
             f"`sample_weight` must weigh the rows, shape {wanted[:1]}, or the entries of `y_true`, shape {wanted}: "
             f"got shape {given}. Pass a mask of y_true's shape, 1 where observed."

@@ -28,10 +28,6 @@ def ordinal_crossentropy(y_true: Any, y_pred: Any, levels: int | Sequence[float]
 
     Raises:
         DataError: If the shapes do not fit.
-
-    Example:
-        >>> round(ordinal_crossentropy(np.array([0.5]), np.zeros((1, 2), "float32"), [0, 0.5, 1]).item(), 4)  # log 2
-        0.6931
     """
     levels, y_pred = checked_levels(levels), as_float_tensor(y_pred)
     check_logits(y_pred, len(levels) - 1, levels)
@@ -42,26 +38,17 @@ def ordinal_crossentropy(y_true: Any, y_pred: Any, levels: int | Sequence[float]
 
 @keras.saving.register_keras_serializable(package="codeword")
 class OrdinalCrossentropy(LevelLoss):
-    """Compute the cross-entropy with one logit per edge: classification that knows the order of the levels.
+    """Compute `ordinal_crossentropy`: classification that knows the order of the levels.
 
     Each logit answers "is the level above this edge?". The predicted level is the number of logits that are >= 0.
-
-    Formula:
-        mean over the edges and cells of `-log s(z)` where the true level is above the edge and `-log s(-z)` elsewhere,
-        with the logit z and the logistic function s
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
-    Call arguments:
-        y_true: Levels, shape `(batch, ...)`.
-        y_pred: Logits, shape `(batch, ..., len(levels) - 1)`.
-
     Raises:
         ParameterError: If the levels are unsorted, repeated or fewer than two.
-        DataError: If the shapes do not fit.
 
     Example:
         >>> loss = OrdinalCrossentropy([0, 0.5, 1])
