@@ -40,14 +40,7 @@ def finite_limit(dtype: Any) -> float:
 
 
 def representable(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Round values to the nearest numbers of a dtype.
-
-    Args:
-        values: Array of numbers.
-        dtype: Name of a float dtype, such as "bfloat16".
-
-    Returns:
-        Array of that dtype and of the same shape.
+    """Round values to the nearest numbers of a dtype, such as "bfloat16".
 
     Raises:
         ParameterError: If two different values become the same number, or one becomes infinite.
@@ -64,15 +57,7 @@ def representable(values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def bin_index(x: Any, edges: np.ndarray) -> Any:
-    """Return the index of each value's bin: the number of edges at or below the value.
-
-    Args:
-        x: Tensor of any shape.
-        edges: Ascending array of shape `(num_edges,)`.
-
-    Returns:
-        int32 tensor of the same shape, from 0 to `num_edges`.
-    """
+    """Return the index of each value's bin, int32: the number of ascending edges at or below the value."""
     x = widened(x)
     above = x[..., None] >= ops.convert_to_tensor(edges, x.dtype)
     return ops.sum(ops.cast(above, "int32"), axis=-1)
@@ -108,13 +93,6 @@ def with_target_shape(y_true: Any, shape: Sequence[int | None]) -> Any:
 
     As in Keras' own losses, a last axis of size 1 may be missing or superfluous: `(batch,)` fits `(batch, 1)`. Plain
     broadcasting would compare every row with every other row.
-
-    Args:
-        y_true: Tensor.
-        shape: Shape of the predicted cells, with None where it is unknown.
-
-    Returns:
-        Tensor of that shape.
 
     Raises:
         DataError: If the shapes do not fit.

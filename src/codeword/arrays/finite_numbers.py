@@ -9,11 +9,7 @@ from codeword.errors import DataError, DataTypeError
 
 
 def as_finite_numbers(x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-    """Return finite numbers as an array in native byte order.
-
-    Args:
-        x: Numbers, or a piece of them.
-        first_row: If `x` is a piece, the number of its first row, for the message.
+    """Return finite numbers, or a piece of them from row `first_row`, as an array in native byte order.
 
     Raises:
         DataTypeError: If `x` is sparse, uneven, text, dates or objects that are not numbers.
@@ -85,17 +81,7 @@ def all_within_unit_interval(x: NDArray[Any]) -> bool:
 
 
 def refuse_not_finite(num_nan: int, num_infinite: int, first: tuple[int, ...] | None, rows: str = "") -> None:
-    """Refuse data with NaN or infinity.
-
-    Args:
-        num_nan: How many values are NaN.
-        num_infinite: How many values are infinite.
-        first: Index of the first of them.
-        rows: Words for the rows they are in.
-
-    Raises:
-        DataError: If there are any.
-    """
+    """Refuse data with NaN or infinity, the first at index `first`; `rows` are words for the rows they are in."""
     if num_nan or num_infinite:
         raise DataError(
             f"`x` must be finite: got {num_nan} NaN and {num_infinite} infinity (inf){rows}, the first at index "
@@ -106,17 +92,9 @@ def refuse_not_finite(num_nan: int, num_infinite: int, first: tuple[int, ...] | 
 def refuse_where(
     wrong: NDArray[np.bool_], x: NDArray[Any], allowed: str, remedy: str, *, first_row: int | None = None
 ) -> None:
-    """Refuse `x` if any value is wrong.
+    """Refuse `x`, or a piece of it from row `first_row`, if any value is wrong, and name the first wrong one.
 
-    Args:
-        wrong: Which values are wrong, same shape as `x`.
-        x: Numbers, or a piece of them.
-        allowed: What values must be, for the message.
-        remedy: What to do, for the message.
-        first_row: If `x` is a piece, the number of its first row.
-
-    Raises:
-        DataError: With the first wrong value and its index.
+    `allowed` says what values must be, and `remedy` what to do.
     """
     if wrong.any():
         index = np.argwhere(wrong)[0]

@@ -47,11 +47,7 @@ class Ids:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], name: str) -> Self:
-        """Read ids of this name from the arrays that `to_arrays` returned, or refuse them.
-
-        Raises:
-            DataError: If text and ends do not fit each other, or the ids do not ascend.
-        """
+        """Read ids of this name from the arrays that `to_arrays` returned, or refuse them."""
         values = arrays.get(name)
         if values is None:
             text, bounds = arrays[f"{name}/text"].tobytes(), [0, *arrays[f"{name}/ends"].tolist()]

@@ -27,10 +27,6 @@ def as_rows(
         row_shape: Shape that each row must have. None: any.
         name: Name of the argument, for messages.
         estimator: Name of the estimator, for messages.
-
-    Raises:
-        DataTypeError: If `x` is not an array of numbers.
-        DataError: If it has no rows, no cells or another shape.
     """
     values = as_numbers(as_array(x))
     check_shape(values.shape, row_shape, name, estimator=estimator)
@@ -40,18 +36,7 @@ def as_rows(
 def check_rows(
     x: Any, row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
 ) -> NDArray[Any]:
-    """Return `x` as finite numbers of shape `(n, *row_shape)`.
-
-    Args:
-        x: Numbers, one row per sample.
-        row_shape: Shape that each row must have; None: any.
-        name: Name of the argument, for messages.
-        estimator: Name of the estimator, for messages.
-
-    Raises:
-        DataTypeError: If `x` is not an array of numbers.
-        DataError: If `x` has no rows, no cells or another shape, or is not finite.
-    """
+    """Return `x` as finite numbers of shape `(n, *row_shape)`; the arguments are those of `as_rows`."""
     x = as_finite_numbers(x)
     check_shape(x.shape, row_shape, name, estimator=estimator)
     return x
@@ -60,17 +45,7 @@ def check_rows(
 def check_shape(
     shape: tuple[int, ...], row_shape: tuple[int, ...] | None = None, name: str = "x", *, estimator: str = "Autoencoder"
 ) -> None:
-    """Check that data has rows and cells, and that its rows have the shape `row_shape`.
-
-    Args:
-        shape: Shape of the data.
-        row_shape: Shape that each row must have; None: any.
-        name: Name of the argument, for messages.
-        estimator: Name of the estimator, for messages.
-
-    Raises:
-        DataError: If the shape does not fit.
-    """
+    """Check that data has rows and cells, and that its rows have the shape `row_shape`, unless it is None."""
     if len(shape) < 2:
         raise DataError(
             f"`{name}` must have shape (n, ...), one row per sample: got shape {shape}. Expected 2D array or more. "

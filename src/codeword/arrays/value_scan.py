@@ -20,59 +20,34 @@ CELLS_A_PIECE = 1 << 20  # stays in the processor's cache
 
 @dataclass(frozen=True)
 class ValueScan:
-    """The figures that `scan_values` computes, over finite values; a column is one cell of a row.
-
-    Attributes:
-        shape: Shape of the array.
-        dtype: Its dtype.
-        num_nan: Number of values that are NaN.
-        num_infinite: Number of values that are infinite.
-        first_not_finite: Index of the first of them, or None.
-        minimum: Least value; like the next three, NaN if nothing is finite.
-        maximum: Greatest value.
-        mean: Mean.
-        std: Standard deviation.
-        num_zero: Number of values that are 0.
-        distinct: The values that occur, ascending, if there are at most 64 (1,000 in one column); else None.
-        distinct_counts: How often each of them occurs.
-        whole: Whether all values are whole numbers.
-        halves: Whether all values are multiples of 0.5.
-        column_minimum: Least value of each column, shape `(columns,)`.
-        column_maximum: Greatest value of each column.
-        column_mean: Mean of each column.
-        column_std: Standard deviation of each column.
-        column_count: Number of finite values in each column.
-        num_empty_rows: Number of rows that hold only 0 and NaN.
-        first_empty_row: The first of them, or None.
-        group_sum: Least, mean and greatest sum along the last axis, NaN counted as 0.
-        share_summing_to_one: Share of those sums within 0.001 of 1, of groups with nothing below 0.
-        sample: Evenly spaced rows, shape `(rows, columns)`; no rows unless `scan_values` was asked for them.
-    """
+    """The figures that `scan_values` computes, over finite values; a column is one cell of a row."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     num_nan: int
     num_infinite: int
     first_not_finite: tuple[int, ...] | None
-    minimum: float
+    minimum: float  # like the next three, NaN if nothing is finite
     maximum: float
     mean: float
     std: float
     num_zero: int
-    distinct: tuple[float, ...] | None
+    distinct: tuple[float, ...] | None  # the values that occur, ascending, if at most 64 (1,000 in one column)
     distinct_counts: tuple[int, ...] | None
-    whole: bool
-    halves: bool
-    column_minimum: NDArray[np.float64]
+    whole: bool  # whether all values are whole numbers
+    halves: bool  # whether all values are multiples of 0.5
+    column_minimum: NDArray[np.float64]  # like the next four, shape (columns,)
     column_maximum: NDArray[np.float64]
     column_mean: NDArray[np.float64]
     column_std: NDArray[np.float64]
-    column_count: NDArray[np.float64]
-    num_empty_rows: int
+    column_count: NDArray[np.float64]  # of finite values
+    num_empty_rows: int  # of only 0 and NaN
     first_empty_row: int | None
-    group_sum: tuple[float, float, float]
-    share_summing_to_one: float
-    sample: NDArray[np.float64]
+    group_sum: tuple[float, float, float]  # least, mean and greatest sum along the last axis, NaN counted as 0
+    share_summing_to_one: float  # share of those sums within 0.001 of 1, of groups with nothing below 0
+    sample: NDArray[
+        np.float64
+    ]  # evenly spaced rows, shape (rows, columns); none unless `scan_values` was asked for them
 
     @property
     def num_cells(self) -> int:

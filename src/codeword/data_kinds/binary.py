@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import all_within, as_finite_numbers, refuse_where
-from codeword.data_kinds.kind import DataKind, LossCall, Statistics
+from codeword.data_kinds.kind import DataKind, Statistics
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,6 @@ class Binary(DataKind):
     word = "binary"
     is_probability = True
 
-    def __post_init__(self) -> None:
-        self._check_loss()
-
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
         x = as_finite_numbers(x, first_row=first_row)
         if x.dtype.kind != "f" and all_within(x, 0, 1):
@@ -42,15 +39,6 @@ class Binary(DataKind):
     def values_code(self, output: str) -> str:
         return f"{output} >= 0"
 
-    head_comment = "  # logits, no activation"
-
     @property
     def exact_match(self) -> Mapping[str, Any]:
         return {"levels": 2, "outputs": "binary_logits"}
-
-    @property
-    def loss_call(self) -> LossCall:
-        return LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True})
-
-    def to_config(self) -> dict[str, Any]:
-        return {"kind": "Binary", "loss": self.loss}

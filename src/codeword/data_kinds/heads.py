@@ -23,21 +23,13 @@ CROSS_ENTROPIES = {
 
 @dataclass(frozen=True)
 class Head:
-    """What a network needs for an output: a data kind and what follows from it.
-
-    Attributes:
-        kind: Data kind of the values.
-        scaling: How the values enter a network, and how an output becomes values again.
-        activation: Keras' name of the output's activation; "staircase" takes only the levels of the kind.
-        loss: Loss between scaled values and the output.
-        keeps_loss: Whether the loss that the model has already is right, such as one written by its author.
-    """
+    """What a network needs for an output: a data kind and what follows from it."""
 
     kind: DataKind
     scaling: Scaling
-    activation: str
-    loss: LossCall
-    keeps_loss: bool = False
+    activation: str  # Keras' name; "staircase" takes only the levels of the kind
+    loss: LossCall  # between scaled values and the output
+    keeps_loss: bool = False  # whether the loss that the model has already is right, such as one written by its author
 
     @property
     def missing(self) -> float | None:
@@ -59,25 +51,15 @@ class Head:
 
 @dataclass(frozen=True)
 class GivenOutput:
-    """What the output of an existing model has already; the chooser keeps what is right.
+    """What the output of an existing model has already; the chooser keeps what is right."""
 
-    Attributes:
-        activation: Keras' name of the activation, or None if unknown.
-        is_probability: Whether its values cannot leave 0 to 1.
-        loss: Keras' name of the loss, or None without one.
-        loss_kind: "binary", "categorical", "sparse" (cross-entropies), "distance", "levels", "own", or None.
-        missing: Value that the loss leaves out, or None.
-        num_classes: Number of classes that the targets name, or None.
-        is_reconstruction: Whether the targets are the inputs, as of an autoencoder.
-    """
-
-    activation: str | None = "linear"
-    is_probability: bool = False
-    loss: str | None = None
-    loss_kind: str | None = None
-    missing: float | None = None
-    num_classes: int | None = None
-    is_reconstruction: bool = True
+    activation: str | None = "linear"  # Keras' name; None if unknown
+    is_probability: bool = False  # whether its values cannot leave 0 to 1
+    loss: str | None = None  # Keras' name
+    loss_kind: str | None = None  # "binary", "categorical", "sparse" (cross-entropies), "distance", "levels", "own"
+    missing: float | None = None  # value that the loss leaves out
+    num_classes: int | None = None  # number of classes that the targets name
+    is_reconstruction: bool = True  # whether the targets are the inputs, as of an autoencoder
 
 
 def choose_head(scan: ValueScan, given: GivenOutput | None = None) -> Head:

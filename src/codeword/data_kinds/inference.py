@@ -85,19 +85,12 @@ def infer_data_kind(x: Any) -> DataKind:
 
 @dataclass(frozen=True)
 class Readings:
-    """What scanned values may mean.
+    """What scanned values may mean."""
 
-    Attributes:
-        kinds: The data kinds they may have, the answer first.
-        zeros: The scale of ratings, if 0 may mean "not rated"; else None.
-        holes: The scale of ratings, if NaN means "not rated"; else None.
-        num_classes: The number of classes that one column of class numbers counts; else None.
-    """
-
-    kinds: tuple[DataKind, ...]
-    zeros: Ratings | None
-    holes: Ratings | None
-    num_classes: int | None
+    kinds: tuple[DataKind, ...]  # the answer first
+    zeros: Ratings | None  # the scale of ratings, if 0 may mean "not rated"
+    holes: Ratings | None  # the scale of ratings, if NaN means "not rated"
+    num_classes: int | None  # of one column of class numbers
 
 
 def readings_of(scan: ValueScan) -> Readings:
@@ -140,11 +133,8 @@ def _brightness_or_counts(scan: ValueScan) -> tuple[DataKind, ...]:
 def num_classes(scan: ValueScan, *, first: tuple[int, ...] = (0,)) -> int | None:
     """Return the number of classes if whole numbers are class numbers, else None.
 
-    There are at least three classes, no number is left out, and each occurs at least twice on average.
-
-    Args:
-        scan: Scan of the numbers.
-        first: What the first class number may be.
+    There are at least three classes, the first number is one of `first`, no number is left out, and each occurs at
+    least twice on average.
     """
     if scan.distinct is None or not scan.whole or scan.minimum not in first:
         return None

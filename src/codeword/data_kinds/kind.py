@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -13,11 +14,14 @@ from codeword.arrays.finite_numbers import in_native_order
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds.python_text import python_literal
 from codeword.data_kinds.scaling import Scaling
-from codeword.settings import one_of
+from codeword.settings import as_plain, one_of
 
 Statistics = dict[str, NDArray[np.float64]]
 
 _ALIASES = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
+
+# Files from before these settings do not have them, and keep their fingerprints.
+_LATER_SETTINGS = {"maximum": 1.0, "spread": "each"}
 
 
 class LossCall(NamedTuple):
@@ -34,7 +38,11 @@ class LossCall(NamedTuple):
 
     def __str__(self) -> str:
         """Return the call as Python, where `cw` is codeword."""
-        arguments = ", ".join(f"{name}={_literal(value)}" for name, value in self.arguments.items())
+        written = {
+            name: value if isinstance(value, LossCall) else python_literal(value)
+            for name, value in self.arguments.items()
+        }
+        arguments = ", ".join(f"{name}={value}" for name, value in written.items())
         return f"{self.module.replace('codeword', 'cw')}.{self.name}({arguments})"
 
     @property
@@ -89,10 +97,6 @@ class DataKind(ABC):
         Args:
             x: Numbers of any shape `(n, ...)`, any numeric dtype, byte order or memory layout.
             first_row: If `x` is a piece of the data, the number of its first row, for messages.
-
-        Raises:
-            DataTypeError: If `x` is not an array of numbers.
-            DataError: If a value is not allowed.
         """
 
     def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -135,7 +139,7 @@ class DataKind(ABC):
     @property
     def head_comment(self) -> str:
         """What the output layer returns, as a comment in Python."""
-        return ""
+        return "  # logits, no activation" if self.loss == "binary_crossentropy" else ""
 
     @property
     def activation_arguments(self) -> Mapping[str, Any]:
@@ -170,20 +174,26 @@ class DataKind(ABC):
     @property
     def activation_code(self) -> str:
         """Python of the activation."""
-        return python_literal(self.activation)
+        arguments = ", ".join(map(python_literal, self.activation_arguments.values()))
+        return f"cw.activations.staircase({arguments})" if arguments else python_literal(self.activation)
 
     @property
-    @abstractmethod
     def loss_call(self) -> LossCall:
         """The loss between `to_network` values and the head's output."""
+        if self.loss == "binary_crossentropy":
+            return LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True})
+        return LossCall("keras.losses", {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}[self.loss])
 
     def output_shape(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the head's output for a row, with one more axis for several numbers per cell."""
         return row_shape
 
-    @abstractmethod
     def to_config(self) -> dict[str, Any]:
         """Return plain values from which `data_kind_from_config` makes an equal object."""
+        names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]
+        settings = {name: as_plain(getattr(self, name)) for name in names}
+        kept = {name: value for name, value in settings.items() if (name, value) not in _LATER_SETTINGS.items()}
+        return {"kind": type(self).__name__, **kept}
 
     def with_loss(self, loss: str) -> Self:
         """Return the same kind with another loss."""
@@ -191,9 +201,5 @@ class DataKind(ABC):
         del settings["kind"]
         return type(self)(**settings)
 
-    def _check_loss(self) -> None:
+    def __post_init__(self) -> None:
         one_of(*self.losses).check("loss", self.loss)
-
-
-def _literal(value: Any) -> str:
-    return str(value) if isinstance(value, LossCall) else python_literal(value)

@@ -57,7 +57,7 @@ class Levels(DataKind):
     ) -> None:
         object.__setattr__(self, "values", checked_levels(values))
         object.__setattr__(self, "loss", loss)
-        self._check_loss()
+        self.__post_init__()
         object.__setattr__(self, "edges", checked_edges(self.values, edges))
 
     @property
@@ -79,12 +79,6 @@ class Levels(DataKind):
     @property
     def activation(self) -> str:
         return "staircase" if self.loss == "staircase" else "linear"
-
-    @property
-    def activation_code(self) -> str:
-        if self.loss != "staircase":
-            return super().activation_code
-        return f"cw.activations.staircase({python_literal(self.values)}, {python_literal(self.edges)})"
 
     @property
     def activation_arguments(self) -> Mapping[str, Any]:
@@ -133,7 +127,7 @@ class Levels(DataKind):
         exact = np.array(self.values)[index]
         # A level such as 0.1 is a little off in a file of floats: allow a few steps of its dtype.
         tolerance = max(1e-6, 2 * np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0
-        wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), self._spacing())
+        wrong = np.abs(x - exact) > tolerance * np.maximum(np.abs(exact), np.diff(self.values).min())
         hint = "Cast class numbers to integers. `Levels.quantize` rounds numbers to levels."
         refuse_where(wrong, x, f"one of the levels {list(self.values)}", hint, first_row=first_row)
         return found
@@ -167,10 +161,7 @@ class Levels(DataKind):
         return {"crossentropy": "  # one logit per level", "ordinal": "  # one logit per edge"}.get(self.loss, "")
 
     def probabilities(self, output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Return the probability of each level from the head's output.
-
-        Returns:
-            float32 array of the output's shape with a last axis of `num_levels`, which sums to 1.
+        """Return the probability of each level, float32 along a last axis, from the logits of the head.
 
         Raises:
             ParameterError: If the head returns one real number, which has no probabilities.
@@ -188,10 +179,6 @@ class Levels(DataKind):
             )
         return (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
 
-    def to_config(self) -> dict[str, Any]:
-        edges = self.edges if isinstance(self.edges, str) else list(self.edges)
-        return {"kind": "Levels", "values": list(self.values), "edges": edges, "loss": self.loss}
-
     def _nearest(self, x: NDArray[Any]) -> NDArray[np.intp]:
         edges = level_edges(self.values, "midpoint")
         if len(edges) > FEW_EDGES:
@@ -200,9 +187,6 @@ class Levels(DataKind):
         for edge in edges:
             index += x >= edge
         return index
-
-    def _spacing(self) -> float:
-        return float(np.diff(self.values).min())
 
     def _integers_are_classes(self) -> bool:
         integers = [(index, value) for index, value in enumerate(self.values) if value == int(value)]

@@ -120,6 +120,3 @@ class Ratings(DataKind):
         # In a dense table: 0 can only mean missing where the scale does not have it.
         missing = float("nan") if self.low <= 0 <= self.high else 0
         return LossCall("codeword.losses", "Masked", {"loss": "mse", "missing": missing})
-
-    def to_config(self) -> dict[str, Any]:
-        return {"kind": "Ratings", "low": self.low, "high": self.high, "step": self.step}

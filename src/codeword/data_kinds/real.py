@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import all_within, as_finite_numbers, in_native_order, refuse_where
 from codeword.arrays.value_scan import ValueScan
-from codeword.data_kinds.kind import DataKind, LossCall, Statistics
+from codeword.data_kinds.kind import DataKind, Statistics
 from codeword.data_kinds.scaling import Scaling, standardization
 from codeword.settings import one_of
 
@@ -36,7 +36,7 @@ class Real(DataKind):
     statistic_names: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
-        self._check_loss()
+        super().__post_init__()
         one_of("each", "common").check("spread", self.spread)
 
     @property
@@ -90,11 +90,3 @@ class Real(DataKind):
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
-
-    @property
-    def loss_call(self) -> LossCall:
-        return LossCall("keras.losses", {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}[self.loss])
-
-    def to_config(self) -> dict[str, Any]:
-        # Files from before this setting do not have it, and keep their fingerprints.
-        return {"kind": "Real", "loss": self.loss, **({} if self.spread == "each" else {"spread": self.spread})}

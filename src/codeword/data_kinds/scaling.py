@@ -15,12 +15,7 @@ SMALLEST_SIZE = 1e-3
 
 @dataclass(frozen=True)
 class Scaling:
-    """Bring numbers to about unit size by `(x - shift) / factor`; `inverse` takes them back.
-
-    Attributes:
-        shift: A number, or an array of a row's shape.
-        factor: A number, or an array of a row's shape.
-    """
+    """Bring numbers to about unit size by `(x - shift) / factor`, each a number or an array of a row's shape."""
 
     shift: Any = 0.0
     factor: Any = 1.0

@@ -15,7 +15,7 @@ from codeword.arrays.finite_numbers import (
     refuse_where,
 )
 from codeword.arrays.value_scan import ValueScan
-from codeword.data_kinds.kind import DataKind, LossCall, Statistics
+from codeword.data_kinds.kind import DataKind, Statistics
 from codeword.data_kinds.python_text import python_literal
 from codeword.data_kinds.scaling import Scaling
 from codeword.settings import number
@@ -46,7 +46,7 @@ class UnitInterval(DataKind):
     is_continuous = True
 
     def __post_init__(self) -> None:
-        self._check_loss()
+        super().__post_init__()
         number(above=0).check("maximum", self.maximum)
         object.__setattr__(self, "maximum", float(self.maximum))
 
@@ -55,7 +55,8 @@ class UnitInterval(DataKind):
         if all_within_unit_interval(x) if self.maximum == 1 else all_within(x, 0, self.maximum):
             return in_native_order(x)  # within these limits, and so finite: read once instead of six times
         x = as_finite_numbers(x, first_row=first_row)
-        allowed = f"from 0 to {self.maximum:g}, the range of {self._name}"
+        name = "UnitInterval()" if self.maximum == 1 else f"UnitInterval(maximum={self.maximum:g})"
+        allowed = f"from 0 to {self.maximum:g}, the range of {name}"
         hint = "Pass the greatest possible value (UnitInterval(maximum=255) for images of bytes), or use Real()."
         refuse_where((x < 0) | (x > self.maximum), x, allowed, hint, first_row=first_row)
         return x
@@ -76,10 +77,6 @@ class UnitInterval(DataKind):
 
     def values_code(self, output: str) -> str:
         return output if self.maximum == 1 else f"{output} * {self.maximum:g}"
-
-    @property
-    def head_comment(self) -> str:
-        return "  # logits, no activation" if self.loss == "binary_crossentropy" else ""
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square((x - y.astype(np.float64)) / self.maximum).mean())}
@@ -104,21 +101,3 @@ class UnitInterval(DataKind):
     @property
     def activation(self) -> str:
         return "sigmoid" if self.loss == "mse" else "linear"
-
-    @property
-    def loss_call(self) -> LossCall:
-        if self.loss == "mse":
-            return LossCall("keras.losses", "MeanSquaredError")
-        return LossCall("keras.losses", "BinaryCrossentropy", {"from_logits": True})
-
-    def to_config(self) -> dict[str, Any]:
-        # Files from before there was a maximum do not have it, and keep their fingerprints.
-        return {
-            "kind": "UnitInterval",
-            "loss": self.loss,
-            **({} if self.maximum == 1 else {"maximum": self.maximum}),
-        }
-
-    @property
-    def _name(self) -> str:
-        return "UnitInterval()" if self.maximum == 1 else f"UnitInterval(maximum={self.maximum:g})"
