@@ -145,7 +145,10 @@ def staircase(
     slope: str = "straight_through",
     width: float | None = None,
 ) -> "StaircaseActivation":
-    """Return an activation that puts every number on a level.
+    """Return an activation that puts every number on a level, or the nearest number that the dtype has.
+
+    Gradient:
+        1 from the first edge to the last; outside `surrogates.slope_of(distance, slope, width)`.
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
@@ -170,30 +173,7 @@ def staircase(
 
 @register
 class StaircaseActivation:
-    """An activation that puts every number on a level; `staircase` returns it.
-
-    Gradient:
-        1 from the first edge to the last; outside `surrogates.slope_of(distance, slope, width)`.
-
-    Args:
-        levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
-        edges: "midpoint", "floor", or the edges themselves.
-        slope: "straight_through", "tanh" or "window".
-        width: Positive float, in units of the input. None: a twelfth of the range of the levels.
-
-    Call arguments:
-        x: Float tensor of any shape and range.
-
-    Returns:
-        Tensor of the same shape and dtype; every value is a level, or the nearest number that the dtype has.
-
-    Raises:
-        ParameterError: If the levels, edges, slope or width cannot work.
-
-    Example:
-        >>> StaircaseActivation(3)(np.array([-1, 0.4, 0.6, 9], "float32")).tolist()
-        [0.0, 0.0, 1.0, 2.0]
-    """
+    """The activation that `staircase` returns, with the same arguments: it puts every number on a level."""
 
     def __init__(
         self,

@@ -26,15 +26,7 @@ def with_slope(hard: Any, x: Any, slope: Any) -> Any:
     NaN in `x` stays NaN. Infinity in `x` returns `hard` and has no gradient.
 
     Formula:
-        value `hard`, derivative by `x` `slope`
-
-    Args:
-        hard: Float tensor, the exact values.
-        x: Float tensor of the same shape and dtype.
-        slope: Float tensor of the same shape and dtype.
-
-    Returns:
-        Tensor that equals `hard` bit for bit.
+        value `hard`, derivative by `x` `slope`; all float tensors of the same shape and dtype
     """
     # Explicitly, because XLA turns 0 * NaN of the window slope into 0.
     exact = ops.where(ops.isnan(x), x, hard)
@@ -46,23 +38,13 @@ def straight_through(hard: Any, soft: Any) -> Any:
     """Return hard values with the gradient of soft ones.
 
     Formula:
-        value `hard`, gradient that of `soft`
-
-    Args:
-        hard: Float tensor, the exact values.
-        soft: Float tensor of the same shape and dtype, finite, differentiable.
-
-    Returns:
-        Tensor that equals `hard` bit for bit.
+        value `hard`, gradient that of `soft`: finite, differentiable, of the same shape and dtype
     """
     return ops.stop_gradient(hard) + (soft - ops.stop_gradient(soft))
 
 
 def constant(u: Any) -> Any:
     """Return the slope 1 everywhere, as if the hard function were the identity.
-
-    Formula:
-        value `hard(x)`, derivative `1`
 
     References:
         Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013.
@@ -72,9 +54,6 @@ def constant(u: Any) -> Any:
 
 def window(u: Any) -> Any:
     """Return the slope 1 within one width of the steps, and 0 farther away.
-
-    Formula:
-        value `hard(x)`, derivative `1 if u <= 1 else 0`
 
     References:
         Hubara et al., "Binarized Neural Networks", 2016, eq. (4).
@@ -86,9 +65,6 @@ def tanh(u: Any) -> Any:
     """Return the derivative of tanh, which falls smoothly from 1 at the steps to 0.
 
     The derivative of a logistic function is the same with half the width, so it has no name of its own.
-
-    Formula:
-        value `hard(x)`, derivative `1 - tanh(u)^2`
     """
     return 1 - ops.square(ops.tanh(u))
 
@@ -110,9 +86,6 @@ def slope_of(distance: Any, slope: str, width: float) -> Any:
         distance: Float tensor, >= 0, in units of the input.
         slope: A key of `SLOPES`.
         width: Positive float, in units of the input.
-
-    Returns:
-        Tensor of the same shape and dtype, from 0 to 1.
     """
     return SLOPES[slope](distance / width)
 

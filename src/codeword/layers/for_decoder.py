@@ -17,9 +17,6 @@ class ForDecoder(keras.layers.Layer):
     Gradient:
         0.
 
-    Args:
-        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
-
     Call arguments:
         inputs: Tensor of shape `(batch, ...)`: the codes of the rows, then those of their partners.
 

@@ -14,15 +14,6 @@ class NoCode(HardLayer):
 
     The symbols are the inputs themselves, and their margin is infinite, because there is no threshold.
 
-    Args:
-        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
-
-    Call arguments:
-        inputs: Float tensor of any shape and range.
-
-    Returns:
-        The inputs.
-
     Example:
         >>> keras.ops.convert_to_numpy(NoCode()(np.array([[-0.5, 2.0]]))).tolist()
         [[-0.5, 2.0]]

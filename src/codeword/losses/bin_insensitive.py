@@ -58,8 +58,7 @@ class BinInsensitive(LevelLoss):
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
         edges: "midpoint", "floor" or the edges themselves, as for `Levels`.
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If the levels or edges cannot work.

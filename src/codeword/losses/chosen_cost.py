@@ -76,8 +76,7 @@ class ChosenCost(keras.losses.Loss):
             0: the gradient grows as exp(sharpness times the difference of two costs), and sharpness 2.2 with a
             difference of 27 gave NaN under Adam.
         balance: Float, at least 0, in units of the cost. More than 0 keeps one choice from winning everywhere.
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If a setting is negative or not finite.

@@ -56,8 +56,7 @@ class Contrast(keras.losses.Loss):
     Args:
         temperature: Positive float. A low temperature (0.1) compares a code with the most similar ones only, and
             separates near rows finely. A high one (0.5) brings whole groups of rows together under few codes.
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If `temperature` is not positive.

@@ -38,8 +38,7 @@ class LevelCrossentropy(LevelLoss):
 
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If the levels are unsorted, repeated or fewer than two.

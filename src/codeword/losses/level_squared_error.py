@@ -60,8 +60,7 @@ class LevelSquaredError(LevelLoss):
     Args:
         levels: Strictly ascending numbers, or their count for 0, 1, 2, ….
         edges: "midpoint", "floor" or the edges themselves.
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If the levels or edges cannot work.

@@ -36,8 +36,7 @@ class Masked(keras.losses.Loss):
             dtype are ignored.
         missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all entries are observed, or
             only `sample_weight` says which are, as where 0 is a legal value.
-        average: "entry": each observed entry of the batch counts equally. Keras' mean over several batches still weighs
-            batches by their rows. "row": each row with an observed entry counts equally.
+        average: "entry" or "row". With "entry", Keras' mean over several batches still weighs batches by their rows.
         reduction: With average="entry" every mean is the formula; "sum" is `sum(w e)`; None returns `w e`, in the shape
             of `y_true`. With average="row", "sum_over_batch_size" and "mean" divide by the number of rows, including
             those without an observed entry; "mean_with_sample_weight" divides by the weights of the rows with one, so

@@ -57,8 +57,7 @@ class Neighborhood(keras.losses.Loss):
         width: Positive float, in units of the distances of rows: how far a neighborhood reaches. About 0.3 of the
             distance to the tenth nearest neighbor works well.
         temperature: Positive float. A lower temperature separates near codes more finely.
-        name: Name of the loss.
-        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:
         ParameterError: If `width` or `temperature` is not positive.

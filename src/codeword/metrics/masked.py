@@ -24,18 +24,15 @@ class Masked(keras.metrics.Metric):
     Args:
         metric: Name ("mse", "mae", "rmse", …), function or Keras metric that takes `sample_weight`. A metric object
             belongs to this one from then on.
-        missing: The number that stands for a missing entry in `y_true`; NaN; or None, if all entries are observed, or
-            only `sample_weight` says which are.
+        missing: As in `losses.Masked`.
         average: "entry": each observed entry counts equally. "row": each row with an observed entry does. Unlike in
             `losses.Masked`, rows without one do not count.
         name: Name of the metric. None: the name of the wrapped metric, so that "rmse" is shown as "rmse".
         dtype: Dtype of a metric given by name or function; a metric object keeps its own.
 
     Call arguments:
-        y_true: Numbers, shape `(batch, ...)`; all axes but the first form a row.
-        y_pred: Predictions of the same shape; or with one more axis, one number per class.
-        sample_weight: Weights >= 0 of the rows, shape `(batch,)` or `(batch, 1)`; or of the entries: a mask or weights
-            of y_true's shape, or of its first axes. Keras passes it to `compile(weighted_metrics=[...])` only.
+        y_true, y_pred, sample_weight: As in `losses.Masked`. Keras passes weights to `compile(weighted_metrics=[...])`
+            only.
 
     Returns:
         The result of the wrapped metric; where nothing was observed its result without data: 0, but NaN for R2Score.
