@@ -82,10 +82,7 @@ def slope_of(distance: Any, slope: str, width: float) -> Any:
     A function of many steps, such as a staircase, has distance 0 from its first to its last edge: there it rises by one
     in one on average. Outside it saturates.
 
-    Args:
-        distance: Float tensor, >= 0, in units of the input.
-        slope: A key of `SLOPES`.
-        width: Positive float, in units of the input.
+    Distances >= 0 and the positive width are in units of the input; `slope` is a key of `SLOPES`.
     """
     return SLOPES[slope](distance / width)
 

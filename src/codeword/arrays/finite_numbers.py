@@ -25,12 +25,7 @@ def as_finite_numbers(x: Any, *, first_row: int | None = None) -> NDArray[Any]:
 
 
 def as_numbers(x: Any) -> NDArray[Any]:
-    """Return numbers as an array; the values of an array are not read.
-
-    Raises:
-        DataTypeError: If `x` is sparse, uneven, text, dates or objects that are not numbers.
-        DataError: If `x` is complex, or holds masked entries.
-    """
+    """Return numbers as an array, as `as_finite_numbers` does, but do not read the values of an array."""
     if hasattr(x, "toarray"):
         raise DataTypeError(
             f"`x` must be dense: got sparse {type(x).__name__}. Pass x.toarray(), or use RatingAutoencoder if entries "

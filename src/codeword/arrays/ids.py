@@ -59,11 +59,7 @@ class Ids:
         return cls(values)
 
     def positions(self, ids: Any, name: str) -> NDArray[np.intp]:
-        """Return the position of each id, -1 for an unknown one.
-
-        Raises:
-            DataTypeError: If one of the two is text and the other is not.
-        """
+        """Return the position of each id, -1 for an unknown one; refuse text among integers and integers among text."""
         ids = checked_ids(ids, name)
         if ids.dtype.kind != self.values.dtype.kind and ids.size:
             wanted, given = (_KINDS[array.dtype.kind] for array in (self.values, ids))
@@ -78,12 +74,7 @@ class Ids:
 
 
 def checked_ids(ids: Any, name: str) -> NDArray[Any]:
-    """Return ids as an int64 or text array with one axis.
-
-    Raises:
-        DataTypeError: If they are neither integers nor text.
-        DataError: If some are missing or cannot be exact.
-    """
+    """Return ids as an int64 or text array with one axis; refuse others, missing ones, and what cannot be exact."""
     if np.ma.is_masked(ids):
         empty = int(np.ma.getmaskarray(ids).sum())
         raise DataError(f"`{name}` must have an id in every row: got {empty} empty. Drop those rows.")

@@ -22,11 +22,7 @@ def as_rows(
 ) -> NDArray[Any]:
     """Return an array or frame as an array of numbers whose shape is checked and whose values are not yet read.
 
-    Args:
-        x: Array or frame of shape `(n, ...)`.
-        row_shape: Shape that each row must have. None: any.
-        name: Name of the argument, for messages.
-        estimator: Name of the estimator, for messages.
+    Each row must have the shape `row_shape`, unless it is None. The names of argument and estimator are for messages.
     """
     values = as_numbers(as_array(x))
     check_shape(values.shape, row_shape, name, estimator=estimator)

@@ -63,11 +63,9 @@ class GivenOutput:
 
 
 def choose_head(scan: ValueScan, given: GivenOutput | None = None) -> Head:
-    """Return the head that fits scanned values.
+    """Return the head that fits all values that the output has to reproduce; NaN does not count.
 
-    Args:
-        scan: Scan of all values that the output has to reproduce. NaN does not count.
-        given: What the model has already, one number per cell. None: the network is still to be built.
+    `given` is what the model has already, one number per cell; None if the network is still to be built.
     """
     return head_of_kind(kind_of_values(scan), scan) if given is None else _kept(scan, given)
 

@@ -39,9 +39,7 @@ def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
 def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArray[np.float64]:
     """Return the `len(levels) - 1` edges between the bins of the levels: bin i is [edge i-1, edge i).
 
-    Args:
-        levels: Strictly ascending.
-        edges: "midpoint", "floor" or the edges themselves.
+    `edges` are "midpoint", "floor" or the edges themselves.
 
     Raises:
         ParameterError: If an edge is not above its level and at most equal to the next level.

@@ -18,11 +18,7 @@ _SCALE = re.compile(rf"({_NUMBER})-({_NUMBER})(?:/({_NUMBER}))?")
 
 
 def data_kind_from_config(config: dict[str, Any]) -> DataKind:
-    """Return the data kind that `to_config` described.
-
-    Raises:
-        ParameterError: If `config` names no data kind or does not fit it.
-    """
+    """Return the data kind that `to_config` described."""
     classes: dict[Any, Any] = {kind.__name__: kind for kind in (Binary, Levels, Ratings, Real, UnitInterval)}
     settings = dict(config)
     name = settings.pop("kind", None)

@@ -72,7 +72,6 @@ class Ratings(DataKind):
         return np.linspace(self.low, self.high, round((self.high - self.low) / self.step) + 1)
 
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-        """Return observed ratings as numbers, or refuse them."""
         x = as_finite_numbers(x, first_row=first_row)
         outside = (x < self.low) | (x > self.high)
         if outside.any():

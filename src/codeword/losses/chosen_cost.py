@@ -4,7 +4,7 @@ from typing import Any
 
 from codeword.backend import keras
 from codeword.errors import DataError
-from codeword.exact_tensors import as_float_tensor
+from codeword.exact_tensors import as_float_tensor, row_sum
 from codeword.settings import as_plain, check_settings, number
 
 ops = keras.ops
@@ -50,8 +50,7 @@ def chosen_cost(y_true: Any, y_pred: Any, sharpness: float = 0.0, balance: float
         cost = least[..., 0] - ops.log(ops.sum(choices * likelihoods, axis=-1)) / sharpness
     else:
         cost = ops.sum(costs * choices, axis=-1)
-    gates = list(range(1, len(cost.shape)))  # (batch, gates...) -> (batch,)
-    cost = ops.sum(cost, axis=gates) if gates else cost
+    cost = row_sum(cost)  # (batch, gates...) -> (batch,)
     if not balance:
         return cost
     shares = ops.mean(choices, axis=0)
