@@ -89,13 +89,10 @@ def sizes_fit(given: Sequence[int | None], wanted: Sequence[int | None]) -> bool
 
 
 def with_target_shape(y_true: Any, shape: Sequence[int | None]) -> Any:
-    """Return targets in the shape of the predicted cells.
+    """Return targets in the shape of the predicted cells, or refuse those that do not fit.
 
     As in Keras' own losses, a last axis of size 1 may be missing or superfluous: `(batch,)` fits `(batch, 1)`. Plain
     broadcasting would compare every row with every other row.
-
-    Raises:
-        DataError: If the shapes do not fit.
     """
     given, wanted = tuple(y_true.shape), tuple(shape)
     if len(given) == len(wanted) + 1 and given[-1] == 1:

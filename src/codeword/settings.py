@@ -140,11 +140,7 @@ class SettingsObject:
 
 
 def replace_nested(current: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn parameters such as `code__num_bits=8` into whole settings, for an estimator's `set_params`.
-
-    Raises:
-        ParameterError: If a nested name belongs to no setting of the object, or the object is None.
-    """
+    """Turn parameters such as `code__num_bits=8` into whole settings, for an estimator's `set_params`."""
     whole = {path: value for path, value in params.items() if "__" not in path}
     owners: dict[str, SettingsObject] = {}
     changes: dict[str, dict[str, Any]] = {}

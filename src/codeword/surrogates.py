@@ -129,15 +129,8 @@ TEMPERATURE = number(float(np.finfo(np.float32).tiny), float(np.finfo(np.float32
 def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None) -> Any:
     """Return the one-hot of the maximum of scores, or of scores plus noise, with the gradient of a softmax.
 
-    Args:
-        x: Float tensor of rank 1 or more: scores, any range.
-        axis: Axis of the choice.
-        slope: A key of `CHOICE_SLOPES`.
-        temperature: Positive number, or tensor of one.
-        noise: Tensor of the shape of `x`, added to the scores before the choice; or None.
-
-    Returns:
-        Tensor of the shape and dtype of `x`: along `axis` one 1, the rest 0; NaN throughout where a score is NaN.
+    The temperature is a positive number, or a tensor of one; `slope` is a key of `CHOICE_SLOPES`. The result is NaN
+    throughout where a score is NaN.
     """
     x = as_float_tensor(x)
     wide = widened(x)

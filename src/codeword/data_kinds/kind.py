@@ -92,11 +92,9 @@ class DataKind(ABC):
 
     @abstractmethod
     def check(self, x: Any, *, first_row: int | None = None) -> NDArray[Any]:
-        """Return `x` as an array of the kind's values.
+        """Return numbers of any shape `(n, ...)`, dtype, byte order and memory layout as an array of the kind's values.
 
-        Args:
-            x: Numbers of any shape `(n, ...)`, any numeric dtype, byte order or memory layout.
-            first_row: If `x` is a piece of the data, the number of its first row, for messages.
+        If `x` is a piece of the data, `first_row` is the number of its first row, for messages.
         """
 
     def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:

@@ -16,9 +16,8 @@ ops = keras.ops
 class Masked(keras.losses.Loss):
     """Average another loss over the observed entries, so that missing entries cost nothing and teach nothing.
 
-    With the default `average="entry"` each observed entry counts equally, as in the RMSE of ratings. The loss is then
-    the same quantity as `metrics.Masked` with its default, and a row with few entries has little influence. With
-    `average="row"` each row counts equally, and so the single entry of one row as much as a hundred of another.
+    With the default `average="entry"` each observed entry counts equally, as in the RMSE of ratings and in
+    `metrics.Masked`. With "row" each row does, and so the single entry of one row as much as a hundred of another.
 
     Formula:
         With e = the wrapped loss of one entry and w = its weight, 0 where missing; 0 where nothing is observed:

@@ -18,8 +18,7 @@ class Masked(keras.metrics.Metric):
     """Compute another metric over the observed entries only.
 
     The wrapped metric receives the entries one by one, each as a row of one value (or of its logits), and their
-    weights. With the default `average="entry"` each observed entry counts equally, as usual for the RMSE of ratings and
-    as in `losses.Masked`.
+    weights.
 
     Args:
         metric: Name ("mse", "mae", "rmse", …), function or Keras metric that takes `sample_weight`. A metric object
