@@ -19,10 +19,11 @@ from sklearn.exceptions import NotFittedError
 from codeword import Binary, RatingAutoencoder, Ratings
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError, DivergedError, ParameterError
-from codeword.recommenders import row_fitting, top_items
+from codeword.recommenders import row_fitting
 from codeword.recommenders import scores as rating_scores
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, INPUT_OFFSET, ridge_regression
 from codeword.recommenders.rating_table import as_rating_table
+from codeword.recommenders.scores import top_items
 from codeword.recommenders.settings import SETTINGS
 from codeword.settings import TRAINING
 
@@ -401,7 +402,7 @@ def test_recommendations_of_no_user_and_of_other_numbers(fitted: dict[str, Ratin
     st.integers(1, 9),
 )
 def test_top_items_are_those_of_a_full_sort(scores: np.ndarray, left_out: np.ndarray, k: int) -> None:
-    columns, found = top_items.top_items(scores.copy(), sp.csr_array(left_out.astype(np.float32)), k)
+    columns, found = top_items(scores.copy(), sp.csr_array(left_out.astype(np.float32)), k)
     for row in range(4):
         allowed = [column for column in range(9) if not left_out[row, column] and scores[row, column] > -np.inf]
         best = sorted(allowed, key=lambda column: (-scores[row, column], column))[:k]

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from codeword.errors import ExpertError, ParameterError
+from codeword.errors import DataError, ExpertError, ParameterError
 
 
 def check_experts(experts: Any) -> None:
@@ -39,11 +40,7 @@ def check_kinds(experts: Sequence[Any], kind: str) -> None:
 
 
 def are_fitted(experts: Sequence[Any]) -> bool:
-    """Return whether the experts are fitted, and so stay as they are.
-
-    Raises:
-        ParameterError: If some are fitted and some are not.
-    """
+    """Return whether the experts are fitted, and so stay as they are; refuse a mixture."""
     fitted = [_is_fitted(expert) for expert in experts]
     if any(fitted) and not all(fitted):
         missing = [f"expert {number}, {experts[number]!r}" for number, is_fitted in enumerate(fitted) if not is_fitted]
@@ -55,11 +52,7 @@ def are_fitted(experts: Sequence[Any]) -> bool:
 
 
 def ask(expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
-    """Return the answers of an expert, one for each row of `x`.
-
-    Raises:
-        ExpertError: If the expert raises, or does not return one finite answer per row.
-    """
+    """Return the answers of an expert; refuse anything but one finite answer for each row of `x`."""
     num_rows, source = len(x), f"expert {number}, {expert!r}"
     try:
         answer = np.asarray(getattr(expert, method)(x))
@@ -84,11 +77,7 @@ def ask(expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
 
 
 def fitted_clone(expert: Any, number: int, x: Any, y: NDArray[Any]) -> Any:
-    """Return a fitted copy of an expert.
-
-    Raises:
-        ExpertError: If it cannot be fitted.
-    """
+    """Return a fitted copy of an expert."""
     try:
         return clone(expert).fit(x, y)
     except Exception as error:
@@ -101,14 +90,20 @@ def fitted_clone(expert: Any, number: int, x: Any, y: NDArray[Any]) -> Any:
 def fit_out_of_fold(
     experts: Sequence[Any], x: Any, y: NDArray[Any], folds: Iterable[Any], *, verbose: bool | int
 ) -> Iterable[tuple[int, NDArray[np.intp], Any]]:
-    """Fit clones of every expert to all folds but one.
-
-    Yields:
-        The expert's number, the rows of the fold that it has not seen, and the clone.
-    """
+    """Fit clones of every expert to all folds but one; yield its number, the fold that it has not seen, and it."""
     work = [(number, seen, unseen) for seen, unseen in folds for number in range(len(experts))]
     for number, seen, unseen in tqdm(work, desc="experts out of fold", unit="fit", delay=2, disable=not verbose):
         yield number, unseen, fitted_clone(experts[number], number, rows_of(x, seen), y[seen])
+
+
+def folds_of(y: NDArray[Any], cv: Any, *, classify: bool, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return, for each fold, the rows to fit on and the rows to ask for."""
+    if not hasattr(cv, "split"):
+        if len(y) < cv:
+            raise DataError(f"There must be at least as many rows as folds, {cv}: got {len(y)} sample(s). Lower `cv`.")
+        rarest = np.unique(y, return_counts=True)[1].min() if classify else 0
+        cv = (StratifiedKFold if rarest >= cv else KFold)(cv, shuffle=True, random_state=seed)
+    return list(cv.split(np.zeros((len(y), 1)), y))
 
 
 def rows_of(x: Any, rows: NDArray[np.intp]) -> Any:

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from codeword.arrays.rows import check_rows
@@ -18,7 +17,15 @@ from codeword.data_kinds import Real
 from codeword.errors import DataError, ExpertError, ParameterError
 from codeword.files.tables import as_array
 from codeword.gates.answers import check_outputs
-from codeword.gates.experts import are_fitted, check_experts, check_kinds, fit_out_of_fold, fitted_clone, rows_of
+from codeword.gates.experts import (
+    are_fitted,
+    check_experts,
+    check_kinds,
+    fit_out_of_fold,
+    fitted_clone,
+    folds_of,
+    rows_of,
+)
 from codeword.gates.network import build_gate
 from codeword.gates.saving import NUM_PROBES, SavedGate
 from codeword.gates.training import GateRecipe, train_gate
@@ -26,22 +33,17 @@ from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.settings import TRAINING, Setting, check_settings, either, integer, number, optional, sizes
 from codeword.training import recipe as training
 
+a_splitter = Setting("a splitter", lambda value: hasattr(value, "split") and not isinstance(value, str | type))
+several_numbers = Setting(
+    "several numbers to try, such as (5e-4, 5e-3)",
+    lambda value: isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(number(0).holds, value)),
+)
 SETTINGS = {
     "experts": optional(Setting("a list of estimators", lambda value: isinstance(value, Sequence))),
-    "cv": either(
-        integer(2), Setting("a splitter", lambda value: hasattr(value, "split") and not isinstance(value, str | type))
-    ),
+    "cv": either(integer(2), a_splitter),
     "hidden": sizes(),
     "balance": number(0),
-    "penalty": either(
-        number(0),
-        Setting(
-            "several numbers to try, such as (5e-4, 5e-3)",
-            lambda value: (
-                isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(number(0).holds, value))
-            ),
-        ),
-    ),
+    "penalty": either(number(0), several_numbers),
     **{name: TRAINING[name] for name in ("epochs", "batch_size", "learning_rate", "seed", "verbose")},
 }
 ROW_LIMIT = 5.0  # standard deviations; beyond it one odd value would outweigh all others
@@ -107,26 +109,27 @@ class HardGate(SavedGate):
         return self
 
     def _fit(self, X: Any, y: Any, outputs: Any) -> None:
-        self._check_settings()
+        check_settings(self, SETTINGS)
+        if self.experts is not None:
+            check_experts(self.experts)
         if (self.experts is None) == (outputs is None):
             came = "neither" if outputs is None else "both"
             raise ParameterError(
                 f"A gate chooses among `experts`, or among columns of `outputs`: got {came}. "
                 "Write experts=[...] in the constructor, or fit(X, y, outputs=...)."
             )
-        rows = _checked_rows(X)
-        statistics = Real().learn(rows)
-        validate_data(self, X, skip_check_array=True)
-        fitted = outputs is None and are_fitted(self.experts or ())
-        self.experts_ = list(self.experts) if fitted and self.experts is not None else None
+        rows = self._rows(X, reset=True)
+        self.statistics_ = Real().learn(rows)
+        experts = self.experts or ()
+        self.experts_ = list(experts) if experts and are_fitted(experts) else None
         targets = self._learn_targets(y, len(rows))
-        if outputs is not None:
-            checked = check_outputs(outputs, len(rows))
-            self.output_shape_ = checked.shape[1:]
-            costs = self._costs_of_outputs(checked, targets)
+        if outputs is None:
+            costs = self._costs_of_experts(X if hasattr(X, "shape") else rows, y, targets)
         else:
-            costs = self._costs_of_experts(_as_asked(X, rows), y, targets)
-        self.num_experts_, self.statistics_ = costs.shape[1], statistics
+            outputs = check_outputs(outputs, len(rows))
+            self.output_shape_ = outputs.shape[1:]
+            costs = self._costs(np.moveaxis(self._read_outputs(outputs, "predict"), 1, 0), targets)
+        self.num_experts_ = costs.shape[1]
         learned = np.isfinite(costs).all(axis=1)  # the gate cannot learn from rows that no fold held out
         if not learned.any():
             raise DataError(f"`cv` must hold out rows for the gate to learn from: got none from {self.cv!r}.")
@@ -175,90 +178,70 @@ class HardGate(SavedGate):
     def _finished(self, answers: NDArray[Any]) -> NDArray[Any]:
         return answers
 
-    def _costs_of_outputs(self, outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        answers = self._read_outputs(outputs, "predict")
-        return np.stack([self._cost(answers[:, number], targets, number) for number in range(answers.shape[1])], axis=1)
+    def _costs(self, answers: Iterable[NDArray[Any]], targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Return what the answers of each expert would cost, `(n, num_experts)`."""
+        return np.stack([self._cost(answer, targets, number) for number, answer in enumerate(answers)], axis=1)
 
     def _costs_of_experts(self, x: Any, y: Any, targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
         if self.experts_ is not None:
             answers = [self._ask(expert, number, "predict", x) for number, expert in enumerate(self.experts_)]
-            return np.stack([self._cost(answer, targets, number) for number, answer in enumerate(answers)], axis=1)
+            return self._costs(answers, targets)
         experts, y = list(self.experts or ()), np.asarray(as_array(y)).reshape(np.shape(targets))
+        folds = folds_of(y, self.cv, classify=is_classifier(self), seed=int(self.seed))
         costs, times = np.zeros((2, len(targets), len(experts)))
-        for index, unseen, expert in fit_out_of_fold(experts, x, y, self._folds(y), verbose=self.verbose):
+        for index, unseen, expert in fit_out_of_fold(experts, x, y, folds, verbose=self.verbose):
             answer = self._ask(expert, index, "predict", rows_of(x, unseen))
             costs[unseen, index] += self._cost(answer, targets[unseen], index)
             times[unseen, index] += 1
         self.experts_ = [fitted_clone(expert, number, x, y) for number, expert in enumerate(experts)]
         return np.where(times > 0, costs / np.maximum(times, 1), np.nan)
 
-    def _folds(self, y: NDArray[Any]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Return, for each fold, the rows to fit on and the rows to ask for."""
-        if hasattr(self.cv, "split"):
-            return list(self.cv.split(np.zeros((len(y), 1)), y))
-        if len(y) < self.cv:
-            raise DataError(
-                f"There must be at least as many rows as folds, {self.cv}: got {len(y)} sample(s). Lower `cv`."
-            )
-        rarest = np.unique(y, return_counts=True)[1].min() if is_classifier(self) else 0
-        folds = StratifiedKFold if rarest >= self.cv else KFold
-        return list(folds(self.cv, shuffle=True, random_state=int(self.seed)).split(np.zeros((len(y), 1)), y))
-
     def _answers(self, X: Any, method: str, outputs: Any) -> NDArray[Any]:
         """Return the answers of the chosen experts, each asked only for its own rows."""
         rows = self._rows(X)
         if (outputs is None) != (self.experts_ is not None):
-            came = "none" if outputs is None else "some"
+            came, fitted = ("none", "outputs") if outputs is None else ("some", "experts")
             raise ParameterError(
-                "`outputs` must be passed if, and only if, the gate was fitted with outputs: got "
-                f"{came}, and the gate was fitted with {'outputs' if outputs is None else 'experts'}."
+                "`outputs` must be passed if, and only if, the gate was fitted with outputs: "
+                f"got {came}, and the gate was fitted with {fitted}."
             )
         chosen = self._chosen(rows)
         if self.experts_ is None:
-            answers = self._read_outputs(check_outputs(outputs, len(rows), self.output_shape_), method)
-            return answers[np.arange(len(rows)), chosen]
-        x, merged = _as_asked(X, rows), None
-        for index in np.unique(chosen):
+            checked = check_outputs(outputs, len(rows), self.output_shape_)
+            return self._read_outputs(checked, method)[np.arange(len(rows)), chosen]
+        x = X if hasattr(X, "shape") else rows  # lists are no rows to choose from
+        answers: list[NDArray[Any]] = []
+        for index in np.unique(chosen).tolist():
             where = np.flatnonzero(chosen == index)
             own = x if len(where) == len(rows) else rows_of(x, where)
-            answers = self._ask(self.experts_[index], int(index), method, own)
-            if merged is None:
-                merged = np.empty((len(rows), *answers.shape[1:]), answers.dtype)
-            if answers.shape[1:] != merged.shape[1:]:
+            answers.append(self._ask(self.experts_[index], index, method, own))
+            if answers[-1].shape[1:] != answers[0].shape[1:]:
                 raise ExpertError(
-                    f"All experts must answer in one shape: got {(len(rows), *merged.shape[1:])} and, from expert "
-                    f"{index}, {(len(rows), *answers.shape[1:])}. Fit all experts to the same targets."
+                    f"All experts must answer in one shape: got {(len(rows), *answers[0].shape[1:])} and, from expert "
+                    f"{index}, {(len(rows), *answers[-1].shape[1:])}. Fit all experts to the same targets."
                 )
-            merged[where] = answers
-        assert merged is not None, "check_rows refuses no rows"
-        return merged
+        return np.concatenate(answers)[np.argsort(np.argsort(chosen, kind="stable"))]
 
-    def _rows(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        rows = _checked_rows(X, (self.n_features_in_,), type(self).__name__)
-        validate_data(self, X, reset=False, skip_check_array=True)
+    def _rows(self, X: Any, *, reset: bool = False) -> NDArray[Any]:
+        """Return checked rows; with `reset` their columns are those of the gate from now on."""
+        if not reset:
+            check_is_fitted(self)
+        row_shape = None if reset else (self.n_features_in_,)
+        rows = check_rows(as_array(X), row_shape, "X", estimator=type(self).__name__)
+        if rows.ndim != 2:
+            raise DataError(f"`X` must have shape (n, num_features): got shape {rows.shape}. Flatten the rows.")
+        rows = Real().check(rows)
+        validate_data(self, X, reset=reset, skip_check_array=True)
         return rows
 
     def _entered(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         """Return rows as they enter the network."""
         with np.errstate(over="ignore"):
-            entered = Real().to_network(rows, self.statistics_)
-        return np.clip(entered, -ROW_LIMIT, ROW_LIMIT)
+            return np.clip(Real().to_network(rows, self.statistics_), -ROW_LIMIT, ROW_LIMIT)
 
     def _chosen(self, rows: NDArray[Any]) -> NDArray[np.int64]:
-        chosen = np.empty(len(rows), np.int64)
-        entered = self._entered(rows)
-        for part, one_hot in in_fixed_batches(self.model_, entered, description="choose", verbose=self.verbose):
-            chosen[part] = one_hot.argmax(axis=-1)
-        return chosen
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def _check_settings(self) -> None:
-        check_settings(self, SETTINGS)
-        if self.experts is not None:
-            check_experts(self.experts)
+        parts = in_fixed_batches(self.model_, self._entered(rows), description="choose", verbose=self.verbose)
+        return np.concatenate([one_hot.argmax(axis=-1) for _, one_hot in parts])
 
     def _build_networks(self) -> None:
         self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
@@ -266,9 +249,8 @@ class HardGate(SavedGate):
     def _probe(self) -> dict[str, NDArray[Any]]:
         """Ask all experts for a few made-up rows, by which `load` recognizes them.
 
-        Returns:
-            "rows" and "answers", `(NUM_PROBES, num_experts, ...)`: probabilities if all experts have them, which tell
-            experts apart that mostly agree. Empty if the experts refuse rows without column names, or made-up rows.
+        "answers" are `(NUM_PROBES, num_experts, ...)`: probabilities if all experts have them, which tell experts apart
+        that mostly agree. There is no probe if the experts refuse rows without column names, or made-up rows.
         """
         if self.experts_ is None:
             return {}
@@ -308,39 +290,24 @@ class HardGate(SavedGate):
                 f"{'fitted' if are_fitted(experts) else 'not fitted'}. Pass the `experts_` of the gate that was saved."
             )
         try:
-            self._check_same(experts)
+            others = self._experts_unlike_the_probe(experts) if self.probe_ else []
         except ExpertError as error:
             raise ParameterError(f"`experts` must be those that the gate was fitted with. {error}") from error
+        if others:
+            raise ParameterError(
+                "`experts` must be those that the gate was fitted with, in the same order: got other answers from "
+                f"{', '.join(f'expert {index}, {experts[index]!r}' for index in others)}."
+            )
         self.experts, self.experts_ = experts, list(experts)
 
-    def _check_same(self, experts: Sequence[Any]) -> None:
-        """Refuse experts that answer the probe otherwise than those with which the gate was fitted."""
-        if not self.probe_:
-            return
+    def _experts_unlike_the_probe(self, experts: Sequence[Any]) -> list[int]:
+        """Return the numbers of the experts that answer the probe otherwise than those of the fit."""
         expected = self.probe_["answers"]
         method = "predict_proba" if is_classifier(self) and expected.ndim == 3 else "predict"
         answers = self._all_answers(experts, self.probe_["rows"], method)
-        same = np.zeros(len(experts), bool)
-        if answers.shape == expected.shape:
-            # Machines round differently, the more so in half precision.
-            tolerance = 1e-3 if is_classifier(self) else 1e-5 * float(np.max(self.target_scale_))
-            near = np.isclose(answers, expected, rtol=1e-5, atol=tolerance)
-            same = near.reshape(len(near), len(experts), -1).all(axis=(0, 2))
-        if not same.all():
-            others = ", ".join(f"expert {index}, {experts[int(index)]!r}" for index in np.flatnonzero(~same))
-            raise ParameterError(
-                "`experts` must be those that the gate was fitted with, in the same order: got other answers from "
-                f"{others}."
-            )
-
-
-def _checked_rows(X: Any, row_shape: tuple[int, ...] | None = None, estimator: str = "A gate") -> NDArray[Any]:
-    rows = check_rows(as_array(X), row_shape, "X", estimator=estimator)
-    if rows.ndim != 2:
-        raise DataError(f"`X` must have shape (n, num_features): got shape {rows.shape}. Flatten the rows.")
-    return Real().check(rows)
-
-
-def _as_asked(X: Any, rows: NDArray[Any]) -> Any:
-    """Return rows as experts are asked: as the user passed them, or as an array if those were lists."""
-    return X if hasattr(X, "shape") else rows
+        if answers.shape != expected.shape:
+            return list(range(len(experts)))
+        # Machines round differently, the more so in half precision.
+        tolerance = 1e-3 if is_classifier(self) else 1e-5 * float(np.max(self.target_scale_))
+        near = np.isclose(answers, expected, rtol=1e-5, atol=tolerance).reshape(len(answers), len(experts), -1)
+        return np.flatnonzero(~near.all(axis=(0, 2))).tolist()

@@ -137,17 +137,15 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         self, labels: NDArray[Any], source: str, error: type[CodewordError] = ExpertError
     ) -> NDArray[np.intp]:
         """Return the positions of labels in `classes_`."""
-        if kind_of_labels(labels) != kind_of_labels(self.classes_):
-            raise error(
-                f"Answers must be labels of {self.classes_[:9].tolist()}: got dtype {labels.dtype}, such as "
-                f"{labels.ravel()[:5].tolist()}, from {source}. Use experts that were fitted to these classes."
-            )
-        places = np.minimum(np.searchsorted(self.classes_, labels), len(self.classes_) - 1)
-        wrong = self.classes_[places] != labels
-        if np.any(wrong):
-            unknown = np.unique(labels[wrong])[:5].tolist()
-            raise error(
-                f"Answers must be labels of {self.classes_[:9].tolist()}: got {unknown} from {source}. "
-                "Use experts that were fitted to these classes."
-            )
-        return places
+        if kind_of_labels(labels) == kind_of_labels(self.classes_):
+            places = np.minimum(np.searchsorted(self.classes_, labels), len(self.classes_) - 1)
+            wrong = self.classes_[places] != labels
+            if not np.any(wrong):
+                return places
+            came = str(np.unique(labels[wrong])[:5].tolist())
+        else:
+            came = f"dtype {labels.dtype}, such as {labels.ravel()[:5].tolist()},"
+        raise error(
+            f"Answers must be labels of {self.classes_[:9].tolist()}: got {came} from {source}. "
+            "Use experts that were fitted to these classes."
+        )

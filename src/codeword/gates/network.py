@@ -13,12 +13,7 @@ from codeword.layers import Hardmax
 
 
 def build_gate(num_features: int, num_experts: int, *, hidden: Sequence[int]) -> Any:
-    """Build a gate.
-
-    Args:
-        num_features: Number of columns of a row.
-        num_experts: At least 2.
-        hidden: Units of the dense layers; empty for a linear gate.
+    """Build a gate: dense layers, none of them hidden for a linear gate.
 
     Returns:
         Keras model from standardized rows, `(batch, num_features)`, to one-hots, `(batch, num_experts)`. Its layer
@@ -38,7 +33,7 @@ def build_gates(
 
     Args:
         num_features: Number of columns of a row.
-        num_experts: At least 2.
+        num_experts: Number of experts.
         banks: The hidden layers of the gates in each bank.
         penalties: Cost of the sum of the squares of a gate's kernels, for each gate of a bank, `(num_gates,)`.
 

@@ -46,14 +46,6 @@ class TrainedGate(NamedTuple):
     held_out: dict[str, float]
 
 
-class _Candidate(NamedTuple):
-    """A kind of gate: its bank, the position of the gate that saw all rows, and the choices for held-out rows."""
-
-    bank: int
-    position: int
-    chosen: NDArray[np.intp]
-
-
 def train_gate(
     rows: NDArray[np.float32], costs: NDArray[np.floating[Any]], num_features: int, recipe: GateRecipe
 ) -> TrainedGate:
@@ -93,18 +85,21 @@ def train_gate(
         learning_rate=recipe.learning_rate,
         verbose=recipe.verbose,
     )
-    chosen = np.empty((len(costs), num_gates), np.intp)
-    for part, shares in in_fixed_batches(gates, rows, description="held-out rows"):
-        chosen[part] = shares.argmax(axis=-1)
-    best, held_out = _best(_candidates(chosen, folds, len(banks)), costs, recipe.balance)
-    hidden = banks[best.bank] if best else ()
+    parts = in_fixed_batches(gates, rows, description="held-out rows")
+    chosen = np.concatenate([shares.argmax(axis=-1) for _, shares in parts])  # (n, num_gates)
+    # What each kind of gate chooses for rows that it has not seen.
+    starts = range(0, num_gates, num_folds + 1)
+    unseen = [chosen[np.arange(len(costs)), start + folds] for start in starts]
+    best, held_out = _best(unseen, costs, recipe.balance)
+    bank, position = (0, 0) if best is None else divmod(starts[best] + num_folds, len(seen))
+    hidden = () if best is None else banks[bank]
     model = build_gate(num_features, costs.shape[1], hidden=hidden)
-    if best:
-        model.set_weights(weights_of(gates, best.bank, best.position))
-    else:
+    if best is None:
         kernel, bias = (np.zeros_like(weight) for weight in model.get_weights())
         bias[costs.mean(axis=0).argmin()] = 1.0
         model.set_weights([kernel, bias])
+    else:
+        model.set_weights(weights_of(gates, bank, position))
     return TrainedGate(model, hidden, history, held_out)
 
 
@@ -115,36 +110,20 @@ def _with_seen_costs(arrays: Any, chosen: Any) -> tuple[Any, Any]:
     return take_rows(rows, chosen), take_rows(costs, chosen)[:, None, :] * taken[:, :, None]
 
 
-def _candidates(chosen: NDArray[np.intp], folds: NDArray[np.intp], num_banks: int) -> list[_Candidate]:
-    """Return every kind of gate, with its choices for rows that it has not seen.
-
-    Args:
-        chosen: What every gate chooses for every row, `(n, num_gates)`.
-        folds: The fold of each row.
-        num_banks: Number of banks among the gates.
-    """
-    num_folds, num_gates = folds.max() + 1, chosen.shape[1]
-    per_bank, every = num_gates // num_banks, np.arange(len(chosen))
-    return [
-        _Candidate(start // per_bank, start % per_bank + num_folds, chosen[every, start + folds])
-        for start in range(0, num_gates, num_folds + 1)
-    ]
-
-
 def _best(
-    candidates: list[_Candidate], costs: NDArray[np.floating[Any]], balance: float
-) -> tuple[_Candidate | None, dict[str, float]]:
-    """Return the kind of gate to keep, None for the best single expert, and mean costs on held-out rows."""
+    unseen: list[NDArray[np.intp]], costs: NDArray[np.floating[Any]], balance: float
+) -> tuple[int | None, dict[str, float]]:
+    """Return which choices for held-out rows are best, None if the best single expert is, and mean costs."""
     num_rows, num_experts = costs.shape
     every = np.arange(num_rows)
     alone = costs[:, costs.mean(axis=0).argmin()]
     best, most, cost = None, 0.0, alone.mean()
-    for candidate in candidates if num_rows >= LEAST_ROWS else ():
-        gains = alone - costs[every, candidate.chosen]
-        shares = np.bincount(candidate.chosen, minlength=num_experts) / num_rows
+    for number, chosen in enumerate(unseen if num_rows >= LEAST_ROWS else ()):
+        gains = alone - costs[every, chosen]
+        shares = np.bincount(chosen, minlength=num_experts) / num_rows
         spared = balance * num_experts * (1 - np.square(shares).sum())  # of the cost of one expert for all rows
         sure = gains.mean() + spared - STANDARD_ERRORS * gains.std(ddof=1) / math.sqrt(num_rows)
         if sure > most:
-            best, most, cost = candidate, sure, costs[every, candidate.chosen].mean()
+            best, most, cost = number, sure, costs[every, chosen].mean()
     figures = {"gate": cost, "best_expert": alone.mean(), "best_possible": costs.min(axis=1).mean()}
     return best, {name: float(value) for name, value in figures.items()}

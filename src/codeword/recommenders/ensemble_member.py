@@ -37,12 +37,10 @@ class EnsembleMember:
 
     def item_factors(self, residuals: scipy.sparse.csr_array) -> Float32Array:
         """Return one vector per item, (items, units), from the residuals (users, items); 0 without ratings."""
-        rated = np.bincount(residuals.indices, minlength=residuals.shape[1]) > 0
         if self.by == "items":
-            factors = self.network.hidden(network_input(residuals.T.tocsr()))
-        else:
-            factors = self.network.kernel_out + self.network.common_out
-        factors[~rated] = 0
+            return self._codes(residuals.T.tocsr())
+        factors = self.network.kernel_out + self.network.common_out
+        factors[np.bincount(residuals.indices, minlength=residuals.shape[1]) == 0] = 0
         return factors
 
     def user_factors(self, residuals: scipy.sparse.csr_array, users: NDArray[np.intp]) -> Float32Array:
@@ -52,10 +50,9 @@ class EnsembleMember:
             residuals: CSR of shape (users + 1, items); the last row is empty and stands for unknown users.
             users: Rows of it.
         """
-        if self.by == "items":
-            factors = self.network.kernel_out.take(users, axis=0, mode="clip") + self.network.common_out
-        else:
-            factors = self.network.hidden(network_input(residuals[users]))
+        if self.by == "users":
+            return self._codes(residuals[users])
+        factors = self.network.kernel_out.take(users, axis=0, mode="clip") + self.network.common_out
         factors[np.diff(residuals.indptr)[users] == 0] = 0
         return factors
 
@@ -67,9 +64,7 @@ class EnsembleMember:
         ridge regression of the remaining residuals on the items' codes. Where a row is a user, the network reads it.
         """
         if self.by == "users":
-            factors = self.network.hidden(network_input(residuals))
-            factors[np.diff(residuals.indptr) == 0] = 0
-            return factors
+            return self._codes(residuals)
         factors = np.zeros((residuals.shape[0], item_factors.shape[1]), np.float32)
         for user, (start, end) in enumerate(zip(residuals.indptr[:-1], residuals.indptr[1:], strict=True)):
             if end > start:
@@ -77,6 +72,11 @@ class EnsembleMember:
                 rest = residuals.data[start:end] - codes @ self.network.common_out
                 factors[user] = self.network.common_out + ridge_regression(codes, rest, self.ridge)
         return factors
+
+    def _codes(self, rows: scipy.sparse.csr_array) -> Float32Array:
+        codes = self.network.hidden(network_input(rows))
+        codes[np.diff(rows.indptr) == 0] = 0
+        return codes
 
 
 def with_offset(residuals: scipy.sparse.csr_array) -> scipy.sparse.csr_array:

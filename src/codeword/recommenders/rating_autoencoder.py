@@ -1,6 +1,5 @@
 """The recommender autoencoder: predict missing ratings from the known ones."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -18,9 +17,8 @@ from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
 from codeword.recommenders.rating_table import COLUMNS, as_rating_table
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.saving import SavedRatings
-from codeword.recommenders.scores import RatingScores
+from codeword.recommenders.scores import RatingScores, top_items
 from codeword.recommenders.settings import SETTINGS
-from codeword.recommenders.top_items import top_items
 from codeword.recommenders.training import Recipe, train_ensemble
 from codeword.settings import check_settings, integer
 
@@ -143,7 +141,6 @@ class RatingAutoencoder(SavedRatings):
         """
         check_settings(self, SETTINGS)
         table = as_rating_table(ratings, self.data, columns=self.columns)
-        _warn_if_constant(table.matrix.data)
         held_out = None
         if validation_data is not None:
             given = as_rating_table(
@@ -178,17 +175,15 @@ class RatingAutoencoder(SavedRatings):
             DataError: If there are several users and several items, but not equally many.
             DataTypeError: If ids are numbers where training had text, or the reverse.
         """
-        check_is_fitted(self)
         rows, columns = self._pairs(users, items)
         predicted = self._scores.as_ratings(self._scores.of_pairs(rows, columns), rounded=rounded)
-        if not return_known:
-            return predicted
-        return predicted, self._scores.rated_users[rows] & self._scores.rated_items[columns]
+        known = self._scores.rated_users[rows] & self._scores.rated_items[columns]
+        return (predicted, known) if return_known else predicted
 
     def predict_biases(self, users: Any, items: Any) -> NDArray[np.float32]:
         """Predict like `predict`, but from the biases alone: the baseline that the networks must beat."""
-        check_is_fitted(self)
-        return self._scores.as_ratings(self._scores.of_biases(*self._pairs(users, items)))
+        rows, columns = self._pairs(users, items)
+        return self._scores.as_ratings(self._scores.of_biases(rows, columns))
 
     def predict_new(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
         """Predict the ratings of all items for new users from their ratings, without training.
@@ -224,8 +219,7 @@ class RatingAutoencoder(SavedRatings):
             Ids of items and their predicted ratings, both of shape `(n, k)`, best first. With `return_known` also
             booleans `(n,)`. Where fewer than `k` items are left, the rating is NaN and the id is -1 or "".
         """
-        check_is_fitted(self)
-        rows = self.ratings_.users.positions(users, "users")
+        rows = self._fitted().ratings_.users.positions(users, "users")
         found = self._recommended(len(rows), k, self._scores.of_users(rows))
         return (*found, self._scores.rated_users[rows]) if return_known else found
 
@@ -254,9 +248,9 @@ class RatingAutoencoder(SavedRatings):
             "rmse" and "mae" in units of the ratings; "rmse_biases" of the biases alone, for comparison; and "known",
             the share of ratings whose user and item were both rated in training.
         """
-        check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, like=self.ratings_)
-        table.check_same_ids(self.ratings_, "ratings")
+        known_ids = self._fitted().ratings_
+        table = as_rating_table(ratings, self.data_, columns=self.columns, like=known_ids)
+        table.check_same_ids(known_ids, "ratings")
         users, items, given = table.pairs()
         predicted, known = self.predict(users, items, return_known=True)
         biases = self.data_.metrics(given, self.predict_biases(users, items), {})
@@ -270,50 +264,25 @@ class RatingAutoencoder(SavedRatings):
         """
         return -self.evaluate(ratings)["rmse"]
 
-    @property
-    def users_(self) -> NDArray[Any]:
+    def _fitted(self) -> Self:
         check_is_fitted(self)
-        return self.ratings_.users.values
+        return self
 
-    @property
-    def items_(self) -> NDArray[Any]:
-        check_is_fitted(self)
-        return self.ratings_.items.values
-
-    @property
-    def num_ratings_(self) -> int:
-        check_is_fitted(self)
-        return int(self.ratings_.matrix.nnz)
-
-    @property
-    def history_(self) -> dict[str, list[float]]:
-        check_is_fitted(self)
-        return self.members_[0].history
-
-    @property
-    def model_(self) -> Any:
-        return self._keras_models[0]
-
-    @property
-    def encoder_(self) -> Any:
-        return self._keras_models[1]
-
-    @property
-    def decoder_(self) -> Any:
-        return self._keras_models[2]
-
-    @property
-    def rows_(self) -> scipy.sparse.csr_array:
-        check_is_fitted(self)
-        return with_offset(self._scores.rows(self.members_[0].by))
+    users_ = property(lambda self: self._fitted().ratings_.users.values)
+    items_ = property(lambda self: self._fitted().ratings_.items.values)
+    num_ratings_ = property(lambda self: int(self._fitted().ratings_.matrix.nnz))
+    history_ = property(lambda self: self._fitted().members_[0].history)
+    rows_ = property(lambda self: with_offset(self._fitted()._scores.rows(self.members_[0].by)))
+    model_ = property(lambda self: self._keras_models[0])
+    encoder_ = property(lambda self: self._keras_models[1])
+    decoder_ = property(lambda self: self._keras_models[2])
 
     @cached_property
     def _keras_models(self) -> Any:
         from codeword.recommenders.networks import keras_models  # Keras is loaded only when its models are asked for
         from codeword.training.recipe import seeded
 
-        check_is_fitted(self)
-        with seeded(int(self.seed)):
+        with seeded(int(self._fitted().seed)):
             return keras_models(vars(self.members_[0].network), input_length=INPUT_LENGTH)
 
     def _prepare(self) -> None:
@@ -323,7 +292,8 @@ class RatingAutoencoder(SavedRatings):
 
     def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the positions of users and items, -1 for unknown ones; a single one is repeated."""
-        rows, columns = self.ratings_.users.positions(users, "users"), self.ratings_.items.positions(items, "items")
+        known = self._fitted().ratings_
+        rows, columns = known.users.positions(users, "users"), known.items.positions(items, "items")
         if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
             raise DataError(
                 "`users` and `items` must have the same length, or one of them a single id: "
@@ -337,32 +307,15 @@ class RatingAutoencoder(SavedRatings):
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         integer(1).check("k", k)
         ids = self.ratings_.items.values
-        nothing = -1 if ids.dtype.kind == "i" else ""
-        items, predicted = np.full((number, k), nothing, ids.dtype), np.full((number, k), np.nan, np.float32)
-        few = min(k, len(ids))
+        columns, best, few = np.full((number, k), -1), np.full((number, k), np.nan, np.float32), min(k, len(ids))
         with tqdm(total=number, desc="recommend", unit="user", disable=self.verbose != 1, delay=1) as bar:
             for part, scores, rated in scored:
                 scores[:, ~self._scores.rated_items[:-1]] = -np.inf
-                columns, best = top_items(scores, rated, few)
-                items[part, :few] = np.where(columns < 0, nothing, ids[columns])
-                predicted[part, :few] = self._scores.as_ratings(best)
+                columns[part, :few], best[part, :few] = top_items(scores, rated, few)
                 bar.update(len(scores))
-        return items, predicted
+        return np.append(ids, -1 if ids.dtype.kind == "i" else "")[columns], self._scores.as_ratings(best)
 
     def _ratings_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
-        check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self.ratings_)
-        return table.rows_for(self.ratings_, "ratings")
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "members_")
-
-
-def _warn_if_constant(ratings: NDArray[np.float32]) -> None:
-    if len(ratings) > 1 and (ratings == ratings[0]).all():
-        warnings.warn(
-            f"All {len(ratings)} ratings are {ratings[0]:g}, so there is nothing to learn: predictions will be near "
-            "that value. RatingAutoencoder predicts how much users like an item, not which items they choose.",
-            UserWarning,
-            stacklevel=3,
-        )
+        known_ids = self._fitted().ratings_
+        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=known_ids)
+        return table.rows_for(known_ids, "ratings")

@@ -71,7 +71,11 @@ class RatingTable:
                 f"`{name}` must hold ratings of users and items of the training data: got {self.matrix.nnz} ratings "
                 "of others. Hold out single ratings, not whole users or items."
             )
-        shared = _num_shared(matrix, training.matrix)
+        one, other = (
+            scipy.sparse.csr_array((np.ones(part.nnz), part.indices, part.indptr), shape=part.shape)
+            for part in (matrix, training.matrix)
+        )
+        shared = one.multiply(other).nnz
         if shared:
             raise DataError(
                 f"`{name}` must not hold training ratings, which the network reads as its input: "
@@ -155,15 +159,6 @@ def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | N
     values = _numbers(parts[2], f"{name}: {columns[2]}")
     matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
     return RatingTable(_sorted_matrix(matrix, name, users, items), users, items)
-
-
-def _num_shared(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> int:
-    """Count the pairs that are stored in both of two matrices of one shape."""
-    keys = []
-    for matrix in (one, other):
-        entries = matrix.tocoo()
-        keys.append(entries.row.astype(np.int64) * matrix.shape[1] + entries.col)
-    return int(np.isin(keys[0], keys[1]).sum())
 
 
 def _numbers_if_written_so(texts: Any) -> Any:

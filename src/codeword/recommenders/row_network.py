@@ -50,10 +50,6 @@ class RowNetwork:
         """Return a copy of the part of the network that rows with entries in only these columns use."""
         return RowNetwork(self.kernel_in[columns], self.bias_in, self.kernel_out[columns], self.common_out)
 
-    def copy(self) -> "RowNetwork":
-        """Return a deep copy."""
-        return RowNetwork(self.kernel_in.copy(), self.bias_in.copy(), self.kernel_out.copy(), self.common_out.copy())
-
 
 def sigmoid(x: Float32Array) -> Float32Array:
     """Overwrite `x` with 1 / (1 + exp(-x)), by the hyperbolic tangent, which cannot overflow, and return it."""

@@ -1,7 +1,9 @@
 """Train the networks of a rating autoencoder, and weigh them."""
 
 import sys
+import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,6 +66,14 @@ def train_ensemble(
     Raises:
         DivergedError: If the error becomes NaN or infinite.
     """
+    first = ratings.data[0]
+    if ratings.nnz > 1 and (ratings.data == first).all():
+        warnings.warn(
+            f"All {ratings.nnz} ratings are {first:g}, so there is nothing to learn: predictions will be near "
+            "that value. RatingAutoencoder predicts how much users like an item, not which items they choose.",
+            UserWarning,
+            stacklevel=3,
+        )
     generator = np.random.default_rng(recipe.seed)
     ratings = to_network_scale(ratings, kind)
     if held_out is None:
@@ -94,43 +104,33 @@ def train_ensemble(
     return Ensemble(biases, members, weights, _root_mean_square(combined - held_out.data) * network_unit(kind))
 
 
+@dataclass
 class _MemberTraining:
-    """Train one network, and keep its best weights.
+    """Train one network whose rows are `by` "items" or "users", and keep the weights best on the held-out `targets`."""
 
-    Args:
-        by: "items" or "users": what a row of the network is.
-        residuals: CSR of shape (users, items) to learn from.
-        targets: The held-out residuals, of the same shape.
-        recipe: How to train.
-        unit: What 1 on the networks' scale is in units of the ratings.
-        report: Called after each epoch with its errors and the number of epochs that are now done.
-    """
+    by: str
+    residuals: scipy.sparse.csr_array
+    targets: scipy.sparse.csr_array
+    recipe: Recipe
+    unit: float  # what 1 on the networks' scale is in units of the ratings
+    report: Callable[[str, int], None]  # called after each epoch: its errors, the number of epochs that are now done
 
-    def __init__(
-        self,
-        by: str,
-        residuals: scipy.sparse.csr_array,
-        targets: scipy.sparse.csr_array,
-        recipe: Recipe,
-        unit: float,
-        report: Callable[[str, int], None],
-    ) -> None:
-        self._by, self._targets, self._recipe, self._unit, self._report = by, targets, recipe, unit, report
-        self._rows = residuals.T.tocsr() if by == "items" else residuals
+    def __post_init__(self) -> None:
+        self._rows = self.residuals.T.tocsr() if self.by == "items" else self.residuals
         # A column without a rating to learn from has only what all columns share, and enters nothing.
         self._unseen = np.bincount(self._rows.indices, minlength=self._rows.shape[1]) == 0
         self._inputs = network_input(self._rows)
         self._best: RowNetwork | None = None
         self._best_error, self._bad_epochs = np.inf, 0
-        self.best_predictions: Float32Array = np.zeros(targets.nnz, np.float32)
+        self.best_predictions: Float32Array = np.zeros(self.targets.nnz, np.float32)
 
     def run(self, generator: np.random.Generator) -> EnsembleMember:
         """Return the network of the epoch with the least error on the held-out ratings; without any, the last."""
-        rows, recipe = self._rows, self._recipe
+        rows, recipe = self._rows, self.recipe
         network = RowNetwork.random(rows.shape[1], recipe.units, generator)
         network.kernel_in[self._unseen] = network.kernel_out[self._unseen] = 0
-        history: dict[str, list[float]] = {"mse": [], "val_rmse": []} if self._targets.nnz else {"mse": []}
-        self._member = EnsembleMember(self._by, network, float(recipe.weight_decay), history)
+        history: dict[str, list[float]] = {"mse": [], "val_rmse": []} if self.targets.nnz else {"mse": []}
+        self._member = EnsembleMember(self.by, network, float(recipe.weight_decay), history)
         batch_size = recipe.batch_size or min(MAX_BATCH_SIZE, -(-rows.nnz // STEPS_PER_EPOCH))
         fit_rows(
             network,
@@ -149,36 +149,36 @@ class _MemberTraining:
         return self._member
 
     def _after_epoch(self, epoch: int, mse: float) -> bool:
-        recipe, history = self._recipe, self._member.history
-        history["mse"].append(mse * self._unit**2)
+        recipe, history = self.recipe, self._member.history
+        history["mse"].append(mse * self.unit**2)
         shown = f"epoch {epoch}/{recipe.epochs}: mse {history['mse'][-1]:.4f}"
         if not np.isfinite(mse):
             raise DivergedError(
                 f"The error must stay finite: got {mse} in epoch {epoch}. Lower `learning_rate`, "
                 f"now {recipe.learning_rate}."
             )
-        if self._targets.nnz:
+        if self.targets.nnz:
             predictions = self._predictions()
-            error = _root_mean_square(predictions - self._targets.data)
-            history["val_rmse"].append(error * self._unit)
+            error = _root_mean_square(predictions - self.targets.data)
+            history["val_rmse"].append(error * self.unit)
             shown += f", held-out rmse {history['val_rmse'][-1]:.4f}"
             if error < self._best_error:
                 self._best_error, self._bad_epochs, self.best_predictions = error, 0, predictions
-                self._best = self._member.network.copy()
+                self._best = deepcopy(self._member.network)
             else:
                 self._bad_epochs += 1
         stop = recipe.patience is not None and self._bad_epochs >= recipe.patience
-        self._report(shown, recipe.epochs - epoch + 1 if stop else 1)
+        self.report(shown, recipe.epochs - epoch + 1 if stop else 1)
         return stop
 
     def _predictions(self) -> Float32Array:
         """Return the network's outputs at the held-out ratings."""
-        network, pairs = self._member.network, self._targets.tocoo()
+        network, pairs = self._member.network, self.targets.tocoo()
         codes = network.hidden(self._inputs)
         own = network.kernel_out + network.common_out
         codes[np.diff(self._inputs.indptr) == 0] = 0
         own[self._unseen] = 0
-        row, column = (pairs.col, pairs.row) if self._by == "items" else (pairs.row, pairs.col)
+        row, column = (pairs.col, pairs.row) if self.by == "items" else (pairs.row, pairs.col)
         predictions = np.empty(len(row), np.float32)
         for start in range(0, len(row), PAIRS_AT_A_TIME):
             part = slice(start, start + PAIRS_AT_A_TIME)
