@@ -54,12 +54,8 @@ class SavedAutoencoder(SavedModel):
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
         data, code = data_kind_from_config(config["data"]), code_kind_from_config(config["code"])
         arguments = {name: value for name, value in super()._arguments(config).items() if name not in CONFIG_NAMES}
-        return {
-            **arguments,
-            "data": data,
-            "code": code,
-            "objective": objective_from_config(config["parameters"], data, code),
-        }
+        objective = objective_from_config(config["parameters"], data, code)
+        return {**arguments, "data": data, "code": code, "objective": objective}
 
     def _learned_config(self) -> dict[str, Any]:
         return {
@@ -74,8 +70,7 @@ class SavedAutoencoder(SavedModel):
         return {f"statistics/{name}": array for name, array in self.statistics_.items()}
 
     def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
-        shape, data = tuple(config["input_shape"]), self.data
-        width = self.code.width
+        shape, data, width = tuple(config["input_shape"]), self.data, self.code.width
         entering = [prod(shape) * data.num_channels, *self.hidden]
         into_code: Weights = [
             ("kernel", "float32", (entering[-1], width)),
@@ -87,13 +82,13 @@ class SavedAutoencoder(SavedModel):
             f"statistics/{name}": Array("float64", shape, POSITIVE if name == "scale" else FINITE)
             for name in data.statistic_names
         }
-        if config["own_encoder"]:
-            declared |= _declared_own("encoder", arrays, into_code)
-        else:
-            declared |= _declared("encoder", [*_dense(pairwise(entering)), *into_code])
-        if config["own_decoder"]:
-            return declared | _declared_own("decoder", arrays, [])
-        return declared | _declared("decoder", [*_dense(inner), *_dense([head], "float32")])
+        for part, before, last in (
+            ("encoder", _dense(pairwise(entering)), into_code),
+            ("decoder", [*_dense(inner), *_dense([head], "float32")], []),
+        ):
+            own = config[f"own_{part}"]
+            declared |= _declared_own(part, arrays, last) if own else _declared(part, [*before, *last])
+        return declared
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
         self.data_, self.code_, self.input_shape_ = self.data, self.code, tuple(config["input_shape"])
@@ -125,17 +120,16 @@ def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:
 
 def _declared_own(part: str, arrays: Arrays, last: Weights) -> dict[str, Array]:
     """Declare weights of the user's own model, with any names and shapes, and of the library's layers behind it."""
-    own = [name for name in arrays if re.fullmatch(rf"{part}/\d{{3,}}/.+", name)]
+    own = {name: int(name.split("/")[1]) for name in arrays if re.fullmatch(rf"{part}/\d{{3,}}/.+", name)}
     start = len(own) - len(last)
-    if sorted(int(name.split("/")[1]) for name in own) != list(range(len(own))) or start < 0:
+    if sorted(own.values()) != list(range(len(own))) or start < 0:
         raise ParameterError(f"the weights of the {part} are not numbered from 0")
+    free = {name: Array(arrays[name].dtype.name, arrays[name].shape) for name, number in own.items() if number < start}
+    if any(arrays[name].dtype.kind != "f" for name in free):
+        raise ParameterError(f"the weights of the {part} must be floats")
     behind = in_order(arrays, part)[start:]
     # Only the first of them knows how wide the user's model is.
     fitted = [
         (name, dtype, (*behind[0].shape[:-1], *shape[1:]) if name == "kernel" else shape) for name, dtype, shape in last
     ]
-    free = [name for name in own if int(name.split("/")[1]) < start]
-    if any(arrays[name].dtype.kind != "f" for name in free):
-        raise ParameterError(f"the weights of the {part} must be floats")
-    declared = {name: Array(arrays[name].dtype.name, arrays[name].shape) for name in free}
-    return declared | _declared(part, fitted, start)
+    return free | _declared(part, fitted, start)

@@ -14,15 +14,13 @@ from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import as_array
 
 
-def check_labels(y: Any, num_rows: int) -> NDArray[Any]:
+def check_labels(y: Any) -> NDArray[Any]:
     """Return class labels, `(n,)`: integers, text or booleans; or refuse them."""
-    _check_given(y)
     labels = _as_plain_array(y, "y")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = column_or_1d(labels, warn=True)
     if labels.ndim != 1:
         raise DataError(f"`y` must have shape (n,), one label per row: got shape {labels.shape}.")
-    _check_length(labels, num_rows)
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise DataError("`y` must be class labels: got NaN or infinity. Remove those rows.")
     if kind_of_labels(labels) is None:
@@ -60,9 +58,8 @@ def all_classes(labels: NDArray[Any], known: Sequence[NDArray[Any]]) -> NDArray[
     return np.unique(np.concatenate([labels, *known]))
 
 
-def check_numbers(y: Any, num_rows: int) -> NDArray[np.float64]:
+def check_numbers(y: Any) -> NDArray[np.float64]:
     """Return numbers to predict, `(n,)` or `(n, num_targets)`, or refuse them."""
-    _check_given(y)
     try:
         numbers = as_finite_numbers(as_array(y))
     except (DataError, DataTypeError) as error:
@@ -71,17 +68,13 @@ def check_numbers(y: Any, num_rows: int) -> NDArray[np.float64]:
         numbers = column_or_1d(numbers, warn=True)
     if numbers.ndim not in (1, 2) or 0 in numbers.shape[1:]:
         raise DataError(f"`y` must have shape (n,) or (n, num_targets): got shape {numbers.shape}.")
-    _check_length(numbers, num_rows)
     return numbers.astype(np.float64)
 
 
 def check_outputs(outputs: Any, num_rows: int, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return the outputs of experts, `(n, num_experts)` or `(n, num_experts, ...)`, or refuse them.
 
-    Args:
-        outputs: What the user passed.
-        num_rows: Number of rows of `X`.
-        shape: The shape of one row in training; None in training itself.
+    `shape` is the shape of one row in training; None in training itself.
     """
     outputs = _as_plain_array(outputs, "outputs")
     if outputs.ndim not in (2, 3) or outputs.shape[1] < 2:
@@ -105,11 +98,6 @@ def check_outputs(outputs: Any, num_rows: int, shape: tuple[int, ...] | None = N
     return outputs
 
 
-def _check_given(y: Any) -> None:
-    if y is None:
-        raise DataError("A gate requires y to be passed, but the target y is None. Call fit(X, y).")
-
-
 def _as_plain_array(values: Any, name: str) -> NDArray[Any]:
     """Return an array, or refuse sparse, masked and ragged input."""
     values = as_array(values)
@@ -121,8 +109,3 @@ def _as_plain_array(values: Any, name: str) -> NDArray[Any]:
         return np.asarray(values)
     except ValueError as error:
         raise DataTypeError(f"`{name}` must be an array: got rows of different lengths.") from error
-
-
-def _check_length(y: NDArray[Any], num_rows: int) -> None:
-    if len(y) != num_rows:
-        raise DataError(f"`y` must have one answer per row: got {len(y)} answers for {num_rows} rows.")

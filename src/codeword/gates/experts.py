@@ -16,8 +16,11 @@ from tqdm.auto import tqdm
 from codeword.errors import DataError, ExpertError, ParameterError
 
 
-def check_experts(experts: Any) -> None:
-    """Refuse objects that are no experts, and fewer than two experts."""
+def check_experts(experts: Any, kind: str) -> None:
+    """Refuse objects that are no experts, fewer than two, and regressors if `kind` is "classifier", or the reverse.
+
+    Objects that declare neither kind are allowed.
+    """
     if isinstance(experts, str | bytes | dict) or not isinstance(experts, Sequence):
         raise ParameterError(f"`experts` must be a list of estimators, such as [SVC(), ...], or None: got {experts!r}.")
     for number, expert in enumerate(experts):
@@ -26,10 +29,6 @@ def check_experts(experts: Any) -> None:
             raise ParameterError(f"Every expert must have `predict`: got {expert!r} as expert {number}.{hint}")
     if len(experts) < 2:
         raise ParameterError(f"`experts` must be at least 2, so that there is a choice: got {len(experts)}.")
-
-
-def check_kinds(experts: Sequence[Any], kind: str) -> None:
-    """Refuse regressors if `kind` is "classifier", and the reverse. Objects that declare neither are allowed."""
     other = "regressor" if kind == "classifier" else "classifier"
     for number, expert in enumerate(experts):
         if _kind_of(expert) == other:
@@ -88,22 +87,18 @@ def fitted_clone(expert: Any, number: int, x: Any, y: NDArray[Any]) -> Any:
 
 
 def fit_out_of_fold(
-    experts: Sequence[Any], x: Any, y: NDArray[Any], folds: Iterable[Any], *, verbose: bool | int
+    experts: Sequence[Any], x: Any, y: NDArray[Any], cv: Any, *, classify: bool, seed: int, verbose: bool | int
 ) -> Iterable[tuple[int, NDArray[np.intp], Any]]:
     """Fit clones of every expert to all folds but one; yield its number, the fold that it has not seen, and it."""
-    work = [(number, seen, unseen) for seen, unseen in folds for number in range(len(experts))]
-    for number, seen, unseen in tqdm(work, desc="experts out of fold", unit="fit", delay=2, disable=not verbose):
-        yield number, unseen, fitted_clone(experts[number], number, rows_of(x, seen), y[seen])
-
-
-def folds_of(y: NDArray[Any], cv: Any, *, classify: bool, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return, for each fold, the rows to fit on and the rows to ask for."""
     if not hasattr(cv, "split"):
         if len(y) < cv:
             raise DataError(f"There must be at least as many rows as folds, {cv}: got {len(y)} sample(s). Lower `cv`.")
         rarest = np.unique(y, return_counts=True)[1].min() if classify else 0
         cv = (StratifiedKFold if rarest >= cv else KFold)(cv, shuffle=True, random_state=seed)
-    return list(cv.split(np.zeros((len(y), 1)), y))
+    folds = cv.split(np.zeros((len(y), 1)), y)
+    work = [(number, seen, unseen) for seen, unseen in folds for number in range(len(experts))]
+    for number, seen, unseen in tqdm(work, desc="experts out of fold", unit="fit", delay=2, disable=not verbose):
+        yield number, unseen, fitted_clone(experts[number], number, rows_of(x, seen), y[seen])
 
 
 def rows_of(x: Any, rows: NDArray[np.intp]) -> Any:

@@ -17,15 +17,7 @@ from codeword.data_kinds import Real
 from codeword.errors import DataError, ExpertError, ParameterError
 from codeword.files.tables import as_array
 from codeword.gates.answers import check_outputs
-from codeword.gates.experts import (
-    are_fitted,
-    check_experts,
-    check_kinds,
-    fit_out_of_fold,
-    fitted_clone,
-    folds_of,
-    rows_of,
-)
+from codeword.gates.experts import are_fitted, check_experts, fit_out_of_fold, fitted_clone, rows_of
 from codeword.gates.network import build_gate
 from codeword.gates.saving import NUM_PROBES, SavedGate
 from codeword.gates.training import GateRecipe, train_gate
@@ -90,9 +82,6 @@ class HardGate(SavedGate):
                 `(n, num_experts)`; probabilities of the sorted classes of `y`, `(n, num_experts, num_classes)`; or
                 numbers of shape `(n, num_experts, num_targets)`.
 
-        Returns:
-            The gate.
-
         Raises:
             DataError: If rows, answers or outputs are not allowed. Nothing has been trained then.
             DataTypeError: If they have a type that cannot be used.
@@ -111,7 +100,7 @@ class HardGate(SavedGate):
     def _fit(self, X: Any, y: Any, outputs: Any) -> None:
         check_settings(self, SETTINGS)
         if self.experts is not None:
-            check_experts(self.experts)
+            check_experts(self.experts, self._kind)
         if (self.experts is None) == (outputs is None):
             came = "neither" if outputs is None else "both"
             raise ParameterError(
@@ -120,9 +109,12 @@ class HardGate(SavedGate):
             )
         rows = self._rows(X, reset=True)
         self.statistics_ = Real().learn(rows)
-        experts = self.experts or ()
-        self.experts_ = list(experts) if experts and are_fitted(experts) else None
-        targets = self._learn_targets(y, len(rows))
+        self.experts_ = list(self.experts) if self.experts is not None and are_fitted(self.experts) else None
+        if y is None:
+            raise DataError("A gate requires y to be passed, but the target y is None. Call fit(X, y).")
+        targets = self._learn_targets(y)
+        if len(targets) != len(rows):
+            raise DataError(f"`y` must have one answer per row: got {len(targets)} answers for {len(rows)} rows.")
         if outputs is None:
             costs = self._costs_of_experts(X if hasattr(X, "shape") else rows, y, targets)
         else:
@@ -157,10 +149,11 @@ class HardGate(SavedGate):
         Raises:
             ExpertError: If a chosen expert raises, returns NaN, or does not return one answer per row.
         """
-        return self._finished(self._answers(X, "predict", outputs))
+        answers = self._answers(X, "predict", outputs)
+        return self.classes_[answers] if is_classifier(self) else answers
 
     @abstractmethod
-    def _learn_targets(self, y: Any, num_rows: int) -> NDArray[Any]:
+    def _learn_targets(self, y: Any) -> NDArray[Any]:
         """Check the right answers and return them as `_cost` takes them."""
 
     @abstractmethod
@@ -175,11 +168,7 @@ class HardGate(SavedGate):
     def _read_outputs(self, outputs: NDArray[Any], method: str) -> NDArray[Any]:
         """Return the outputs of all experts as answers, `(n, num_experts, ...)`."""
 
-    def _finished(self, answers: NDArray[Any]) -> NDArray[Any]:
-        return answers
-
     def _costs(self, answers: Iterable[NDArray[Any]], targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        """Return what the answers of each expert would cost, `(n, num_experts)`."""
         return np.stack([self._cost(answer, targets, number) for number, answer in enumerate(answers)], axis=1)
 
     def _costs_of_experts(self, x: Any, y: Any, targets: NDArray[Any]) -> NDArray[np.floating[Any]]:
@@ -187,9 +176,10 @@ class HardGate(SavedGate):
             answers = [self._ask(expert, number, "predict", x) for number, expert in enumerate(self.experts_)]
             return self._costs(answers, targets)
         experts, y = list(self.experts or ()), np.asarray(as_array(y)).reshape(np.shape(targets))
-        folds = folds_of(y, self.cv, classify=is_classifier(self), seed=int(self.seed))
         costs, times = np.zeros((2, len(targets), len(experts)))
-        for index, unseen, expert in fit_out_of_fold(experts, x, y, folds, verbose=self.verbose):
+        for index, unseen, expert in fit_out_of_fold(
+            experts, x, y, self.cv, classify=is_classifier(self), seed=int(self.seed), verbose=self.verbose
+        ):
             answer = self._ask(expert, index, "predict", rows_of(x, unseen))
             costs[unseen, index] += self._cost(answer, targets[unseen], index)
             times[unseen, index] += 1
@@ -247,10 +237,9 @@ class HardGate(SavedGate):
         self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
 
     def _probe(self) -> dict[str, NDArray[Any]]:
-        """Ask all experts for a few made-up rows, by which `load` recognizes them.
+        """Ask all experts for made-up rows, by which `load` recognizes them; return nothing if they refuse such rows.
 
-        "answers" are `(NUM_PROBES, num_experts, ...)`: probabilities if all experts have them, which tell experts apart
-        that mostly agree. There is no probe if the experts refuse rows without column names, or made-up rows.
+        Probabilities, if all experts have them, tell experts apart that mostly agree.
         """
         if self.experts_ is None:
             return {}
@@ -282,8 +271,7 @@ class HardGate(SavedGate):
             )
         if experts is None:
             return
-        check_experts(experts)
-        check_kinds(experts, self._kind)
+        check_experts(experts, self._kind)
         if len(experts) != self.num_experts_ or not are_fitted(experts):
             raise ParameterError(
                 f"{path} is a gate of {self.num_experts_} fitted experts: got {len(experts)}, "

@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 
 from codeword.errors import CodewordError, DataError, ExpertError
 from codeword.gates.answers import all_classes, check_labels, kind_of_labels
-from codeword.gates.experts import ask, check_kinds
+from codeword.gates.experts import ask
 from codeword.gates.hard_gate import HardGate
 
 
@@ -77,9 +77,8 @@ class HardGateClassifier(ClassifierMixin, HardGate):
         """
         return self._answers(X, "predict_proba", outputs)
 
-    def _learn_targets(self, y: Any, num_rows: int) -> NDArray[np.intp]:
-        labels = check_labels(y, num_rows)
-        check_kinds(self.experts or (), self._kind)
+    def _learn_targets(self, y: Any) -> NDArray[np.intp]:
+        labels = check_labels(y)
         known = [np.asarray(expert.classes_) for expert in self.experts_ or () if hasattr(expert, "classes_")]
         self.classes_ = all_classes(labels, known)
         if known and len(known) == len(self.experts_ or ()):
@@ -129,9 +128,6 @@ class HardGateClassifier(ClassifierMixin, HardGate):
                 f"`outputs` with three axes must be probabilities, from 0 to 1: got {came}. Pass predict_proba's."
             )
         return outputs if method == "predict_proba" else outputs.argmax(axis=-1)
-
-    def _finished(self, answers: NDArray[Any]) -> NDArray[Any]:
-        return self.classes_[answers]
 
     def _positions(
         self, labels: NDArray[Any], source: str, error: type[CodewordError] = ExpertError

@@ -9,7 +9,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from codeword.data_kinds import Real
 from codeword.errors import DataError, ExpertError
 from codeword.gates.answers import check_numbers
-from codeword.gates.experts import ask, check_kinds
+from codeword.gates.experts import ask
 from codeword.gates.hard_gate import HardGate
 
 COST_LIMIT = 1e12  # costs of answers with larger errors overflow float32
@@ -53,9 +53,8 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
 
     _kind = "regressor"
 
-    def _learn_targets(self, y: Any, num_rows: int) -> NDArray[np.float64]:
-        numbers = check_numbers(y, num_rows)
-        check_kinds(self.experts or (), self._kind)
+    def _learn_targets(self, y: Any) -> NDArray[np.float64]:
+        numbers = check_numbers(y)
         self.target_scale_ = Real().learn(numbers)["scale"]
         return numbers
 

@@ -16,11 +16,10 @@ INPUT_LENGTH = 30.0  # of every row as it enters; best, or nearly, on both Movie
 
 @dataclass
 class EnsembleMember:
-    """A network whose rows are items or users.
+    """A network from a row of residuals, on a scale from 0 to 4, to the residual of every column.
 
-    It takes a row of residuals, on a scale from 0 to 4, and returns the residual of every column. Either way its last
-    layer is a product of one vector per user and one per item: the hidden values of what is a row, and the output
-    weights of what is a column.
+    Its last layer is a product of one vector per user and one per item: the hidden values of what is a row, and the
+    output weights of what is a column.
 
     Attributes:
         by: "items" or "users": what a row is.
@@ -46,9 +45,7 @@ class EnsembleMember:
     def user_factors(self, residuals: scipy.sparse.csr_array, users: NDArray[np.intp]) -> Float32Array:
         """Return one vector for each of these users, (users, units); 0 without ratings.
 
-        Args:
-            residuals: CSR of shape (users + 1, items); the last row is empty and stands for unknown users.
-            users: Rows of it.
+        `residuals` have one row more than there are users, which is empty and stands for unknown users.
         """
         if self.by == "users":
             return self._codes(residuals[users])

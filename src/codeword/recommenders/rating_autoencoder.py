@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from codeword.data_kinds import Ratings
-from codeword.errors import DataError
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
 from codeword.recommenders.rating_table import COLUMNS, as_rating_table
 from codeword.recommenders.row_network import Float32Array
@@ -36,8 +35,7 @@ class RatingAutoencoder(SavedRatings):
         by: What the network reads as a row: "items" (more accurate on both MovieLens sets), "users" (smaller and
             faster where users outnumber items), or "both": networks of either kind, weighted by their errors on
             held-out ratings.
-        members: Number of networks of each kind, with different random weights at the start. Their mean is more
-            accurate than one network.
+        members: Number of networks of each kind, with different random weights. Their mean is more accurate than one.
         units: Units of the hidden layer.
         noise: Share of a row's ratings dropped from the input at random in every step, from 0 to below 1.
         weight_decay: Cost of the square of a column's weights in the batches in which it has a rating, in squared
@@ -127,9 +125,6 @@ class RatingAutoencoder(SavedRatings):
             y: Ignored; present for scikit-learn.
             validation_data: Ratings of known users and items to hold out instead of a random `validation_fraction`.
 
-        Returns:
-            The estimator.
-
         Raises:
             DataError: If a rating is not allowed. Nothing has been trained then.
             DataTypeError: If the ratings have a type that cannot be used. Nothing has been trained then.
@@ -141,12 +136,10 @@ class RatingAutoencoder(SavedRatings):
         """
         check_settings(self, SETTINGS)
         table = as_rating_table(ratings, self.data, columns=self.columns)
-        held_out = None
+        held_out, name = None, "validation_data"
         if validation_data is not None:
-            given = as_rating_table(
-                validation_data, self.data, columns=self.columns, name="validation_data", like=table
-            )
-            held_out = given.held_out_of(table, "validation_data")
+            given = as_rating_table(validation_data, self.data, columns=self.columns, name=name, like=table)
+            held_out = given.held_out_of(table, name)
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
         ensemble = train_ensemble(table.matrix, held_out, self.data, recipe)
 
@@ -175,14 +168,14 @@ class RatingAutoencoder(SavedRatings):
             DataError: If there are several users and several items, but not equally many.
             DataTypeError: If ids are numbers where training had text, or the reverse.
         """
-        rows, columns = self._pairs(users, items)
+        rows, columns = self._fitted().ratings_.positions(users, items)
         predicted = self._scores.as_ratings(self._scores.of_pairs(rows, columns), rounded=rounded)
         known = self._scores.rated_users[rows] & self._scores.rated_items[columns]
         return (predicted, known) if return_known else predicted
 
     def predict_biases(self, users: Any, items: Any) -> NDArray[np.float32]:
         """Predict like `predict`, but from the biases alone: the baseline that the networks must beat."""
-        rows, columns = self._pairs(users, items)
+        rows, columns = self._fitted().ratings_.positions(users, items)
         return self._scores.as_ratings(self._scores.of_biases(rows, columns))
 
     def predict_new(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
@@ -194,9 +187,8 @@ class RatingAutoencoder(SavedRatings):
             rounded: Whether to return the nearest steps of the scale.
 
         Returns:
-            float32 array of shape `(num_new_users, num_items)`, columns in the order of `items_`. Users without a
-            rating of a known item get a prediction from the biases alone. For many users, `recommend_new` needs much
-            less memory.
+            float32 array `(num_new_users, num_items)`, columns as in `items_`. Users without a rating of a known item
+            get a prediction from the biases alone. For many users, `recommend_new` needs much less memory.
         """
         matrix = self._ratings_of_new(ratings)
         predicted = np.empty(matrix.shape, np.float32)
@@ -254,8 +246,7 @@ class RatingAutoencoder(SavedRatings):
         users, items, given = table.pairs()
         predicted, known = self.predict(users, items, return_known=True)
         biases = self.data_.metrics(given, self.predict_biases(users, items), {})
-        figures = self.data_.metrics(given, predicted, {})
-        return {**figures, "rmse_biases": biases["rmse"], "known": float(known.mean())}
+        return {**self.data_.metrics(given, predicted, {}), "rmse_biases": biases["rmse"], "known": float(known.mean())}
 
     def score(self, ratings: Any, y: Any = None) -> float:
         """Return the negative root mean squared error, so that more is better.
@@ -286,21 +277,8 @@ class RatingAutoencoder(SavedRatings):
             return keras_models(vars(self.members_[0].network), input_length=INPUT_LENGTH)
 
     def _prepare(self) -> None:
-        """Compute what every prediction needs from what was learned."""
         self._scores = RatingScores(self.ratings_.matrix, self.data_, self.biases_, self.members_, self.member_weights_)
         self.__dict__.pop("_keras_models", None)
-
-    def _pairs(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the positions of users and items, -1 for unknown ones; a single one is repeated."""
-        known = self._fitted().ratings_
-        rows, columns = known.users.positions(users, "users"), known.items.positions(items, "items")
-        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
-            raise DataError(
-                "`users` and `items` must have the same length, or one of them a single id: "
-                f"got {len(rows)} users and {len(columns)} items."
-            )
-        rows, columns = np.broadcast_arrays(rows, columns)
-        return rows, columns
 
     def _recommended(
         self, number: int, k: int, scored: Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]

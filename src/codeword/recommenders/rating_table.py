@@ -39,6 +39,17 @@ class RatingTable:
         entries = self.matrix.tocoo()
         return self.users.values[entries.row], self.items.values[entries.col], entries.data
 
+    def positions(self, users: Any, items: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the positions of users and items, -1 for unknown ones; a single one is repeated."""
+        rows, columns = self.users.positions(users, "users"), self.items.positions(items, "items")
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
+            raise DataError(
+                "`users` and `items` must have the same length, or one of them a single id: "
+                f"got {len(rows)} users and {len(columns)} items."
+            )
+        rows, columns = np.broadcast_arrays(rows, columns)
+        return rows, columns
+
     def within(self, known: Self, name: str, *, users: bool = True) -> scipy.sparse.csr_array:
         """Return the ratings in the columns and, with `users`, in the rows of another table, without unknown ids."""
         entries = self.matrix.tocoo()
@@ -59,11 +70,7 @@ class RatingTable:
             )
 
     def held_out_of(self, training: Self, name: str) -> scipy.sparse.csr_array:
-        """Return these ratings in the rows and columns of the training data, to measure the error on them.
-
-        Raises:
-            DataError: If they share no user and item with the training data, or if some are also training data.
-        """
+        """Return these ratings in the rows and columns of the training data, or refuse them as held-out ratings."""
         self.check_same_ids(training, name)
         matrix = self.within(training, name)
         if matrix.nnz == 0:
@@ -84,11 +91,7 @@ class RatingTable:
         return matrix
 
     def rows_for(self, known: Self, name: str) -> scipy.sparse.csr_array:
-        """Return one row for each of these users, in the columns of the items of another table.
-
-        Raises:
-            DataError: If this is a bare matrix with another number of columns.
-        """
+        """Return one row for each of these users, in the columns of the items of another table."""
         if not self.is_bare:
             return self.within(known, name, users=False)
         if self.matrix.shape[1] != len(known.items):
@@ -115,7 +118,7 @@ def as_rating_table(
             Polars, Arrow) or a `.csv` or `.parquet` file with one row per rating; a tuple `(users, items, ratings)` of
             three arrays of the same length; or a `RatingTable`. The ids of a matrix are its row and column numbers;
             other ids are integers or text. In a `.csv` file they are integers if all of them are written as such,
-            without leading zeros.
+            without leading zeros. A pair that occurs several times with the same rating counts once.
         kind: The scale that the ratings must lie on. None: any finite number.
         columns: Names of the table's columns of users, items and ratings. In a `.csv` file without a header the columns
             are named by position: column0, column1, and so on.
@@ -124,9 +127,8 @@ def as_rating_table(
         like: A table with the same ids: where its ids are text, the ids in a `.csv` file are read as text.
 
     Raises:
+        DataError: If there are none, a column is missing, a rating is not allowed, or a pair has different ratings.
         DataTypeError: If the ratings are none of these, or if ratings or ids have another type.
-        DataError: If there are none, a column is missing, a rating is not finite or outside the scale, or a pair has
-            several different ratings. A pair that occurs several times with the same rating counts once.
         FileNotFoundError: If there is no such file.
         TableFileError: If a file cannot be read.
     """

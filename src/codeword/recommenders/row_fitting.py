@@ -43,12 +43,9 @@ def fit_rows(
         weight_decay: Each epoch, ½ weight_decay times the kernels' squares is added to the sum of squared errors.
         noise: Share of the entries dropped from the input at random in every step; the others grow by 1 / (1 - noise).
         generator: Source of random numbers.
-        after_epoch: Called with the epoch's number, from 1, and its mean squared error; training ends if it returns
-            true.
+        after_epoch: Called with the epoch's number, from 1, and its mean squared error; true ends the training.
     """
-    optimizers = {
-        name: RowAdam(getattr(network, name)) for name in ("kernel_in", "bias_in", "kernel_out", "common_out")
-    }
+    optimizers = {name: RowAdam(weights) for name, weights in vars(network).items()}
     lengths = np.diff(inputs.indptr)
     filled = np.flatnonzero(lengths)
     for epoch in range(1, epochs + 1):

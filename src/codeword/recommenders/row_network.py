@@ -42,7 +42,7 @@ class RowNetwork:
         kernels *= np.float32(2 * limit)
         return cls(kernels[0], np.zeros(units, np.float32), kernels[1], np.zeros(units, np.float32))
 
-    def hidden(self, rows: scipy.sparse.csr_array) -> Float32Array:
+    def hidden(self, rows: Float32Array | scipy.sparse.csr_array) -> Float32Array:
         """Return the hidden layer's values, (rows, units)."""
         return sigmoid(_product(rows, self.kernel_in) + self.bias_in)
 
@@ -63,24 +63,21 @@ def sigmoid(x: Float32Array) -> Float32Array:
 def gradient(
     network: RowNetwork, inputs: scipy.sparse.csr_array, targets: Float32Array, *, dense: bool | None = None
 ) -> tuple[RowNetwork, float]:
-    """Return the gradient of the cost for a batch.
+    """Return the gradient of the cost for a batch, in the shape of the network, and the sum of squared errors.
 
     Args:
         network: A network with the columns of `inputs`.
         inputs: CSR of shape (rows, columns): the input; 0 where noise dropped an entry.
         targets: float32, the targets of the outputs at the stored entries of `inputs`, in their order.
         dense: Whether to compute all rows x columns outputs. None: if the batch is dense enough for that to be faster.
-
-    Returns:
-        The gradient, in the shape of the network, and the sum of squared errors.
     """
     if dense is None:
         dense = inputs.nnz > DENSE_ABOVE * inputs.shape[0] * inputs.shape[1]
     rows = inputs.toarray() if dense else inputs
-    hidden = sigmoid(_product(rows, network.kernel_in) + network.bias_in)  # (rows, units)
+    hidden = network.hidden(rows)  # (rows, units)
     kernel_out = network.kernel_out + network.common_out
     if dense:
-        stored = _row_of_entries(inputs), inputs.indices
+        stored = np.repeat(np.arange(inputs.shape[0]), np.diff(inputs.indptr)), inputs.indices
         error = (hidden @ kernel_out.T)[stored] - targets
         errors = np.zeros(inputs.shape, np.float32)
         errors[stored] = error
@@ -99,10 +96,6 @@ def gradient(
 
 def _product(left: Float32Array | scipy.sparse.csr_array, right: Float32Array) -> Float32Array:
     return left @ right
-
-
-def _row_of_entries(matrix: scipy.sparse.csr_array) -> NDArray[np.intp]:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
 def _outputs_at(entries: scipy.sparse.csr_array, hidden: Float32Array, kernel: Float32Array) -> Float32Array:

@@ -54,7 +54,7 @@ class SavedRatings(SavedModel):
 
     def _learned_arrays(self) -> Arrays:
         matrix = self.ratings_.matrix
-        arrays: Arrays = {
+        return {
             "biases/mean": np.array([self.biases_.mean]),
             "biases/users": self.biases_.users,
             "biases/items": self.biases_.items,
@@ -65,10 +65,12 @@ class SavedRatings(SavedModel):
             "validation_rmse": np.array([self.validation_rmse_]),
             **{f"ids/users{part}": array for part, array in self.ratings_.users.to_arrays().items()},
             **{f"ids/items{part}": array for part, array in self.ratings_.items.to_arrays().items()},
+            **{
+                f"members/{position:03d}/{name}": weights
+                for position, member in enumerate(self.members_)
+                for name, weights in vars(member.network).items()
+            },
         }
-        for position, member in enumerate(self.members_):
-            arrays |= {f"members/{position:03d}/{name}": getattr(member.network, name) for name in WEIGHTS}
-        return arrays
 
     def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
         if len(config["members"]) > len(arrays):

@@ -17,12 +17,7 @@ SCORES_AT_A_TIME = 2**22  # users x items, or pairs x factors: 16 MiB, and twice
 class RatingScores:
     """Compute scores on a scale from 0 to 4 for users and items by position; -1 stands for an unknown one.
 
-    Args:
-        ratings: CSR of shape (users, items).
-        kind: Their scale.
-        biases: Learned from them.
-        members: Networks learned from them.
-        weights: The weight of each network.
+    Biases, networks and their weights were learned from `ratings`, CSR of shape (users, items).
 
     Attributes:
         rated_users: Whether each user has a rating; one more entry than users, false, for the unknown.

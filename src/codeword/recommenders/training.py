@@ -62,9 +62,6 @@ def train_ensemble(
         held_out: Other ratings of the same shape, to measure the error. None: a random part of `ratings`.
         kind: The scale of the ratings.
         recipe: How to train.
-
-    Raises:
-        DivergedError: If the error becomes NaN or infinite.
     """
     first = ratings.data[0]
     if ratings.nnz > 1 and (ratings.data == first).all():
