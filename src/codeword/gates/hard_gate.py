@@ -154,7 +154,7 @@ class HardGate(SavedGate):
 
     @abstractmethod
     def _learn_targets(self, y: Any) -> NDArray[Any]:
-        """Check the right answers and return them as `_cost` takes them."""
+        """Check the right answers, and return them as `_cost` takes them."""
 
     @abstractmethod
     def _ask(self, expert: Any, number: int, method: str, x: Any) -> NDArray[Any]:
@@ -237,14 +237,12 @@ class HardGate(SavedGate):
         self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
 
     def _probe(self) -> dict[str, NDArray[Any]]:
-        """Ask all experts for made-up rows, by which `load` recognizes them; return nothing if they refuse such rows.
-
-        Probabilities, if all experts have them, tell experts apart that mostly agree.
-        """
+        """Ask all experts for made-up rows, by which `load` recognizes them; return nothing if they refuse these."""
         if self.experts_ is None:
             return {}
         spread = np.random.default_rng(0).normal(size=(NUM_PROBES, self.n_features_in_))
         rows = self.statistics_["mean"] + self.statistics_["scale"] * spread
+        # Probabilities tell experts apart that mostly agree.
         for method in ("predict_proba", "predict") if hasattr(self, "predict_proba") else ("predict",):
             with suppress(ExpertError):
                 return {"rows": rows, "answers": self._all_answers(self.experts_, rows, method)}

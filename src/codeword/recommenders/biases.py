@@ -15,13 +15,7 @@ ROUNDS = 10
 
 @dataclass(frozen=True)
 class Biases:
-    """The mean rating, and how far the ratings of each user and item lie above it; 0 without ratings.
-
-    Attributes:
-        mean: The mean of all ratings.
-        users: float32 of shape `(users,)`, in units of the ratings.
-        items: float32 of shape `(items,)`, in units of the ratings.
-    """
+    """The mean rating, and how far the ratings of each user and item lie above it, float32; 0 without ratings."""
 
     mean: float
     users: NDArray[np.float32]

@@ -29,14 +29,13 @@ def fit_rows(
 ) -> None:
     """Train in place, by Adam with a short warm-up and a learning rate that then falls to 0 along a half cosine.
 
-    A step touches only the weights of the columns that have an entry in its rows. It runs on one core: its products are
-    small, so more threads gained nothing on an idle machine, and on a busy machine threads that waited for each other
-    made it 8 to 12 times slower.
+    A step touches only the weights of the columns that have an entry in its rows. It runs on one core: more threads
+    gained nothing for such small products, and on a busy machine they made it 8 to 12 times slower.
 
     Args:
         network: Network to train.
         inputs: CSR of shape (rows, columns).
-        targets: float32, the targets of the outputs at the stored entries, in their order.
+        targets: float32, the targets of the outputs at the stored entries of `inputs`, in their order.
         epochs: Maximum number of passes over the rows.
         steps_per_epoch: Batches per epoch; each has about the same number of entries.
         learning_rate: The highest rate.

@@ -95,9 +95,7 @@ def train_ensemble(
             members.append(training.run(generator.spawn(1)[0]))
             predictions.append(training.best_predictions)
     weights = _weights(kinds, np.array(predictions), targets.data)
-    combined = np.zeros(0)
-    if targets.nnz:
-        combined = np.clip(weights @ np.array(predictions) + held_out.data - targets.data, 0, SCALE_WIDTH)
+    combined = np.clip(weights @ np.array(predictions) + held_out.data - targets.data, 0, SCALE_WIDTH)
     return Ensemble(biases, members, weights, _root_mean_square(combined - held_out.data) * network_unit(kind))
 
 
@@ -207,12 +205,10 @@ def _weights(kinds: list[str], predictions: NDArray[np.float32], targets: Float3
     by_items = np.array([by == "items" for by in kinds])
     if by_items.all() or not by_items.any():
         return np.full(len(kinds), 1 / len(kinds), np.float32)
-    share = ITEMS_WEIGHT
-    if len(targets):
-        one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
-        difference = (one - other).astype(np.float64)
-        square = float(difference @ difference)
-        share = float(np.clip(difference @ (targets - other) / square, 0, 1)) if square > 0 else share
+    one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
+    difference = (one - other).astype(np.float64)
+    square = float(difference @ difference)  # 0 without held-out ratings
+    share = float(np.clip(difference @ (targets - other) / square, 0, 1)) if square > 0 else ITEMS_WEIGHT
     return np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum()).astype(np.float32)
 
 
