@@ -213,7 +213,7 @@ class HardGate(SavedGate):
         return np.concatenate(answers)[np.argsort(np.argsort(chosen, kind="stable"))]
 
     def _rows(self, X: Any, *, reset: bool = False) -> NDArray[Any]:
-        """Return checked rows; with `reset` their columns are those of the gate from now on."""
+        """Return checked rows; with `reset` the gate takes over their columns."""
         if not reset:
             check_is_fitted(self)
         row_shape = None if reset else (self.n_features_in_,)
@@ -287,7 +287,7 @@ class HardGate(SavedGate):
         self.experts, self.experts_ = experts, list(experts)
 
     def _experts_unlike_the_probe(self, experts: Sequence[Any]) -> list[int]:
-        """Return the numbers of the experts that answer the probe otherwise than those of the fit."""
+        """Return the numbers of the experts whose answers to the probe have changed since the fit."""
         expected = self.probe_["answers"]
         method = "predict_proba" if is_classifier(self) and expected.ndim == 3 else "predict"
         answers = self._all_answers(experts, self.probe_["rows"], method)
