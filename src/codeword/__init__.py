@@ -57,22 +57,9 @@ _MODULE_OF = {
     "load": "codeword.files.saved_model",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
 }
+_WINGS = "activations callbacks datasets errors evaluation layers losses metrics objectives search"
 _SUBMODULES = {
-    **{
-        name: f"codeword.{name}"
-        for name in (
-            "activations",
-            "callbacks",
-            "datasets",
-            "errors",
-            "evaluation",
-            "layers",
-            "losses",
-            "metrics",
-            "objectives",
-            "search",
-        )
-    },
+    **{name: f"codeword.{name}" for name in _WINGS.split()},
     "packing": "codeword.code_kinds.packing",
 }
 

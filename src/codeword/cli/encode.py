@@ -29,13 +29,7 @@ Examples:
 @json_option
 @errors_in_words
 def encode(
-    model: Path,
-    input: Path,
-    output: Path | None,
-    store: Path | None,
-    metadata: Path | None,
-    quiet: bool,
-    as_json: bool,
+    model: Path, input: Path, output: Path | None, store: Path | None, metadata: Path | None, quiet: bool, as_json: bool
 ) -> None:
     """Encode the rows of INPUT with MODEL and write their codes to OUTPUT, or append them to a store.
 

@@ -37,10 +37,7 @@ Examples:
 @click.argument("data", type=PATH)
 @click.argument("targets", type=PATH, required=False)
 @click.option(
-    "--validation",
-    nargs=2,
-    type=PATH,
-    help="Held-out inputs and targets; for an autoencoder the same file twice.",
+    "--validation", nargs=2, type=PATH, help="Held-out inputs and targets; for an autoencoder the same file twice."
 )
 @click.option("--code-layer", help="Name of the layer whose values are, or will be, rounded to bits.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the row sample.")

@@ -38,11 +38,7 @@ Examples:
 @click.option(
     "--user", "-u", "users", multiple=True, help="Id of a user in the training data. Repeat it for several users."
 )
-@click.option(
-    "--new",
-    type=PATH,
-    help="Ratings of new users, .csv or .parquet. No training takes place.",
-)
+@click.option("--new", type=PATH, help="Ratings of new users, .csv or .parquet. No training takes place.")
 @columns_option
 @click.option(
     "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."

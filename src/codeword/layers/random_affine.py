@@ -51,13 +51,7 @@ class RandomAffine(SettingsLayer):
     """
 
     def __init__(
-        self,
-        rotation: float = 17.0,
-        zoom: float = 0.15,
-        shift: float = 0.09,
-        *,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, rotation: float = 17.0, zoom: float = 0.15, shift: float = 0.09, *, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**without_half_precision(kwargs))  # too coarse for the position of a pixel
         self.keep(SETTINGS, rotation=rotation, zoom=zoom, shift=shift, seed=seed)

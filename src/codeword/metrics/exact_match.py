@@ -11,10 +11,7 @@ from codeword.settings import check_settings, one_of
 
 ops = keras.ops
 
-SETTINGS = {
-    "by": one_of("cell", "row"),
-    "outputs": one_of("values", "logits", "ordinal_logits", "binary_logits"),
-}
+SETTINGS = {"by": one_of("cell", "row"), "outputs": one_of("values", "logits", "ordinal_logits", "binary_logits")}
 
 
 @keras.saving.register_keras_serializable(package="codeword")
