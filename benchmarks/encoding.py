@@ -257,7 +257,7 @@ def batch_sizes(name: str, count: int, rounds: int) -> Measured:
 def piece_sizes(name: str, count: int, rounds: int) -> Measured:
     model, x = network(name), random_rows(count, NETWORKS[name][0])
     sizes = [1 << power for power in (16, 17, 18, 19, 20, 22)]
-    calls = {f"{size:,} cells": changed("CELLS_A_PIECE", size, lambda: model.encode(x)) for size in sizes}
+    calls = {f"{size:,} cells": changed("CELLS_PER_PIECE", size, lambda: model.encode(x)) for size in sizes}
     return in_milliseconds(calls, rounds)
 
 

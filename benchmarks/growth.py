@@ -120,7 +120,7 @@ def rating_training(ratings: int) -> dict[str, float]:
     users = max(200, ratings // 100)
     given, _ = planted_ratings(users, max(200, users // 5), ratings)
     parts = given.users, given.items, given.ratings
-    settings = {"scale": (1, 5), "units": 64, "verbose": 0}
+    settings = {"units": 64, "verbose": 0}
     cw.RatingAutoencoder(epochs=1, **settings).fit(tuple(part[:2_000] for part in parts))  # loads what it needs
     before = peak_mb()
     seconds = []
