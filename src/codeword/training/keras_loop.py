@@ -53,9 +53,8 @@ def many_steps_per_call(model: Any, callbacks: Any, lengths: Sequence[int]) -> I
     hooks = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks or ()
     common = math.gcd(*lengths)
     steps = max((number for number in range(1, MOST_STEPS_PER_CALL + 1) if common % number == 0), default=1)
-    single = (
-        model.steps_per_execution != 1 or model.run_eagerly or any(map(looks_at_batches, keras.tree.flatten(hooks)))
-    )
+    single = not hasattr(model, "train_function") or model.steps_per_execution != 1 or model.run_eagerly
+    single = single or any(map(looks_at_batches, keras.tree.flatten(hooks)))
     if keras.backend.backend() != "tensorflow" or single or steps == 1 or not common:
         yield
     else:
