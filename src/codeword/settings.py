@@ -163,6 +163,7 @@ def _is_a(kind: type, value: Any) -> bool:
     if not isinstance(value, kind) or isinstance(value, bool | np.bool_):
         return False
     try:
+        # A `Real` or `Integral` by the test above, which mypy cannot see.
         return math.isfinite(value)  # type: ignore[arg-type]
     except OverflowError:  # an integer beyond every float
         return False

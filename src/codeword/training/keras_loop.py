@@ -34,6 +34,7 @@ class KerasBatches(keras.utils.PyDataset):
             self._blocks = self._batches.blocks()
         for num_steps, draws in self._blocks:
             if index < num_steps:
+                # Called at once, so `index` cannot change before.
                 drawn = keras.tree.map_structure(lambda steps: ops.convert_to_tensor(steps[index]), draws)  # noqa: B023
                 return self._batches.batch(self._arrays, drawn)
             index -= num_steps
