@@ -100,7 +100,11 @@ def softmax(hard: Any, scores: Any, noisy: Any, temperature: Any, axis: int) -> 
     # index, because Keras' `max` refuses an empty batch.
     first = ops.expand_dims(index_of_maximum(noisy, axis), axis)
     maximum = ops.stop_gradient(ops.take_along_axis(noisy, first, axis=axis))
-    return ops.softmax((noisy - maximum) / temperature, axis=axis)
+    scaled = (noisy - maximum) / temperature
+    # exp(-104) is 0 in float32, so with one score above -104 the gradient is 0. TensorFlow's softmax gives
+    # 1 - 6e-8 there on some processors, which a tiny temperature would blow up to infinity.
+    decided = ops.sum(ops.cast(scaled > -104, "int32"), axis=axis, keepdims=True) == 1
+    return ops.softmax(ops.where(decided, ops.stop_gradient(scaled), scaled), axis=axis)
 
 
 def reinmax(hard: Any, scores: Any, noisy: Any, temperature: Any, axis: int) -> Any:
