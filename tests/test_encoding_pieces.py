@@ -86,7 +86,7 @@ def test_a_memory_map_is_read_in_pieces_that_are_let_go(model, codes, tmp_path, 
     np.save(tmp_path / "x.npy", np.asarray((ROWS * 4).astype(np.uint8), order=order))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     let_go = []
-    monkeypatch.setattr("codeword.inference.fixed_batches.let_go", let_go.append)
+    monkeypatch.setattr("codeword.autoencoders.autoencoder.let_go", let_go.append)
     np.testing.assert_array_equal(model.encode(mapped), codes)
     assert len(let_go) == 3
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from codeword.arrays.memory_maps import let_go
 from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
@@ -369,7 +370,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         return values
 
     def _entered(self, piece: NDArray[Any], first_row: int | None) -> NDArray[np.float32]:
-        return self.data_.to_network(self.data_.check(piece, first_row=first_row), self.statistics_)
+        entered = self.data_.to_network(self.data_.check(piece, first_row=first_row), self.statistics_)
+        let_go(piece)
+        return entered
 
     def _prepared(self, values: NDArray[Any]) -> Rows:
         return Rows(values, self.data_.to_network(values, self.statistics_))
@@ -393,7 +396,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         return self._run(self.decoder_, given, self._unpacked, finish, "decode")
 
     def _unpacked(self, piece: NDArray[np.uint8], first_row: int | None) -> NDArray[np.float32]:
-        return self.code_.to_network(packing.unpack(piece, self.code_, first_row=first_row or 0))
+        symbols = packing.unpack(piece, self.code_, first_row=first_row or 0)
+        let_go(piece)
+        return self.code_.to_network(symbols)
 
     def _run(self, network: Any, rows: Any, prepare: Any, finish: Any, description: str) -> Pieces:
         pieces = in_fixed_batches(network, rows, prepare=prepare, description=description, verbose=self.verbose)

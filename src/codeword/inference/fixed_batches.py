@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from codeword.arrays.memory_maps import let_go
 from codeword.inference.compiled_inference import compiled_inference
 
 # A single row costs a whole batch, so with 512 it took twice as long. Many rows then took 0.9 to 0.95 of the time with
@@ -40,7 +39,7 @@ def in_fixed_batches(
     is padded with copies of its last row, whose results are dropped.
 
     Rows are read and prepared in pieces of whole batches, the next piece while the device computes. Only one piece is
-    in memory; pages of a memory map are released, too.
+    in memory.
 
     Args:
         model: Keras model with one input.
@@ -62,7 +61,6 @@ def in_fixed_batches(
             part = slice(start, min(start + num_rows, len(x)))
             rows = x[part]
             rows = prepare(rows, None if len(rows) == len(x) else start)
-            let_go(x)
             outputs = [take(infer(batch)) for batch in _batches(rows)]
             if computed is not None:
                 yield _fetched(*computed)
