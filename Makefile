@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOBS ?= auto
 
-.PHONY: help demo test lint unit test-backends bench-smoke bench clean
+.PHONY: help demo test lint unit test-backends bench-smoke bench attack attack-smoke clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,15 @@ bench: $(VENV)/.ready .venv-torch/.ready .venv-tensorflow/.ready  ## what docs/p
 	.venv-torch/bin/python $(PIP) vector-quantize-pytorch
 	rm -f $(addprefix benchmarks/results/,training_*.json encoding_*.json growth_*.json)
 	for program in training encoding growth start_up report; do $(BIN)/python benchmarks/$$program.py || exit 1; done
+
+ATTACKS = $(patsubst reliability/%.py,%,$(shell grep -l '^    run(__file__' reliability/*.py))
+
+attack: $(VENV)/.ready  ## attack files, stores and processes for minutes, and rewrite docs/reliability.md
+	failed=0; for attack in $(ATTACKS); do $(BIN)/python -m reliability.$$attack || failed=1; done; \
+		$(BIN)/python -m reliability.report && exit $$failed
+
+attack-smoke: $(VENV)/.ready  ## every attack for a few seconds
+	printf '%s\n' $(ATTACKS) | xargs -P 2 -I attack $(BIN)/python -m reliability.attack --smoke
 
 clean:  ## remove the environments and what the tools left behind
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

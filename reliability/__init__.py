@@ -1,0 +1,1 @@
+"""Attacks on codeword as programs; docs/reliability.md shows their results."""

@@ -1,0 +1,109 @@
+"""Writers killed at random moments.
+
+Each writer is killed by SIGKILL at a random moment of its call. Then a fresh process reads the files, which must hold
+all of the old state or all of the new one, and writes once more, after which no other file may be left.
+
+    python -m reliability.kills [--full]
+"""
+
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from reliability.children import Outcome, in_child
+from reliability.results import Row, Size, run
+from reliability.writers import Writer, case_folder, use_for_all, writers
+
+KINDS = ("unreadable", "wrong note", "half", "next call fails", "leftovers")
+
+
+def attacks(size: Size) -> Iterator[Row]:
+    count = size.of(smoke=4, usual=40, full=300)
+    for writer in writers():
+        with tempfile.TemporaryDirectory(prefix="attack-") as parent:
+            template = Path(parent) / "template"
+            template.mkdir()
+            assert in_child(_prepared, writer, template).ending == "returned"
+            yield killed_at_random(writer, template, count)
+
+
+def killed_at_random(writer: Writer, template: Path, count: int) -> Row:
+    row, ended = Row.of_kinds(writer.name, *KINDS), dict.fromkeys(("old", "new"), 0)
+    with case_folder(template) as folder:
+        whole_seconds = _kill_after(writer, folder, 60)
+    moments = random.Random(writer.name)
+    for _ in range(count):
+        with case_folder(template) as folder:
+            _kill_after(writer, folder, moments.uniform(0, 1.1 * whole_seconds))
+            row.cases += 1
+            judge(row, in_child(_afterwards, writer, folder), ended)
+    row.figures = {"old state": str(ended["old"]), "new state": str(ended["new"])}
+    return row
+
+
+def judge(row: Row, outcome: Outcome, ended: dict[str, int]) -> None:
+    """Count what was wrong after one case."""
+    if outcome.ending != "returned":
+        row.fail("unreadable", outcome.error)
+        return
+    state, again, left = outcome.value
+    if state in ended:
+        ended[state] += 1
+    else:
+        row.fail(state if state in row.failures else "unreadable", state)
+    if again:
+        row.fail("next call fails", again)
+    elif left:
+        row.fail("leftovers", ", ".join(left))
+
+
+def _prepared(writer: Writer, folder: Path) -> None:
+    writer.prepare(folder)
+
+
+def _kill_after(writer: Writer, folder: Path, seconds: float) -> float:
+    """Let a child write, and kill it after some seconds; return how long it lived."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            use_for_all(folder)
+            os.write(writing, b"!")
+            writer.write(folder)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.read(reading, 1)
+    start = time.monotonic()
+    while os.waitpid(process, os.WNOHANG)[0] == 0:
+        if time.monotonic() - start > seconds:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            break
+        time.sleep(0.0002)
+    os.close(reading)
+    return time.monotonic() - start
+
+
+def _afterwards(writer: Writer, folder: Path) -> tuple[str, str, list[str]]:
+    """Return the state that was left, what stopped the next call, and what files are left after it."""
+    use_for_all(folder)
+    try:
+        state = writer.state(folder)
+    except Exception as error:
+        state = f"{type(error).__name__}: {error}"
+    try:
+        writer.again(folder, state)
+        then = writer.state(folder)
+        again = "" if then == "new" else f"the state afterwards is {then}"
+    except Exception as error:
+        again = f"{type(error).__name__}: {error}"
+    return state, again, writer.remains(folder)
+
+
+if __name__ == "__main__":
+    run(__file__, attacks)

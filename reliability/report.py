@@ -1,0 +1,99 @@
+"""Write docs/reliability.md from the results in `results/`.
+
+python -m reliability.report
+"""
+
+import ast
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import table
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "reliability.md"
+Row = dict[str, Any]
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the page; equal results make equal text."""
+    sections = [section(name) for name in programs() if results_of(name)]
+    return "\n\n".join(part.strip("\n") for part in [INTRODUCTION, PROMISES, *sections]) + "\n"
+
+
+INTRODUCTION = """
+# Reliability
+
+Use this page to see what codeword promises when something goes wrong, what it does not promise, and how both were
+tested. Each table below comes from a program that attacks codeword and counts what failed.
+
+- `make attack` runs all programs in minutes. `python -m reliability.NAME --full`, from the top of the repository, runs
+  as many cases as the tables here show.
+- A number in a column of failures is the number of cases that failed in this way. Anything but 0 is a miss, and the
+  line below the table says why it is there.
+- `reliability/results/` holds the raw values, the machine and the versions. `python -m reliability.report` makes this
+  page from them.
+"""
+
+PROMISES = """
+## What is promised
+
+- A file that existed survives a failed or killed call, whole, as it was or as it should become.
+- Codes are never decoded by another model than theirs: each file of codes names its model, and readers check it.
+- Files of strangers run no code and reach no file, no network and no memory beyond what they need themselves.
+- What goes wrong ends in an error of codeword's with the path and what to do.
+
+## What is not promised
+
+- `where` of a search is for people whom you trust with the store's rows.
+- A power failure may undo the last call on file systems that ignore `fsync`.
+- Two processes may share a store, but not over a network file system without file locks.
+"""
+
+
+def programs() -> list[str]:
+    """Return the names of all programs: the files that end with `run(__file__, ...)`."""
+    return sorted(path.stem for path in HERE.glob("*.py") if "\n    run(__file__" in path.read_text(encoding="utf-8"))
+
+
+def section(name: str) -> str:
+    """Return the text and tables of a program."""
+    title, text = text_of(name)
+    parts = [f"## {title}", *([text] if text else []), f"`python -m reliability.{name}`"]
+    rows = results_of(name)
+    for columns, group in groupby((row for row in rows if not row["skipped"]), key=columns_of):
+        parts.append(table([["attack", "cases", *columns], *(line_of(row) for row in group)]))
+    notes = [f"- {row['attack']}: {row['known']}" for row in rows if row["known"] and any(row["failures"].values())]
+    notes += [f"- {row['attack']}: not run, {row['skipped']}" for row in rows if row["skipped"]]
+    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
+
+
+def text_of(name: str) -> tuple[str, str]:
+    """Return the title and text of a program: its docstring, without the command."""
+    docstring = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or name
+    title, *paragraphs = docstring.split("\n\n")
+    return title.rstrip("."), "\n\n".join(part for part in paragraphs if "python -m" not in part)
+
+
+def results_of(name: str) -> list[Row]:
+    path = HERE / "results" / f"{name}.json"
+    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    return rows
+
+
+def columns_of(row: Row) -> tuple[str, ...]:
+    return (*row["failures"], *row["figures"])
+
+
+def line_of(row: Row) -> list[str]:
+    failures = [f"**{count:,}**" if count else "0" for count in row["failures"].values()]
+    return [row["attack"], f"{row['cases']:,}", *failures, *row["figures"].values()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Programs of attacks: their page is what their results say, and they notice what they look for."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from codeword.errors import CodeError
+from reliability import report
+from reliability.children import in_child
+from reliability.kills import judge
+from reliability.results import Row
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_page_is_what_the_results_say():
+    assert (ROOT / "docs/reliability.md").read_text(encoding="utf-8") == report.page()
+
+
+def test_every_program_has_a_title_and_a_text():
+    assert "kills" in report.programs()
+    for name in report.programs():
+        title, text = report.text_of(name)
+        assert 0 < len(title) < 80
+        assert text, name
+
+
+def test_a_miss_is_shown_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "shots.py").write_text('"""Shots.\n\nAt all.\n\n    python -m reliability.shots\n"""\n')
+    row = {
+        "attack": "one",
+        "cases": 2000,
+        "failures": {"hit": 3},
+        "figures": {"s": "5"},
+        "known": "slow",
+        "skipped": "",
+    }
+    (tmp_path / "results/shots.json").write_text(json.dumps({"rows": [row]}))
+    shown = report.section("shots")
+    assert shown.startswith("## Shots\n\nAt all.\n\n`python -m reliability.shots`")
+    assert "| attack | cases | hit | s |" in shown
+    assert "| one | 2,000 | **3** | 5 |" in shown
+    assert shown.endswith("- one: slow")
+
+
+def leave():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "ending", "documented"),
+    [
+        (len, ("four",), "returned", True),
+        (refuse, (CodeError("no"),), "raised", True),
+        (refuse, (FileNotFoundError("a must be a file"),), "raised", True),
+        (refuse, (FileNotFoundError(2, "No such file"),), "raised", False),
+        (refuse, (KeyError("a"),), "raised", False),
+        (leave, (), "died", False),
+        (time.sleep, (9,), "hung", False),
+    ],
+)
+def test_how_children_end(call, arguments, ending, documented):
+    outcome = in_child(call, *arguments, seconds=0.2 if ending == "hung" else 20)
+    assert (outcome.ending, outcome.is_documented) == (ending, documented)
+    assert outcome.seconds < 20
+    assert outcome.value == (4 if ending == "returned" else None)
+
+
+def test_what_a_kill_left_is_judged():
+    row, ended = Row.of_kinds("append", "unreadable", "half", "next call fails", "leftovers"), {"old": 0, "new": 0}
+    judge(row, in_child(lambda: ("old", "", [])), ended)
+    assert not any(row.failures.values())
+    judge(row, in_child(lambda: ("half", "", [".a.tmp"])), ended)
+    judge(row, in_child(lambda: ("StoreFileError: gone", "StoreFileError: gone", [".a.tmp"])), ended)
+    judge(row, in_child(leave), ended)
+    assert row.failures == {"unreadable": 2, "half": 1, "next call fails": 1, "leftovers": 1}
+    assert ended == {"old": 1, "new": 0}
