@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.errors import OutputPathError, TableFileError
+from codeword.files.locked_duckdb import locked_duckdb
 
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
 
@@ -21,7 +22,7 @@ def answer(path: Path, select: str, *, header: bool | None = None, as_text: bool
 
     By default a .csv file has a header unless its first line holds only numbers. Text takes a single pass over it.
     """
-    with duckdb.connect() as connection:
+    with locked_duckdb(*readable(path)) as connection:
         if as_text and path.suffix == ".csv":
             try:
                 # DuckDB finds the delimiter at the beginning; types and rarer quotes would take another pass.
@@ -92,7 +93,12 @@ def quoted_name(name: str) -> str:
 
 def pattern(path: Path) -> str:
     """Return a path for use between single quotes where DuckDB expands wildcards, so that it matches only this file."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", quoted(path))
+    return quoted(readable(path)[1])
+
+
+def readable(path: Path) -> tuple[str, str]:
+    """Return the names under which DuckDB opens a file: its own, and the pattern that matches only this file."""
+    return str(path), re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 def _first_line_is_numbers(path: Path) -> bool:

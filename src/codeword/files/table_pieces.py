@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
 from codeword.files import sql_tables, tables
+from codeword.files.locked_duckdb import attach, database_files, literal, locked_duckdb
 from codeword.files.output_file import replaced_whole
 
 CELLS_PER_CHUNK = 1 << 22  # a query takes about 50 ms, however few rows it returns
@@ -103,13 +104,14 @@ def write_code_pieces(
 
 @contextmanager
 def _opened(path: Path, choose: Choose, check: Check) -> Iterator[TableRows]:
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
-        file = path
-        if path.suffix == ".csv":
-            file = Path(folder) / "table.parquet"
-            query = f"SELECT * FROM {sql_tables.table_reader(path)}"
-            sql_tables.asked(connection, path, f"COPY ({query}) TO '{sql_tables.quoted(file)}' (FORMAT parquet)")
-        yield TableRows(connection, file, choose, check)
+    with tempfile.TemporaryDirectory() as folder:
+        file = path if path.suffix != ".csv" else Path(folder) / "table.parquet"
+        with locked_duckdb(*sql_tables.readable(path), *sql_tables.readable(file)) as connection:
+            if file != path:
+                query = f"SELECT * FROM {sql_tables.table_reader(path)}"
+                options = "FORMAT parquet, USE_TMP_FILE false"
+                sql_tables.asked(connection, path, f"COPY ({query}) TO {literal(file)} ({options})")
+            yield TableRows(connection, file, choose, check)
 
 
 def _write(
@@ -141,17 +143,18 @@ def _write_table(file: Path, pieces: Iterable[NDArray[Any]], options: str) -> tu
     with (
         sql_tables.disk_errors(file),
         tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder,
-        duckdb.connect(Path(folder) / "rows.duckdb") as connection,
+        locked_duckdb(file, *database_files(Path(folder) / "rows.duckdb")) as connection,
     ):
-        statement = "CREATE TABLE rows AS"
+        attach(connection, Path(folder) / "rows.duckdb", "pieces")
+        statement = "CREATE TABLE pieces.rows AS"
         for chunk in _chunks(pieces):
             connection.register("columns", sql_tables.columns_of(chunk))
             connection.execute(f"{statement} SELECT * FROM columns")
-            row_shape, statement = chunk.shape[1:], "INSERT INTO rows"
+            row_shape, statement = chunk.shape[1:], "INSERT INTO pieces.rows"
         if options.startswith("FORMAT parquet"):
             fitting = CELLS_PER_GROUP // max(1, int(np.prod(row_shape)))
             options += f", ROW_GROUP_SIZE {int(np.clip(fitting, *ROWS_PER_GROUP))}"
-        sql_tables.copy_to(connection, "rows", file, options)
+        sql_tables.copy_to(connection, "pieces.rows", file, options)
     return row_shape
 
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.rows import as_array as as_array
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
+from codeword.files.locked_duckdb import locked_duckdb
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name
+from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name, readable
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
@@ -213,7 +213,7 @@ def read_origin(path: str | Path) -> Origin | None:
     """Return the recorded origin of a file's codes; None if there is no record."""
     path = existing_file(path)
     if path.suffix == ".parquet":
-        with duckdb.connect() as connection:
+        with locked_duckdb(*readable(path)) as connection:
             query = f"SELECT value FROM parquet_kv_metadata('{pattern(path)}') WHERE key = '{METADATA_KEY}'"
             (text,) = connection.execute(query).fetchone() or (None,)
     else:
@@ -267,7 +267,7 @@ def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
-    with duckdb.connect() as connection:
+    with locked_duckdb(target) as connection:
         connection.register("columns", columns)
         copy_to(connection, "columns", target, options)
 
