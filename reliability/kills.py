@@ -9,26 +9,21 @@ all of the old state or all of the new one, and writes once more, after which no
 import os
 import random
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from reliability.children import Outcome, in_child
 from reliability.results import Row, Size, run
-from reliability.writers import Writer, case_folder, use_for_all, writers
+from reliability.writers import Writer, afterwards, case_folder, prepared_folders, use_for_all
 
 KINDS = ("unreadable", "wrong note", "half", "next call fails", "leftovers")
 
 
 def attacks(size: Size) -> Iterator[Row]:
     count = size.of(smoke=4, usual=40, full=300)
-    for writer in writers():
-        with tempfile.TemporaryDirectory(prefix="attack-") as parent:
-            template = Path(parent) / "template"
-            template.mkdir()
-            assert in_child(_prepared, writer, template).ending == "returned"
-            yield killed_at_random(writer, template, count)
+    for writer, template in prepared_folders():
+        yield killed_at_random(writer, template, count)
 
 
 def killed_at_random(writer: Writer, template: Path, count: int) -> Row:
@@ -40,7 +35,7 @@ def killed_at_random(writer: Writer, template: Path, count: int) -> Row:
         with case_folder(template) as folder:
             _kill_after(writer, folder, moments.uniform(0, 1.1 * whole_seconds))
             row.cases += 1
-            judge(row, in_child(_afterwards, writer, folder), ended)
+            judge(row, in_child(afterwards, writer, folder), ended)
     row.figures = {"old state": str(ended["old"]), "new state": str(ended["new"])}
     return row
 
@@ -59,10 +54,6 @@ def judge(row: Row, outcome: Outcome, ended: dict[str, int]) -> None:
         row.fail("next call fails", again)
     elif left:
         row.fail("leftovers", ", ".join(left))
-
-
-def _prepared(writer: Writer, folder: Path) -> None:
-    writer.prepare(folder)
 
 
 def _kill_after(writer: Writer, folder: Path, seconds: float) -> float:
@@ -87,22 +78,6 @@ def _kill_after(writer: Writer, folder: Path, seconds: float) -> float:
         time.sleep(0.0002)
     os.close(reading)
     return time.monotonic() - start
-
-
-def _afterwards(writer: Writer, folder: Path) -> tuple[str, str, list[str]]:
-    """Return the state that was left, what stopped the next call, and what files are left after it."""
-    use_for_all(folder)
-    try:
-        state = writer.state(folder)
-    except Exception as error:
-        state = f"{type(error).__name__}: {error}"
-    try:
-        writer.again(folder, state)
-        then = writer.state(folder)
-        again = "" if then == "new" else f"the state afterwards is {then}"
-    except Exception as error:
-        again = f"{type(error).__name__}: {error}"
-    return state, again, writer.remains(folder)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from codeword.errors import CodeError
 from codeword.files.table_pieces import write_code_pieces
 from codeword.files.tables import read_codes
 from codeword.search import CodeStore
+from reliability.children import in_child
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "0.1"
 OLD, NEW = (SimpleNamespace(fingerprint_=letters * 32, code_=Bits(64)) for letters in ("0d", "1e"))
@@ -222,3 +223,34 @@ def writers() -> list[Writer]:
         Writer("import into a first store", _given, _import, first, _anew(_import)),
         Writer("import", _old_and_given, _import, more, _anew(_import)),
     ]
+
+
+def prepared_folders() -> Iterator[tuple[Writer, Path]]:
+    """Yield each writer with a folder in its old state, to be copied for each case."""
+    for writer in writers():
+        with tempfile.TemporaryDirectory(prefix="attack-") as parent:
+            template = Path(parent) / "template"
+            template.mkdir()
+            outcome = in_child(_prepared, writer, template)
+            assert outcome.ending == "returned", outcome
+            yield writer, template
+
+
+def _prepared(writer: Writer, folder: Path) -> None:
+    writer.prepare(folder)
+
+
+def afterwards(writer: Writer, folder: Path) -> tuple[str, str, list[str]]:
+    """Return the state that was left, what stopped the next call, and what files are left after it."""
+    use_for_all(folder)
+    try:
+        state = writer.state(folder)
+    except Exception as error:
+        state = f"{type(error).__name__}: {error}"
+    try:
+        writer.again(folder, state)
+        then = writer.state(folder)
+        again = "" if then == "new" else f"the state afterwards is {then}"
+    except Exception as error:
+        again = f"{type(error).__name__}: {error}"
+    return state, again, writer.remains(folder)

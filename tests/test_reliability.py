@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from codeword.errors import CodeError
-from reliability import report
+from reliability import report, system_calls
 from reliability.children import in_child
 from reliability.kills import judge
 from reliability.results import Row
@@ -85,3 +88,44 @@ def test_what_a_kill_left_is_judged():
     judge(row, in_child(leave), ended)
     assert row.failures == {"unreadable": 2, "half": 1, "next call fails": 1, "leftovers": 1}
     assert ended == {"old": 1, "new": 0}
+
+
+def test_what_a_failed_call_left_is_judged():
+    row = Row.of_kinds("append", *system_calls.KINDS)
+    for error, is_ours, after in [
+        ("", True, ("new", "", [])),
+        ("OutputPathError: Nothing was written.", True, ("old", "", [])),
+        ("OutputPathError: Nothing was written.", True, ("new", "", [])),
+        ("OSError: [Errno 5]", False, ("new", "DataError: ids", [])),
+        ("", True, ("old", "", [".a.tmp"])),
+        ("", True, ("wrong note", "", [])),
+        ("", True, ("StoreFileError: damaged", "", [])),
+    ]:
+        system_calls.judge(row, in_child(lambda *answer: answer, error, is_ours, after), "write a")
+    system_calls.judge(row, in_child(leave), "write a")
+    expected = {"error not of ours": 1, "says otherwise": 2, "wrong note": 1, "lost": 1, "hangs": 1, "leftovers": 1}
+    assert row.failures == {"half": 0, "next call fails": 1, **expected}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
+def test_the_library_fails_one_call_below_the_folder(tmp_path):
+    program = """
+import ctypes, os, sys
+library = ctypes.CDLL(sys.argv[1])
+folder = sys.argv[2]
+library.attack_arm(os.fsencode(folder), 1, 28, 0)
+for name in ("a", "b", "c"):
+    try:
+        os.mkdir(os.path.join(folder, name))
+    except OSError as error:
+        print(name, error.errno)
+os.stat("/")
+print(library.attack_seen(), library.attack_failed())
+"""
+    library = system_calls.compiled(tmp_path)
+    command = [sys.executable, "-c", program, library, str(tmp_path)]
+    done = subprocess.run(
+        command, env={**os.environ, "LD_PRELOAD": library}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["b", "28", "3", "1"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["a", "c"]
