@@ -74,6 +74,7 @@ def run(program: str, attacks: Callable[[Size], Iterable[Row]]) -> None:
         rows.append(row)
         print(_line(row), flush=True)
         if size.name != "smoke":  # kept as they come: the full run of some programs takes long
+            FOLDER.mkdir(exist_ok=True)
             content = {"machine": machine(), "size": size.name, "rows": [asdict(one) for one in rows]}
             (FOLDER / f"{Path(program).stem}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{Path(program).stem}: {sum(row.cases for row in rows):,} cases in {time.monotonic() - start:.0f} s")
