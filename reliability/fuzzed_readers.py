@@ -1,0 +1,262 @@
+"""Readers fed with damaged files.
+
+Every reader of the library gets files that are damaged where it hurts: headers of any dtype, shape and length, columns
+of any type, notes and configurations with odd values, weights with valid seals over nonsense, tables and views of
+strangers in a store, and changed bytes anywhere. A case is one file given to one reader. It may be accepted, or refused
+by an error that codeword documents; what is accepted is used, too.
+
+Failures are errors of other libraries, code that was run, crashes, more than 5 seconds of the processor's time, and
+more memory than 10 times the file and 200 MB.
+
+    python -m reliability.fuzzed_readers [--full]
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from reliability.children import in_child
+from reliability.fuzzing import model_files, npy_files, store_files, table_files
+from reliability.fuzzing.batches import Case, run_batch
+from reliability.results import Row, Size, run
+
+KINDS = ("foreign errors", "code run", "crashes", "hangs", "memory")
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "0.1"
+SEED = 20_261
+
+
+class Target(NamedTuple):
+    """A family of readers: how many files at each size, files per child, and what makes the cases."""
+
+    name: str
+    counts: tuple[int, int, int]  # smoke, usual, full
+    batch: int
+    case: Callable[[Path], Case]
+
+
+def attacks(size: Size) -> Iterator[Row]:
+    load_libraries()
+    for target in TARGETS:
+        with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory_folder()) as folder:
+            yield fuzzed(target, size.of(*target.counts), Path(folder))
+
+
+def fuzzed(target: Target, count: int, folder: Path) -> Row:
+    row = Row.of_kinds(target.name, *KINDS)
+    made, started = target.case(folder), time.monotonic()
+    inputs = folder / "inputs"
+    accepted, seen = 0, set()
+
+    def on_failure(kind: str, words: str) -> None:
+        row.failures[kind] += 1
+        sign = (kind, words.partition(": ")[2][:70])
+        if sign not in seen and len(seen) < 40:
+            seen.add(sign)
+            row.examples.append(f"{kind}: {' '.join(words.split())[:300]}")
+
+    for start in range(0, count, target.batch):
+        inputs.mkdir(exist_ok=True)
+        accepted += run_batch(made, SEED, start, min(count, start + target.batch), inputs, on_failure)
+        for path in inputs.iterdir():
+            if path.is_file():
+                path.unlink()
+    row.cases = count
+    row.figures = {"accepted": f"{accepted:,}", "per second": f"{count / (time.monotonic() - started):,.0f}"}
+    return row
+
+
+def load_libraries() -> None:
+    """Load what readers need before the processes fork, and use nothing of it: threads do not survive a fork."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import duckdb
+    import pyarrow.parquet
+    import sklearn.svm
+
+    import codeword
+    from codeword.backend import keras
+    from codeword.cli import main
+
+    assert all((duckdb, pyarrow.parquet, sklearn.svm, keras, main))
+    for name in codeword.__all__:
+        getattr(codeword, name)
+
+
+def memory_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _npy(folder: Path) -> Case:
+    whole = npy_files.templates()
+
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        path = inputs / "x.npy"
+        path.write_bytes(npy_files.npy_file(random, whole))
+        return lambda: random.choice(_array_readers())(path)
+
+    return Case(write)
+
+
+def _csv(folder: Path) -> Case:
+    whole = [(GOLDEN / name).read_bytes() for name in ("codes.csv", "ratings.csv")]
+
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        path = inputs / "x.csv"
+        path.write_bytes(table_files.csv_file(random, whole))
+        return lambda: random.choice(_table_readers())(path)
+
+    return Case(write)
+
+
+def _parquet(folder: Path) -> Case:
+    whole = [(GOLDEN / "codes.parquet").read_bytes()]
+
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        path = inputs / "x.parquet"
+        path.write_bytes(table_files.parquet_file(random, whole))
+        return lambda: random.choice(_table_readers())(path)
+
+    return Case(write)
+
+
+def _notes(folder: Path) -> Case:
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        from codeword.files.tables import read_codes
+
+        path = inputs / "x.npy"
+        if not path.exists():
+            path.write_bytes((GOLDEN / "codes.npy").read_bytes())
+        path.with_name("x.npy.json").write_bytes(table_files.note_file(random))
+        return lambda: read_codes(path)
+
+    return Case(write)
+
+
+def _models(*names: str) -> Callable[[Path], Case]:
+    whole = model_files.templates(names)
+
+    def made(folder: Path) -> Case:
+        def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+            path = inputs / "x.codeword"
+            path.write_bytes(model_files.model_file_of(random, whole))
+            return lambda: model_files.use(path)
+
+        return Case(write, lambda: [model_files.use(GOLDEN / f"{name}.codeword") for name in names])
+
+    return made
+
+
+def _stores(folder: Path) -> Case:
+    whole = in_child(store_files.template, folder).value
+
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        path = inputs / "x.duckdb"
+        store_files.write_store(random, path, [whole])
+        return lambda: store_files.use(path, folder)
+
+    def warm() -> None:
+        path = folder / "warm.duckdb"
+        path.write_bytes(whole)
+        store_files.use(path, folder)
+
+    return Case(write, warm)
+
+
+def _commands(folder: Path) -> Case:
+    models = {name: str(GOLDEN / f"{name}.codeword") for name in ("model", "ratings")}
+    store = folder / "good.duckdb"
+    in_child(lambda: store.write_bytes(store_files.template(folder)))
+    tables = [(GOLDEN / "codes.csv").read_bytes()], [(GOLDEN / "codes.parquet").read_bytes()]
+
+    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+        from codeword.cli import main
+
+        kind = random.choice(("npy", "csv", "parquet"))
+        path, output = inputs / f"y.{kind}", str(folder / f"output.{random.choice(('npy', 'csv', 'parquet'))}")
+        content = {
+            "npy": lambda: npy_files.npy_file(random, npy_files.templates()),
+            "csv": lambda: table_files.csv_file(random, tables[0]),
+            "parquet": lambda: table_files.parquet_file(random, tables[1]),
+        }[kind]()
+        path.write_bytes(content)
+        line = random.choice((
+            ["advise", str(path)],
+            ["encode", models["model"], str(path), output],
+            ["decode", models["model"], str(path), output],
+            ["search", str(store), "--codes", str(path), "-k", "3"],
+            ["recommend", models["ratings"], "--new", str(path)],
+        ))  # fmt: skip
+        return lambda: _called(main, [*line, "--json"])
+
+    def warm() -> None:
+        from codeword.cli import main
+
+        _called(main, ["decode", models["model"], str(GOLDEN / "codes.parquet"), str(folder / "output.csv")])
+        _called(main, ["encode", models["model"], str(GOLDEN / "rows.npy"), str(folder / "output.npy")])
+
+    return Case(write, warm)
+
+
+def _called(main: Any, line: list[str]) -> None:
+    """Call the command; what it says itself, with an exit code, is documented."""
+    import click
+
+    try:
+        main(line, standalone_mode=False)
+    except (click.ClickException, click.Abort, SystemExit):
+        return
+
+
+def _array_readers() -> list[Callable[[Path], Any]]:
+    from codeword.files import table_pieces, tables
+
+    return [
+        lambda path: tables.read_array(path)[:2].tolist() and None,
+        tables.read_codes,
+        lambda path: _first(table_pieces.open_rows(path)),
+        lambda path: _first(table_pieces.open_codes(path)),
+        tables.column_names,
+    ]
+
+
+def _table_readers() -> list[Callable[[Path], Any]]:
+    from codeword.files import table_pieces, tables
+    from codeword.recommenders.rating_table import as_rating_table
+
+    return [
+        tables.read_array,
+        lambda path: tables.read_array(path, empty_as_nan=True),
+        tables.read_columns,
+        tables.read_code_table,
+        tables.column_names,
+        lambda path: tables.read_named_columns(path, ("user", "item"), numbers=("item",)),
+        lambda path: tables.read_named_columns(path, ("column0", "column1", "column2")),
+        lambda path: as_rating_table(path, None),
+        lambda path: as_rating_table(path, None, columns=("column0", "column1", "column2"), empty=True),
+        lambda path: _first(table_pieces.open_rows(path)),
+        lambda path: _first(table_pieces.open_codes(path)),
+    ]
+
+
+def _first(opened: Any) -> None:
+    with opened as found:
+        rows = found[0] if isinstance(found, tuple) else found
+        rows[0:2]
+
+
+TARGETS = (
+    Target(".npy arrays and codes", (300, 60_000, 600_000), 5_000, _npy),
+    Target("notes beside codes", (300, 20_000, 150_000), 5_000, _notes),
+    Target("models of ratings", (200, 10_000, 200_000), 2_000, _models("ratings")),
+    Target("models with networks", (20, 400, 8_000), 400, _models("model", "gate")),
+    Target(".csv tables", (40, 1_000, 30_000), 200, _csv),
+    Target(".parquet tables", (40, 1_000, 30_000), 200, _parquet),
+    Target("stores", (20, 300, 6_000), 100, _stores),
+    Target("commands", (20, 300, 6_000), 100, _commands),
+)
+
+if __name__ == "__main__":
+    run(__file__, attacks)

@@ -1,0 +1,180 @@
+"""Batches of inputs in forked children: a crash, a hang or a full memory costs one input, and the batch goes on.
+
+The child writes the number of each input into shared memory before it reads it, so that the parent knows which one
+ended it. What Python announces to audit hooks (processes, sockets, libraries, pickles) tells whether code was run.
+"""
+
+import contextlib
+import json
+import mmap
+import os
+import random
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reliability.children import is_ours
+
+
+class ChangedError(Exception):
+    """An answer that a damaged file has changed, without a word."""
+
+
+class Case(NamedTuple):
+    """`write` writes one input to a folder and returns what reads it; `warm` runs once in each child before."""
+
+    write: Callable[[random.Random, Path, int], Callable[[], Any]]
+    warm: Callable[[], Any] = lambda: None
+
+
+HANG_SECONDS = 5.0  # of the processor's time
+LOST_SECONDS = 30.0  # of the clock
+MEMORY_FACTOR, MEMORY_BYTES = 10, 200 * 2**20
+ADDRESS_BYTES = 6 * 2**30
+SIGNS_OF_CODE = (
+    "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "socket.getaddrinfo",
+    "pickle.find_class", "pty.spawn", "webbrowser.open", "urllib.Request",
+)  # fmt: skip
+
+
+def run_batch(
+    case: Case, seed: int, start: int, stop: int, folder: Path, on_failure: Callable[[str, str], None]
+) -> int:
+    """Read inputs `start` to `stop`, each from its own seed; return how many were accepted."""
+    accepted = 0
+    while start < stop:
+        start, found = _in_child(case, seed, start, stop, folder, on_failure)
+        accepted += found
+    return accepted
+
+
+def _in_child(
+    case: Case, seed: int, start: int, stop: int, folder: Path, on_failure: Callable[[str, str], None]
+) -> tuple[int, int]:
+    shared = mmap.mmap(-1, 16)  # the number of the input, and how many were accepted
+    shared[:] = struct.pack("<QQ", start, 0)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _work(case, seed, start, stop, folder, shared, writing)
+    os.close(writing)
+    ended = _followed(reading, shared, child, on_failure)
+    _, status = os.waitpid(child, 0)
+    number, accepted = struct.unpack("<QQ", shared[:])
+    code = os.waitstatus_to_exitcode(status)
+    if ended == "lost":
+        on_failure("hangs", f"input {number}: no answer within {LOST_SECONDS:g} s")
+    elif code < 0:
+        on_failure("crashes", f"input {number}: {signal.Signals(-code).name}")
+    return number + 1, accepted
+
+
+def _followed(reading: int, shared: mmap.mmap, child: int, on_failure: Callable[[str, str], None]) -> str:
+    waiting, since, before = b"", time.monotonic(), b""
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        while True:
+            if select.select([pipe], [], [], 0.5)[0]:
+                piece = pipe.read(1 << 16)
+                if not piece:
+                    return "ended"
+                *lines, waiting = (waiting + piece).split(b"\n")
+                for kind, words in map(json.loads, lines):
+                    if kind == "fuzzer":
+                        raise RuntimeError(f"The program itself failed: {words}")
+                    on_failure(kind, words)
+            if shared[:8] != before:
+                since, before = time.monotonic(), shared[:8]
+            if time.monotonic() - since > LOST_SECONDS:
+                os.kill(child, signal.SIGKILL)
+                return "lost"
+
+
+def _work(case: Case, seed: int, start: int, stop: int, folder: Path, shared: mmap.mmap, writing: int) -> None:
+    code_run: list[str] = []
+    own = os.getpid()
+
+    def listen(event: str, arguments: Any) -> None:
+        if event in SIGNS_OF_CODE and os.getpid() == own:
+            code_run.append(event)
+
+    def tell(kind: str, words: str) -> None:
+        os.write(writing, json.dumps([kind, words[:600]]).encode() + b"\n")
+
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        warnings.simplefilter("ignore")
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + ADDRESS_BYTES,) * 2)
+        case.warm()
+        sys.addaudithook(listen)
+        accepted = 0
+        for number in range(start, stop):
+            shared[:] = struct.pack("<QQ", number, accepted)
+            source = random.Random(f"{seed} {number}")
+            read = case.write(source, folder, number)
+            code_run.clear()
+            size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+            resident, peak, begun = _resident(), _peak(), time.process_time()
+            try:
+                with contextlib.suppress(SystemExit):
+                    read()
+                accepted += 1
+            except ChangedError as error:
+                tell("changed unnoticed", f"input {number}: {error}")
+            except BaseException as error:
+                if not is_ours(error):
+                    tell(
+                        "foreign errors",
+                        f"input {number}: {type(error).__module__}.{type(error).__name__}: {error} {_where(error)}",
+                    )
+            if time.process_time() - begun > HANG_SECONDS:
+                tell("hangs", f"input {number}: {time.process_time() - begun:.1f} s of the processor")
+            if code_run:
+                tell("code run", f"input {number}: {sorted(set(code_run))}")
+            grown = _peak() - resident
+            if _peak() > peak and grown > MEMORY_FACTOR * size + MEMORY_BYTES:
+                tell("memory", f"input {number}: {grown / 2**20:.0f} MiB for a file of {size} bytes")
+                shared[:] = struct.pack("<QQ", number, accepted)
+                break  # the peak would hide what comes
+        else:
+            shared[:] = struct.pack("<QQ", stop - 1, accepted)
+    except BaseException as error:
+        tell("fuzzer", f"{error!r} {_where(error)}")
+        shared[:] = struct.pack("<QQ", stop - 1, 0)
+    finally:
+        os._exit(0)
+
+
+def _where(error: BaseException) -> str:
+    """Return the last place of the library in a traceback."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if "/codeword/" in file:
+            place = f"[{file.partition('/codeword/')[2]}:{trace.tb_lineno}]"
+        trace = trace.tb_next
+    return place
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * 4096
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
