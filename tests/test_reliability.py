@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from codeword.errors import CodeError
-from reliability import report, system_calls
+from reliability import report, system_calls, watched
 from reliability.children import in_child
 from reliability.kills import judge
 from reliability.results import Row
@@ -129,3 +129,21 @@ print(library.attack_seen(), library.attack_failed())
     )
     assert done.stdout.split() == ["b", "28", "3", "1"]
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["a", "c"]
+
+
+def test_strace_shows_what_is_outside(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(
+        '7 openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3</etc/hosts>\n'
+        '7 openat(AT_FDCWD, "/no-such-folder/case 0", O_RDONLY) = -1 ENOENT (No such file or directory)\n'
+        '7 openat(AT_FDCWD, "/usr/lib/libm.so.6", O_RDONLY|O_CLOEXEC <unfinished ...>\n'
+        '8 openat(AT_FDCWD, "s.duckdb", O_RDONLY) = 3</home/ada/s.duckdb>\n'
+        '8 openat(AT_FDCWD, "/home/ada/link", O_RDWR|O_CREAT, 0666) = 4</home/bob/notes>\n'
+        "8 socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 5<socket:[1]>\n"
+        '7 openat(AT_FDCWD, "/no-such-folder/case ", O_RDONLY) = -1 ENOENT (No such file or directory)\n'
+        '7 unlink("/home/bob/notes") = 0\n'
+    )
+    calls = watched.seen(log)
+    assert calls.keys() == {0}
+    assert watched.outside(calls[0], Path("/home/ada")) == ["openat /home/bob/notes"]
+    assert len(watched.sockets(calls[0])) == 1
