@@ -264,7 +264,8 @@ def _build(base: Path, cases: list[Case]) -> list[str]:
 
 
 def _make(path: Path, statements: list[str], out: Path) -> None:
-    with duckdb.connect(path) as connection:
+    offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with duckdb.connect(path, config=offline) as connection:
         if not (out / "secret.parquet").exists():
             connection.execute(f"COPY (SELECT '{SECRET}' AS a) TO '{out / 'secret.parquet'}'")
         for statement in statements:

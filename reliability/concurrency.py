@@ -1,0 +1,359 @@
+"""Threads, forks and processes.
+
+One index and one store in 16 threads; searches in a process that was forked after one, or during one in another thread;
+`spawn` and `joblib`; processes that append to one store while others read it; lock files and stores that vanish or
+stop while they are in use. Answers must be right, every batch whole, and nothing may hang.
+
+    python -m reliability.concurrency [--full]
+"""
+
+import copy
+import multiprocessing
+import os
+import pickle
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from codeword.errors import StoreBusyError
+from codeword.search import CodeStore, HammingIndex
+from reliability.children import in_child
+from reliability.results import Row, Size, run
+
+KINDS = ("wrong answer", "error not of ours", "hangs or crashes")
+CODES = np.random.default_rng(0).integers(0, 256, (5_000, 8), np.uint8)
+QUERIES = CODES[::50] ^ np.uint8(1)
+MAX_SECONDS = 20.0  # on a busy machine; a hang lasts for ever
+MAX_HANGS = 3  # then it is known that it hangs
+
+
+def attacks(size: Size) -> Iterator[Row]:
+    for name, attack, counts in ATTACKS:
+        row = Row.of_kinds(name, *KINDS)
+        for number in range(size.of(*counts)):
+            if row.failures["hangs or crashes"] == MAX_HANGS:
+                break
+            row.cases += 1
+            with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+                outcome = in_child(attack, Path(folder), number, seconds=6 * MAX_SECONDS)
+            if outcome.ending in ("hung", "died"):
+                row.fail("hangs or crashes", outcome.error)
+            elif outcome.ending == "raised":
+                kind = "hangs or crashes" if outcome.error.startswith("HungError") else "error not of ours"
+                row.fail("wrong answer" if outcome.error.startswith("AssertionError") else kind, outcome.error)
+        yield row
+
+
+class HungError(Exception):
+    """A process that did not end."""
+
+
+def nearest(queries: Any, k: int = 3) -> list[list[int]]:
+    """Return the right ids, by NumPy alone."""
+    distances = np.bitwise_count(queries[:, None] ^ CODES).sum(2, dtype=np.int64)
+    return np.argsort(distances * len(CODES) + np.arange(len(CODES)), axis=1)[:, :k].tolist()
+
+
+RIGHT = nearest(QUERIES)
+
+
+def search(index: Any, count: int = len(QUERIES)) -> None:
+    """Search and compare with the right ids."""
+    assert index.search(QUERIES[:count], 3)[1].tolist() == RIGHT[:count]
+
+
+def in_threads(count: int, call: Callable[[int], None]) -> None:
+    """Call in many threads at once, and raise the first of their errors."""
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            call(number)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(3 * MAX_SECONDS)
+    if any(thread.is_alive() for thread in threads):
+        raise HungError("a thread has not ended")
+    if errors:
+        raise errors[0]
+
+
+def in_fork(call: Callable[[], Any]) -> None:
+    """Call in a fork of this process, which may have threads, and raise what it raised."""
+    outcome = in_child(call, seconds=MAX_SECONDS)
+    if outcome.ending in ("hung", "died"):
+        raise HungError(f"the child: {outcome.error}")
+    assert outcome.ending == "returned", outcome.error
+
+
+@contextmanager
+def raised(kind: type[Exception]) -> Iterator[list[str]]:
+    """Check that the block raises an error, and yield a list that its message is added to."""
+    said: list[str] = []
+    try:
+        yield said
+    except kind as error:
+        said.append(str(error))
+    else:
+        raise AssertionError(f"no {kind.__name__}")
+
+
+def made(folder: Path) -> CodeStore:
+    store = CodeStore(folder / "s.duckdb", timeout_seconds=2 * MAX_SECONDS)
+    store.append(np.arange(len(CODES)), CODES, {"part": np.arange(len(CODES)) // 1_000})
+    return store
+
+
+def index_in_threads(_: Path, __: int) -> None:
+    index = HammingIndex(CODES)
+    in_threads(16, lambda number: [search(index, 1 + 6 * number) for _ in range(20)] and None)
+
+
+def store_in_threads(folder: Path, _: int) -> None:
+    store = made(folder)
+
+    def work(number: int) -> None:
+        if number % 4 == 0:
+            new = np.arange(7) + 10_000 + 10 * number
+            store.append(new, np.full((7, 8), 255, np.uint8), {"part": np.full(7, 10 + number)})
+            assert len(store.get(new).ids) == 7
+        elif number % 4 == 1:
+            assert store.get([3, 1, 2]).codes.tolist() == CODES[[3, 1, 2]].tolist()
+        elif number % 4 == 2:
+            _, ids = store.search(CODES[4_000:4_002], 1, where="part = 4")
+            assert ids.tolist() == [[4_000], [4_001]]
+        else:
+            assert store.search(QUERIES, 3)[1].tolist() == RIGHT
+
+    in_threads(16, work)
+    assert len(store) == len(CODES) + 28
+
+
+def search_then_fork(_: Path, __: int) -> None:
+    index = HammingIndex(CODES)
+    search(index)
+    in_fork(lambda: search(index))
+    search(index)
+
+
+def search_while_forked(_: Path, __: int) -> None:
+    index, ended = HammingIndex(CODES), threading.Event()
+
+    def on() -> None:
+        while not ended.is_set():
+            search(index)
+
+    thread = threading.Thread(target=on, daemon=True)
+    thread.start()
+    try:
+        in_fork(lambda: search(index))
+    finally:
+        ended.set()
+        thread.join()
+
+
+def store_then_fork(folder: Path, _: int) -> None:
+    store = made(folder)
+    search(store)
+
+    def child() -> None:
+        search(store)
+        assert store.get([7]).codes.tolist() == CODES[[7]].tolist()
+
+    in_fork(child)
+    search(store)
+
+
+def store_while_forked(folder: Path, number: int) -> None:
+    """Fork while another thread opens and closes the file."""
+    store, ended = made(folder), threading.Event()
+
+    def on() -> None:
+        while not ended.is_set():
+            len(store)
+
+    thread = threading.Thread(target=on, daemon=True)
+    thread.start()
+    try:
+        for _ in range(3):
+            time.sleep(0.01 * (number % 7))
+            in_fork(lambda: len(store))
+    finally:
+        ended.set()
+        thread.join()
+
+
+def within_then_fork(_: Path, __: int) -> None:
+    index = HammingIndex(CODES)
+    expected = [found.tolist() for found in index.within(QUERIES, 9)[1]]
+
+    def child() -> None:
+        assert [found.tolist() for found in index.within(QUERIES, 9)[1]] == expected
+
+    in_fork(child)
+
+
+def _in_pool(folder: Path, method: str) -> None:
+    index, store = HammingIndex(CODES), made(folder)
+    search(index)
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        calls = [pool.apply_async(search, (given,)) for given in (index, store, index, store)]
+        for call in calls:
+            try:
+                call.get(3 * MAX_SECONDS)
+            except multiprocessing.TimeoutError:
+                raise HungError("a worker") from None
+
+
+def pool_of_forks(folder: Path, _: int) -> None:
+    _in_pool(folder, "fork")
+
+
+def pool_of_spawned(folder: Path, _: int) -> None:
+    _in_pool(folder, "spawn")
+
+
+def workers_of_joblib(_: Path, __: int) -> None:
+    index = HammingIndex(CODES)
+    search(index)
+    for backend in ("threading", "loky"):
+        joblib.Parallel(2, backend=backend)(joblib.delayed(search)(index) for _ in range(4))
+
+
+def copies(folder: Path, _: int) -> None:
+    index = HammingIndex(CODES)
+    store = made(folder)
+    search(store)
+    for original in (index, store):
+        for copied in (copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
+            search(copied)
+            assert len(copied) == len(CODES)
+
+
+def _append_batches(store: CodeStore, first: int) -> None:
+    for batch in range(first, first + 5):
+        store.append(np.arange(7) + 7 * batch, np.full((7, 8), batch, np.uint8), {"batch": np.full(7, batch)})
+
+
+def _whole(store: CodeStore) -> int:
+    index = store.index()
+    ids = index.search(CODES[:1], len(index))[1][0]
+    assert len(ids) % 7 == 0
+    return len(ids)
+
+
+def processes_append(folder: Path, _: int) -> None:
+    """Three processes write, the first append included, and two read; nobody loses a batch."""
+    store = CodeStore(folder / "s.duckdb", timeout_seconds=3 * MAX_SECONDS)
+
+    def read() -> None:
+        end = time.monotonic() + 2 * MAX_SECONDS
+        while time.monotonic() < end:
+            with suppress(FileNotFoundError):
+                if _whole(store) == 3 * 5 * 7:
+                    return
+        raise HungError("a reader that never sees all rows")
+
+    calls = [*(lambda first=first: _append_batches(store, first) for first in (0, 5, 10)), read, read]
+    in_threads(5, lambda number: in_fork(calls[number]))
+    assert _whole(store) == 3 * 5 * 7
+
+
+def lock_files_vanish(folder: Path, _: int) -> None:
+    """Someone removes the lock files all the time."""
+    store, ended = made(folder), threading.Event()
+
+    def remove() -> None:
+        while not ended.is_set():
+            for suffix in (".room", ".turn", ".lock"):
+                (folder / f".s.duckdb{suffix}").unlink(missing_ok=True)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=remove, daemon=True)
+    thread.start()
+
+    def write(number: int) -> None:
+        for step in range(2):
+            store.append([100_000 + 10 * number + step], CODES[:1], {"part": [0]})
+
+    try:
+        in_threads(3, lambda number: in_fork(lambda: write(number)))
+    finally:
+        ended.set()
+        thread.join()
+    assert len(store) == len(CODES) + 6
+
+
+def holder_stops(folder: Path, _: int) -> None:
+    """A writer is stopped while it holds the store: others are told so in time, and go on when it is gone."""
+    store = made(folder)
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        with store._file.writing():
+            os.write(writing, b"!")
+            time.sleep(600)
+        os._exit(0)
+    os.read(reading, 1)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        with raised(StoreBusyError) as said:
+            CodeStore(store.path, timeout_seconds=0.5).append(None, CODES[:1], {"part": [0]})
+        assert str(process) in said[0]
+        assert time.monotonic() - start < MAX_SECONDS
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    assert store.append(None, CODES[:1], {"part": [0]}) == len(CODES) + 1
+
+
+def store_vanishes(folder: Path, number: int) -> None:
+    """The file is removed, or replaced by another store, between calls: calls see what is there."""
+    store = made(folder)
+    search(store)
+    other = CodeStore(folder / "other.duckdb")
+    other.append([5], CODES[:1])
+    if number % 2:
+        store.path.unlink()
+        with raised(FileNotFoundError) as said:
+            store.search(QUERIES, 1)
+        assert "no such file" in said[0]
+    other.path.replace(store.path)
+    assert store.search(QUERIES, 1)[1].tolist() == [[5]] * len(QUERIES)
+
+
+# How often each is tried: in a smoke test, usually, in full.
+ATTACKS: list[tuple[str, Callable[[Path, int], None], tuple[int, int, int]]] = [
+    ("one index in 16 threads", index_in_threads, (1, 10, 50)),
+    ("one store in 16 threads, which read and append", store_in_threads, (1, 5, 25)),
+    ("a search, then one in a fork", search_then_fork, (3, 20, 100)),
+    ("`within`, then one in a fork", within_then_fork, (1, 10, 50)),
+    ("a fork while another thread searches", search_while_forked, (3, 20, 100)),
+    ("a store that was searched, in a fork", store_then_fork, (1, 10, 50)),
+    ("a fork while another thread opens the store", store_while_forked, (1, 20, 50)),
+    ("a pool of forked processes after a search", pool_of_forks, (1, 5, 20)),
+    ("a pool of spawned processes", pool_of_spawned, (0, 1, 5)),
+    ("joblib, threads and processes", workers_of_joblib, (0, 1, 5)),
+    ("copies and pickles of an index and a store", copies, (1, 1, 3)),
+    ("three processes append, two read", processes_append, (1, 5, 25)),
+    ("lock files are removed all the time", lock_files_vanish, (1, 10, 50)),
+    ("a writer that is stopped", holder_stops, (1, 3, 10)),
+    ("a store that is removed or replaced", store_vanishes, (2, 4, 20)),
+]
+
+if __name__ == "__main__":
+    run(__file__, attacks)
