@@ -317,7 +317,7 @@ def test_a_parquet_is_read_once_and_only_its_three_columns(tmp_path: Path, monke
     read(tmp_path / "ratings.parquet")
     assert [query.partition(" FROM ")[0] for query in queries] == [
         "DESCRIBE SELECT *",
-        'SELECT "user", "item", "rating"',
+        'SELECT "user" AS v0, "item" AS v1, "rating" AS v2',
     ]
 
 

@@ -11,16 +11,38 @@
     ├── TableFileError      (ValueError)       a data file that cannot be read as a table or array
     ├── StoreFileError      (ValueError)       a store of codes that is damaged or foreign
     ├── StoreBusyError      (TimeoutError)     a store that other processes hold for too long
-    ├── OutputPathError     (OSError)          a path that cannot be written
+    ├── DiskError           (OSError)          a file that the system does not let codeword read or write
+    │   └── OutputPathError (OSError)          a path that cannot be written, with what is there now
     └── MissingExtraError   (ImportError)      a package that one of the extras installs
 
 Each class also derives from the built-in exception in parentheses. A message states what must hold, what codeword got
 and, if it is not obvious, what to do: "`ids` must have one id per code: got 3 ids for 5 codes."
 """
 
+import os
+
+MAX_CHARACTERS = 2_000  # of a message: what a stranger's file says may be longer than a screen
+
 
 class CodewordError(Exception):
-    """Base class of all errors that codeword raises."""
+    """Base class of all errors that codeword raises.
+
+    Messages may quote files of strangers: control characters are escaped, and a long message is cut in the middle.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
+
+
+def plain(text: str) -> str:
+    """Return a text that a terminal shows as it is: without control characters, and not too long."""
+    if len(text) > MAX_CHARACTERS:
+        text = f"{text[: MAX_CHARACTERS - 500]} … {text[-400:]}"
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 class ParameterError(CodewordError, ValueError):
@@ -63,8 +85,22 @@ class StoreBusyError(CodewordError, TimeoutError):
     """A store that other processes held for longer than the maximum waiting time."""
 
 
-class OutputPathError(CodewordError, OSError):
-    """A path that cannot be written."""
+class DiskError(CodewordError, OSError):
+    """A file that the system does not let codeword read or write: permissions, too many open files, a failed disk.
+
+    Attributes:
+        path: The file.
+        on_disk: What it holds now: "old", as before; "new", as wanted, but perhaps not safe from a power failure; or
+            "unknown".
+    """
+
+    def __init__(self, message: str = "", *, path: str | os.PathLike[str] | None = None, on_disk: str = "old") -> None:
+        super().__init__(message)
+        self.path, self.on_disk = path, on_disk
+
+
+class OutputPathError(DiskError):
+    """A path that cannot be written: no such folder, no permission, a full disk."""
 
 
 class MissingExtraError(CodewordError, ImportError):

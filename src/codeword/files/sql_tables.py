@@ -1,45 +1,118 @@
 """Table files read and written by DuckDB: parts of queries, and readable errors (no Keras)."""
 
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.errors import OutputPathError, TableFileError
-from codeword.files.locked_duckdb import locked_duckdb
+from codeword.errors import DataError, TableFileError
+from codeword.files.input_file import opened
+from codeword.files.locked_duckdb import literal, locked_duckdb
 
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
+OWN_DESCRIPTORS = Path("/proc/self/fd")
+FIRST_LINE_BYTES = 2**20
+# A file may be compressed; a hostile one unpacks to all memory. Columns of nothing but zeros shrink a thousandfold.
+MAX_UNPACKED_RATIO = 2_000
+MAX_UNPACKED_BYTES = 200 * 2**20
+LENGTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}  # what counts the bytes of a column
+_NESTED_TYPE = re.compile(r".*\]|(STRUCT|MAP|UNION|VARIANT|GEOMETRY)\b.*")
 
 
-def answer(path: Path, select: str, *, header: bool | None = None, as_text: bool = False) -> dict[str, Any]:
+class TableFile(NamedTuple):
+    """An open table file: its path, for messages, its name for DuckDB, and its format."""
+
+    path: Path
+    file: BinaryIO
+    name: str
+    suffix: str
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[TableFile]:
+    """Open a table file, so that all queries read the same file, whatever its name is and becomes."""
+    with opened(path) as file:
+        yield TableFile(path, file, name_of(path, file), path.suffix)
+
+
+def name_of(path: Path, file: BinaryIO) -> str:
+    """Return the name of an open file for DuckDB, which looks for wildcards in it."""
+    if OWN_DESCRIPTORS.is_dir():
+        return str(OWN_DESCRIPTORS / str(file.fileno()))
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute()))
+
+
+def answer(table: TableFile, select: str, *, header: bool | None = None, as_text: bool = False) -> dict[str, Any]:
     """Return the columns with which DuckDB answers a query, given up to FROM, on a table file.
 
     By default a .csv file has a header unless its first line holds only numbers. Text takes a single pass over it.
     """
-    with locked_duckdb(*readable(path)) as connection:
-        if as_text and path.suffix == ".csv":
+    as_text = as_text and table.suffix == ".csv"
+    with locked_duckdb(table.name, table.path) as connection:
+        if as_text:
             try:
                 # DuckDB finds the delimiter at the beginning; types and rarer quotes would take another pass.
-                return asked(connection, path, f"{select} FROM {table_reader(path, PLAIN_TEXT, header=header)}")
+                return asked(connection, table, f"{select} FROM {table_reader(table, PLAIN_TEXT, header=header)}")
             except TableFileError:
                 pass  # other quotes, perhaps: look at the whole file
-        options = ", all_varchar=true, sample_size=-1" if as_text and path.suffix == ".csv" else ""
-        return asked(connection, path, f"{select} FROM {table_reader(path, options, header=header)}")
+        options = ", all_varchar=true, sample_size=-1" if as_text else ""
+        query = f"{select} FROM {table_reader(table, options, header=header)}"
+        if table.suffix == ".parquet" and not select.startswith("DESCRIBE"):
+            check_unpacked(connection, table, query)
+        return asked(connection, table, query)
 
 
-def asked(connection: duckdb.DuckDBPyConnection, path: Path, query: str) -> dict[str, Any]:
+def asked(connection: duckdb.DuckDBPyConnection, table: TableFile, query: str) -> dict[str, Any]:
     """Return the columns of a query's result, or raise if DuckDB cannot read the file."""
-    try:
+    with damage_in_words(table):
         return connection.execute(query).fetchnumpy()
-    except duckdb.Error as error:
+
+
+def check_unpacked(connection: duckdb.DuckDBPyConnection, table: TableFile, query: str) -> None:
+    """Refuse a query whose result has nested columns, or is far larger than the file justifies."""
+    with damage_in_words(table):
+        types = dict(row[:2] for row in connection.execute(f"DESCRIBE {query}").fetchall())
+        nested = [f"{kind} in column {name!r}" for name, kind in types.items() if _NESTED_TYPE.fullmatch(kind)]
+        if nested:
+            raise DataError(f"{table.path} must have columns of numbers, text or times: got {nested[0]}.")
+        texts = [
+            f"coalesce(sum({LENGTHS[kind]}({quoted_name(name)})), 0)" for name, kind in types.items() if kind in LENGTHS
+        ]
+        sums = connection.execute(f"SELECT {', '.join(['count(*)', *texts])} FROM ({query})").fetchall()[0]
+    unpacked = 8 * len(types) * sums[0] + sum(sums[1:])
+    size = os.fstat(table.file.fileno()).st_size
+    if unpacked > MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size:
         raise TableFileError(
-            f"{path} must be a {path.suffix[1:]} table: got a file that cannot be read as one ({first_line(error)})."
+            f"{table.path} must unpack to at most {MAX_UNPACKED_RATIO:,} times its {size:,} bytes: got {sums[0]:,} "
+            f"rows of {len(types):,} columns, {unpacked:,} bytes. If you trust it, write it with less compression."
+        )
+
+
+def check_numbers(path: Path, types: Mapping[str, str]) -> None:
+    """Refuse columns that are no numbers before any of them is read."""
+    for name, kind in types.items():
+        if kind in LENGTHS or _NESTED_TYPE.fullmatch(kind):
+            raise DataError(f"{path} must hold only numbers: got text in column {name!r}.")
+
+
+@contextmanager
+def damage_in_words(table: TableFile) -> Iterator[None]:
+    """Raise `TableFileError` for whatever DuckDB, or what passes its values to NumPy, raises for a damaged file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        found = first_line(error).replace(table.name, table.path.name) or type(error).__name__
+        raise TableFileError(
+            f"{table.path} must be a {table.suffix[1:]} table: got a file that cannot be read as one ({found})."
         ) from error
 
 
@@ -48,15 +121,15 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def table_reader(path: Path, options: str = "", *, header: bool | None = None) -> str:
+def table_reader(table: TableFile, options: str = "", *, header: bool | None = None) -> str:
     """Return the DuckDB expression that reads a table file; `options` begin with a comma."""
     options += ", hive_partitioning=false"
-    if path.suffix == ".csv":
-        header = not _first_line_is_numbers(path) if header is None else header
+    if table.suffix == ".csv":
+        header = not _first_line_is_numbers(table.file) if header is None else header
         # By default DuckDB infers types from the first rows, rounds later ones, and skips lines that look odd.
         options += "" if "all_varchar" in options else ", sample_size=-1"
-        options += f", header={str(header).lower()}, skip=0, comment='', null_padding=false"
-    return f"{'read_csv' if path.suffix == '.csv' else 'read_parquet'}('{pattern(path)}'{options})"
+        options += f", header={str(header).lower()}, skip=0, comment='', null_padding=false, compression='none'"
+    return f"{'read_csv' if table.suffix == '.csv' else 'read_parquet'}({literal(table.name)}{options})"
 
 
 def columns_of(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -68,22 +141,17 @@ def columns_of(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 def copy_to(connection: duckdb.DuckDBPyConnection, table: str, target: str | Path, options: str) -> None:
     """Write a table or query of DuckDB to the file that `replaced_whole` syncs and renames."""
-    with disk_errors(target):
-        connection.execute(f"COPY {table} TO '{quoted(target)}' ({options}, USE_TMP_FILE false)")
+    with disk_errors(duckdb.IOException):
+        connection.execute(f"COPY {table} TO {literal(target)} ({options}, USE_TMP_FILE false)")
 
 
 @contextmanager
-def disk_errors(target: str | Path) -> Iterator[None]:
-    """Raise `OutputPathError` where DuckDB fails to write to a disk."""
+def disk_errors(kind: type[duckdb.Error] = duckdb.Error) -> Iterator[None]:
+    """Raise the `OSError` that `replaced_whole` puts into words where DuckDB fails to write."""
     try:
         yield
-    except duckdb.IOException as error:
-        raise OutputPathError(f"{target} must be on a disk with free space: got {error}.") from error
-
-
-def quoted(path: str | Path) -> str:
-    """Return a path for use between single quotes in a query."""
-    return str(path).replace("'", "''")
+    except kind as error:
+        raise OSError(first_line(error)) from error
 
 
 def quoted_name(name: str) -> str:
@@ -91,19 +159,10 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def pattern(path: Path) -> str:
-    """Return a path for use between single quotes where DuckDB expands wildcards, so that it matches only this file."""
-    return quoted(readable(path)[1])
-
-
-def readable(path: Path) -> tuple[str, str]:
-    """Return the names under which DuckDB opens a file: its own, and the pattern that matches only this file."""
-    return str(path), re.sub(r"[*?\[]", r"[\g<0>]", str(path))
-
-
-def _first_line_is_numbers(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        fields = [field.strip(' "\r\n') for field in re.split("[,;|\t]", file.readline())]
+def _first_line_is_numbers(file: BinaryIO) -> bool:
+    file.seek(0)
+    line = re.split("[\r\n]", file.readline(FIRST_LINE_BYTES).decode("utf-8-sig", "replace"))[0]
+    fields = [field.strip(' "') for field in re.split("[,;|\t]", line)]
     try:
         for field in fields:
             float({"": "0", "true": "1", "false": "0"}.get(field.lower(), field))

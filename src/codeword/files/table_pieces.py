@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from codeword.code_kinds import CodeKind
 from codeword.files import sql_tables, tables
 from codeword.files.locked_duckdb import attach, database_files, literal, locked_duckdb
-from codeword.files.output_file import replaced_whole
+from codeword.files.output_file import scratch_folder
 
 CELLS_PER_CHUNK = 1 << 22  # a query takes about 50 ms, however few rows it returns
 CELLS_PER_GROUP = 1 << 24  # DuckDB keeps a row group of a Parquet file in memory while it writes
@@ -31,14 +31,20 @@ class TableRows:
     row, to an array, or raises.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path, choose: Choose, check: Check) -> None:
-        self._connection, self._file, self._check = connection, file, check
-        reader = sql_tables.table_reader(file)
-        names = choose(self._asked("DESCRIBE SELECT *", reader)["column_name"].tolist())
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, table: sql_tables.TableFile, choose: Choose, check: Check
+    ) -> None:
+        self._connection, self._table, self._check = connection, table, check
+        reader = sql_tables.table_reader(table)
+        described = self._asked("DESCRIBE SELECT *", reader)
+        names = choose(described["column_name"].tolist())
         self._columns = ", ".join(sql_tables.quoted_name(name) for name in names)
         found = self._asked("SELECT count(*) AS num_rows", reader)
         self.shape = (int(found["num_rows"][0]), len(names))
-        self._start, self._chunk = 0, self._read(0, 1)  # raises immediately for columns of text
+        if len(self):
+            types = dict(zip(described["column_name"], described["column_type"], strict=True))
+            sql_tables.check_numbers(table.path, {name: types[name] for name in names})
+        self._start, self._chunk = 0, self._read(0, 1)  # raises immediately for what else is wrong
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -51,12 +57,12 @@ class TableRows:
         return self._chunk[start - self._start : stop - self._start]
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
-        reader = sql_tables.table_reader(self._file, ", file_row_number=true")
+        reader = sql_tables.table_reader(self._table, ", file_row_number=true")
         where = f"WHERE file_row_number >= {start} AND file_row_number < {stop} ORDER BY file_row_number"
         return self._check(self._asked(f"SELECT {self._columns}", f"{reader} {where}"), start)
 
     def _asked(self, select: str, source: str) -> dict[str, Any]:
-        return sql_tables.asked(self._connection, self._file, f"{select} FROM {source}")
+        return sql_tables.asked(self._connection, self._table, f"{select} FROM {source}")
 
 
 @contextmanager
@@ -70,7 +76,11 @@ def open_rows(path: str | Path) -> Iterator[Any]:
     if path.suffix == ".npy":
         yield tables.read_array(path)
         return
-    with _opened(path, list, lambda columns, start: tables.as_numbers_table(path, columns, first_row=start)) as rows:
+
+    def check(columns: dict[str, Any], start: int) -> NDArray[Any]:
+        return tables.as_numbers_table(path, columns, first_row=start)
+
+    with sql_tables.open_table(path) as table, _rows(table, list, check) as rows:
         yield rows
 
 
@@ -81,13 +91,14 @@ def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[
     if path.suffix == ".npy":
         yield tables.read_codes(path, fingerprint=fingerprint)
         return
-    origin = tables.check_origin(path, fingerprint)
 
     def check(columns: dict[str, Any], start: int) -> NDArray[np.uint8]:
         return tables.as_codes(path, tables.as_numbers_table(path, columns, first_row=start))
 
-    with _opened(path, lambda names: tables.code_columns(path, names), check) as rows:
-        yield rows, None if origin is None else origin.code
+    with sql_tables.open_table(path) as table:
+        origin = tables.check_origin(path, tables.origin_in(table), fingerprint)
+        with _rows(table, lambda names: tables.code_columns(path, names), check) as rows:
+            yield rows, None if origin is None else origin.code
 
 
 def write_array_pieces(path: str | Path, pieces: Iterable[NDArray[Any]], *, num_rows: int) -> tuple[int, ...]:
@@ -103,27 +114,41 @@ def write_code_pieces(
 
 
 @contextmanager
-def _opened(path: Path, choose: Choose, check: Check) -> Iterator[TableRows]:
+def _rows(table: sql_tables.TableFile, choose: Choose, check: Check) -> Iterator[TableRows]:
+    with ExitStack() as stack:
+        source = table
+        if table.suffix == ".csv":
+            table = stack.enter_context(_unnamed_parquet(source.path))
+        names = source.name, source.path, table.name, Path(table.file.name)
+        connection = stack.enter_context(locked_duckdb(*names))
+        if table is not source:
+            query = f"SELECT * FROM {sql_tables.table_reader(source)}"
+            options = "FORMAT parquet, USE_TMP_FILE false"
+            sql_tables.asked(connection, source, f"COPY ({query}) TO {literal(table.name)} ({options})")
+        yield TableRows(connection, table, choose, check)
+
+
+@contextmanager
+def _unnamed_parquet(of: Path) -> Iterator[sql_tables.TableFile]:
+    """Make a temporary file for a converted table, which a killed process does not leave behind where that works."""
     with tempfile.TemporaryDirectory() as folder:
-        file = path if path.suffix != ".csv" else Path(folder) / "table.parquet"
-        with locked_duckdb(*sql_tables.readable(path), *sql_tables.readable(file)) as connection:
-            if file != path:
-                query = f"SELECT * FROM {sql_tables.table_reader(path)}"
-                options = "FORMAT parquet, USE_TMP_FILE false"
-                sql_tables.asked(connection, path, f"COPY ({query}) TO {literal(file)} ({options})")
-            yield TableRows(connection, file, choose, check)
+        path = Path(folder) / "table.parquet"
+        with path.open("w+b") as file:
+            name = sql_tables.name_of(path, file)
+            if Path(name).parent == sql_tables.OWN_DESCRIPTORS:
+                path.unlink()
+                Path(folder).rmdir()
+            yield sql_tables.TableFile(of, file, name, ".parquet")
 
 
 def _write(
     path: Path, pieces: Iterable[NDArray[Any]], num_rows: int, *, metadata: dict[str, Any] | None
 ) -> tuple[int, ...]:
-    tables.check_suffix(path)
-    with replaced_whole(path) as file:
+    with tables.replaced_table(path, metadata) as file:
         if path.suffix == ".npy":
             row_shape = _write_npy(file, pieces, num_rows)
         else:
             row_shape = _write_table(Path(file.name), pieces, tables.copy_options(path.suffix, metadata))
-    tables.write_sidecar(path, metadata)
     return (num_rows, *row_shape)
 
 
@@ -140,12 +165,9 @@ def _write_npy(file: BinaryIO, pieces: Iterable[NDArray[Any]], num_rows: int) ->
 
 def _write_table(file: Path, pieces: Iterable[NDArray[Any]], options: str) -> tuple[int, ...]:
     """Collect the pieces in a temporary database next to `file`, as DuckDB cannot append to a file."""
-    with (
-        sql_tables.disk_errors(file),
-        tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as folder,
-        locked_duckdb(file, *database_files(Path(folder) / "rows.duckdb")) as connection,
-    ):
-        attach(connection, Path(folder) / "rows.duckdb", "pieces")
+    rows = scratch_folder(file) / "rows.duckdb"
+    with sql_tables.disk_errors(), locked_duckdb(file, *database_files(rows)) as connection:
+        attach(connection, rows, "pieces")
         statement = "CREATE TABLE pieces.rows AS"
         for chunk in _chunks(pieces):
             connection.register("columns", sql_tables.columns_of(chunk))

@@ -1,25 +1,38 @@
 """Data frames and files in .npy, .csv and .parquet format (no Keras).
 
-Files of codes record the fingerprint and code kind of their model: in the metadata of a Parquet file, and in a small
-`.json` file of the same name next to a .npy or .csv file.
+Files of codes record the fingerprint and code kind of their model: in the metadata of a Parquet file, and in a note, a
+small `.json` file of the same name, next to a .npy or .csv file.
 """
 
 import json
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.rows import as_array as as_array
-from codeword.code_kinds import CodeKind, code_kind_from_config
+from codeword.code_kinds import CodeKind
 from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
-from codeword.files.locked_duckdb import locked_duckdb
+from codeword.files import npy_file
+from codeword.files.code_note import Origin, origin_beside, origin_of, replaced_with_note
+from codeword.files.input_file import cannot_read, opened
+from codeword.files.locked_duckdb import literal, locked_duckdb
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import answer, columns_of, copy_to, pattern, quoted_name, readable
+from codeword.files.sql_tables import (
+    TableFile,
+    answer,
+    asked,
+    columns_of,
+    copy_to,
+    disk_errors,
+    open_table,
+    quoted_name,
+)
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 METADATA_KEY = "codeword"
@@ -27,13 +40,6 @@ CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
 MAX_SHOWN = 8  # column names in a message
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
 _POSITION = re.compile(r"column\d+")  # the name of a column in a .csv file without a header
-
-
-class Origin(NamedTuple):
-    """The fingerprint of the model that made codes, and their kind."""
-
-    fingerprint: str
-    code: CodeKind
 
 
 class CodeTable(NamedTuple):
@@ -53,14 +59,10 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
     """
     path = existing_file(path)
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-                raise ValueError(f"it holds {getattr(array, 'dtype', 'several arrays')}")
-            return array
-        except (ValueError, EOFError, OSError) as error:
-            raise TableFileError(f"{path} must be a .npy file of numbers: got one that is not ({error}).") from error
-    return as_numbers_table(path, answer(path, "SELECT *"), empty_as_nan=empty_as_nan)
+        with opened(path) as file:
+            return npy_file.mapped(path, file)
+    with open_table(path) as table:
+        return as_numbers_table(path, answer(table, "SELECT *"), empty_as_nan=empty_as_nan)
 
 
 def as_numbers_table(
@@ -85,7 +87,8 @@ def read_columns(path: str | Path) -> dict[str, Any]:
 
     A .csv file without a header has column0, column1, ….
     """
-    return answer(_table_path(path), "SELECT *")
+    with open_table(_table_path(path)) as table:
+        return answer(table, "SELECT *")
 
 
 def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Sequence[str] = ()) -> dict[str, Any]:
@@ -102,26 +105,32 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
     Warns:
         UserWarning: If the name of one of `numbers` is a number, so that the first line may be no header.
     """
-    path = _table_path(path)
-    is_csv, header, there, read = path.suffix == ".csv", None, column_names(path), list(names)
+    with open_table(_table_path(path)) as table:
+        return _named_columns(table, names, numbers)
+
+
+def _named_columns(table: TableFile, names: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
+    path, header, there, read = table.path, None, _names_of(table), list(names)
+    is_csv = path.suffix == ".csv"
     if is_csv and not set(names) <= set(there):
         if all(map(_POSITION.fullmatch, names)):
             header = False
-            there = answer(path, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
+            there = _names_of(table, header=header)
         elif len(there) == len(names) and _POSITION.fullmatch(there[0]):
             read = there
     first = "This file has no header" if _POSITION.fullmatch(there[0]) else "If the file has no header"
     hint = f" {first}: name them by position, such as column0, column1, column2." if is_csv else ""
     check_columns(there, read, str(path), hint)
     if is_csv and any(_NUMBER.fullmatch(name) for name in numbers):
-        warnings.warn(f"The first line of {path} was read as a header, but looks like data.{hint}", stacklevel=5)
+        warnings.warn(f"The first line of {path} was read as a header, but looks like data.{hint}", stacklevel=6)
     selected, texts = [quoted_name(name) for name in read], []
     for place, name in enumerate(names):
         if is_csv and name in numbers:
             text, number = selected[place], f"TRY_CAST({selected[place]} AS DOUBLE)"
             selected[place] = number
             texts.append(f"CASE WHEN {number} IS NULL THEN {text} END")
-    columns = list(answer(path, f"SELECT {', '.join(selected + texts)}", header=header, as_text=True).values())
+    named = [f"{column} AS v{place}" for place, column in enumerate(selected + texts)]  # `names` may repeat
+    columns = list(answer(table, f"SELECT {', '.join(named)}", header=header, as_text=True).values())
     for name, found in zip(numbers, columns[len(names) :], strict=False):
         unreadable = np.ma.compressed(found)
         if len(unreadable):
@@ -144,7 +153,15 @@ def check_columns(there: Sequence[str], wanted: Sequence[str], table: str, hint:
 def column_names(path: str | Path) -> list[str]:
     """Return the names of a table's columns, none for a .npy file, by reading only its beginning."""
     path = existing_file(path)
-    return [] if path.suffix == ".npy" else answer(path, "DESCRIBE SELECT *", as_text=True)["column_name"].tolist()
+    if path.suffix == ".npy":
+        return []
+    with open_table(path) as table:
+        return _names_of(table)
+
+
+def _names_of(table: TableFile, *, header: bool | None = None) -> list[str]:
+    names: list[str] = answer(table, "DESCRIBE SELECT *", header=header, as_text=True)["column_name"].tolist()
+    return names
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -167,13 +184,15 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
 def read_code_table(path: str | Path, *, fingerprint: str | None = None) -> CodeTable:
     """Read codes and the other columns of their file in one pass; see `read_codes`."""
     path = existing_file(path)
-    others: dict[str, Any] = {}
     if path.suffix == ".npy":
-        codes = read_array(path)
-    else:
-        others = answer(path, "SELECT *")
-        codes = as_numbers_table(path, {name: others.pop(name) for name in code_columns(path, list(others))})
-    return CodeTable(as_codes(path, codes), others, check_origin(path, fingerprint))
+        with opened(path) as file:
+            origin = check_origin(path, origin_beside(path, file), fingerprint)
+            return CodeTable(as_codes(path, npy_file.mapped(path, file)), {}, origin)
+    with open_table(path) as table:
+        origin = check_origin(path, origin_in(table), fingerprint)
+        others = answer(table, "SELECT *")
+    codes = as_numbers_table(path, {name: others.pop(name) for name in code_columns(path, list(others))})
+    return CodeTable(as_codes(path, codes), others, origin)
 
 
 def code_columns(path: Path, columns: list[str]) -> list[str]:
@@ -198,9 +217,8 @@ def as_codes(path: Path, codes: NDArray[Any]) -> NDArray[np.uint8]:
     return codes
 
 
-def check_origin(path: str | Path, fingerprint: str | None) -> Origin | None:
+def check_origin(path: Path, origin: Origin | None, fingerprint: str | None) -> Origin | None:
     """Return the recorded origin of a file's codes, or raise if another model than `fingerprint` made them."""
-    origin = read_origin(path)
     if origin is not None and fingerprint is not None and origin.fingerprint != fingerprint:
         raise CodeError(
             f"{path} must hold codes of model {fingerprint[:12]}: got codes of model {origin.fingerprint[:12]}. "
@@ -212,22 +230,21 @@ def check_origin(path: str | Path, fingerprint: str | None) -> Origin | None:
 def read_origin(path: str | Path) -> Origin | None:
     """Return the recorded origin of a file's codes; None if there is no record."""
     path = existing_file(path)
-    if path.suffix == ".parquet":
-        with locked_duckdb(*readable(path)) as connection:
-            query = f"SELECT value FROM parquet_kv_metadata('{pattern(path)}') WHERE key = '{METADATA_KEY}'"
-            (text,) = connection.execute(query).fetchone() or (None,)
-    else:
-        text = _sidecar(path).read_bytes() if _sidecar(path).is_file() else None
-    if text is None:
-        return None
-    try:
-        note = json.loads(text)
-        return Origin(str(note["model"]), code_kind_from_config(note["code"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TableFileError(
-            f"{path} must record which model made its codes: got a record that cannot be read ({error!r}). "
-            "Encode the data again."
-        ) from error
+    if path.suffix == ".npy":
+        with opened(path) as file:
+            return origin_beside(path, file)
+    with open_table(path) as table:
+        return origin_in(table)
+
+
+def origin_in(table: TableFile) -> Origin | None:
+    """Return the recorded origin of the codes in an open table; None if there is no record."""
+    if table.path.suffix == ".csv":
+        return origin_beside(table.path, table.file)
+    query = f"SELECT value FROM parquet_kv_metadata({literal(table.name)}) WHERE key = '{METADATA_KEY}'"
+    with locked_duckdb(table.name, table.path) as connection:
+        found = asked(connection, table, query)["value"]
+    return origin_of(table.path, bytes(found[0])) if len(found) else None
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
@@ -242,20 +259,17 @@ def check_suffix(path: str | Path) -> None:
 
 
 def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) -> None:
-    check_suffix(path)
-    with replaced_whole(path) as file:
+    with replaced_table(path, metadata) as file:
         if path.suffix == ".npy":
             np.save(file, array, allow_pickle=False)
         else:
             _copy_columns(columns_of(array), file.name, copy_options(path.suffix, metadata))
-    write_sidecar(path, metadata)
 
 
-def write_sidecar(path: Path, metadata: dict[str, Any] | None) -> None:
-    """Write the origin of codes next to a file whose format cannot record it."""
-    if metadata is not None and path.suffix != ".parquet":
-        with replaced_whole(_sidecar(path)) as file:
-            file.write(json.dumps(metadata, indent=1).encode())
+def replaced_table(path: Path, metadata: dict[str, Any] | None) -> AbstractContextManager[BinaryIO]:
+    """Open a file like `replaced_whole`; if its format cannot record the origin of codes, a note beside it does."""
+    check_suffix(path)
+    return replaced_whole(path) if path.suffix == ".parquet" else replaced_with_note(path, metadata)
 
 
 def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
@@ -267,7 +281,7 @@ def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
-    with locked_duckdb(target) as connection:
+    with disk_errors(), locked_duckdb(target) as connection:
         connection.register("columns", columns)
         copy_to(connection, "columns", target, options)
 
@@ -276,8 +290,13 @@ def existing_file(path: str | Path) -> Path:
     """Return the path of a data file, or raise if there is no such file."""
     path = Path(path)
     check_suffix(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} must be a data file: got no such file.")
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} must be a data file: got no such file.")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise cannot_read(path, error) from error
     return path
 
 
@@ -286,7 +305,3 @@ def _table_path(path: str | Path) -> Path:
     if path.suffix == ".npy":
         raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
     return path
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
