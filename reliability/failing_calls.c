@@ -1,7 +1,8 @@
 /* Fails one chosen system call below a folder, once or from then on: a library for LD_PRELOAD (Linux, glibc).
 
    Calls through the C library that name a path below the folder, or a descriptor of a file there, are counted while
-   the library is armed. The call with the chosen number returns an error instead of being made; `close` is made, too. */
+   the library is armed. The call with the chosen number returns an error instead of being made; `close` is made, too.
+   With error 0 the process dies before it. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +51,7 @@ static int must_fail(const char *call, const char *path) {
     }
     if (number == chosen || (sticky && number > chosen && needs_space(call))) fail = failed = 1;
     pthread_mutex_unlock(&lock);
+    if (fail && !error_number) kill(getpid(), SIGKILL);
     if (fail) errno = error_number;
     return fail;
 }

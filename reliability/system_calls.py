@@ -1,9 +1,10 @@
 """System calls that fail.
 
 Each system call of each writer on a file below the folder fails once: no space, no permission, too many open files, a
-disk error, no lock. A full disk fails all later writes, too. Then the same process reads the files, which must hold all
-of the old state or all of the new one, and writes once more, after which no other file may be left. An error must be
-one of codeword's, and what it says of the files must be true.
+disk error, no lock. A full disk fails all later writes, too. Before each call that changes something, a process is also
+killed. Then the same process, or the next, reads the files, which must hold all of the old state or all of the new one,
+and writes once more, after which no other file may be left. An error must be one of codeword's, and what it says of the
+files must be true.
 
     python -m reliability.system_calls [--full]
 """
@@ -51,10 +52,13 @@ ERRORS = {
     "unlink": "EACCES EIO",
     "write": "ENOSPC EIO",
 }
+KILL = "SIGKILL"  # instead of an error
+CHANGES = ("allocate", "chmod", "close", "create", "fsync", "link", "lock", "mkdir", "pwrite", "rename", "rmdir")
+CHANGES += ("truncate", "unlink", "write")
 
 
 class Fault(NamedTuple):
-    """The call that fails, counted from 0, with which error, and whether all later writes fail, too."""
+    """The call that fails, counted from 0, with which error or `KILL`, and whether all later writes fail, too."""
 
     number: int
     error: str
@@ -62,23 +66,32 @@ class Fault(NamedTuple):
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    most = size.of(smoke=4, usual=60, full=None)
+    most = size.of(smoke=3, usual=60, full=None)
     for writer, template in prepared_folders():
         with case_folder(template) as folder:
             calls = in_child(_calls, writer, folder).value
-        faults = [
-            Fault(number, error, later)
-            for number, call in enumerate(calls)
-            for error in ERRORS[call.split()[0]].split()
-            for later in ((False, True) if error == "ENOSPC" else (False,))
-        ]
+        faults = [fault for number, call in enumerate(calls) for fault in _faults(number, call.split()[0])]
         chosen = faults if most is None else random.Random(writer.name).sample(faults, min(most, len(faults)))
         row = Row.of_kinds(f"{writer.name}, {len(calls)} calls", *KINDS)
         for fault in chosen:
             with case_folder(template) as folder:
                 row.cases += 1
-                judge(row, in_child(_failed, writer, folder, fault, seconds=60), f"{calls[fault.number]} {fault[1:]}")
+                judge(row, _outcome(writer, folder, fault), f"{calls[fault.number]} {fault[1:]}")
         yield row
+
+
+def _faults(number: int, call: str) -> list[Fault]:
+    errors = [Fault(number, error, False) for error in ERRORS[call].split()]
+    full = [Fault(number, "ENOSPC", True)] if "ENOSPC" in ERRORS[call] else []
+    return [*errors, *full, *([Fault(number, KILL, False)] if call in CHANGES else [])]
+
+
+def _outcome(writer: Writer, folder: Path, fault: Fault) -> Outcome:
+    outcome = in_child(_failed, writer, folder, fault, seconds=60)
+    if outcome.error != KILL:
+        return outcome
+    outcome = in_child(afterwards, writer, folder, seconds=60)
+    return outcome._replace(value=("killed", True, outcome.value)) if outcome.ending == "returned" else outcome
 
 
 def judge(row: Row, outcome: Outcome, fault: str) -> None:
@@ -130,7 +143,7 @@ def _failed(writer: Writer, folder: Path, fault: Fault) -> tuple[str, bool, tupl
 
 def _library(folder: Path, fault: Fault) -> Any:
     library = ctypes.CDLL(os.environ[LIBRARY])  # loaded already
-    number = getattr(errno, fault.error)
+    number = 0 if fault.error == KILL else getattr(errno, fault.error)
     library.attack_arm(os.fsencode(folder), fault.number, number, fault.from_then_on)
     return library
 
