@@ -40,7 +40,7 @@ GROUPS = {
     ),
     "data_kinds": (
         sorted(f"data_kinds/{path.name}" for path in (SOURCE / "data_kinds").glob("*.py") if path.stem != "__init__"),
-        ["tests/test_data_kinds.py", "tests/test_one_table.py"],
+        ["tests/test_data_kinds.py", "tests/test_one_table.py", "tests/test_advice.py"],
     ),
     "model_file": (["files/model_file.py"], ["tests/test_model_file.py", "tests/test_formats.py"]),
     "search": (

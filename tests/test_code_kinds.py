@@ -198,6 +198,19 @@ def test_only_bits_have_a_hamming_distance() -> None:
     assert [kind.has_hamming_distance for kind in (Bits, Scalars, Choices, Floats)] == [True, False, False, False]
 
 
+def test_measured_defaults_and_the_arguments_of_the_layers() -> None:
+    kinds = (Bits(4), Scalars(4), Choices(4), Floats(4))
+    assert [(kind.default_noise, kind.default_swap) for kind in kinds] == [
+        (0.2, 0.15),
+        (0.0, 0.0),
+        (0.0, 0.15),
+        (0.0, 0.0),
+    ]
+    assert [kind.layer for kind in kinds] == ["SignBits", "ScalarQuantizer", "Hardmax", "NoCode"]
+    scalars = {"steps": 256, "minimum": -3.0, "maximum": 3.0, "slope": "straight_through"}
+    assert [kind.layer_arguments for kind in kinds] == [{}, scalars, {}, {}]
+
+
 def test_settings_are_read_by_name_and_replaced_not_changed() -> None:
     kind = Scalars(3, steps=(4, 4, 16))
     assert kind.get_params() == {"num_scalars": 3, "steps": (4, 4, 16)}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.value_scan import scan_values
 from codeword.data_kinds import (
     Binary,
     DataKind,
@@ -26,6 +28,7 @@ from codeword.data_kinds import (
     infer_data_kind,
     parse_data_kind,
 )
+from codeword.data_kinds.inference import num_classes, readings_of, scale_if_mostly_missing, scale_if_zero_is_missing
 from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.data_kinds.python_text import python_call, python_literal
 from codeword.errors import DataError, DataTypeError, ParameterError
@@ -279,6 +282,14 @@ def test_ordinal_gives_probabilities_between_the_edges(logits: np.ndarray) -> No
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-6)
     assert (probabilities >= 0).all()
+
+
+@pytest.mark.parametrize("loss", ["crossentropy", "ordinal"])
+def test_probabilities_of_rows_with_several_axes_are_those_of_each_cell(loss: str) -> None:
+    kind = Levels(FOUR, loss=loss)
+    logits = np.random.default_rng(0).normal(0, 3, (2, 3, kind.num_outputs))
+    cells = [[kind.probabilities(cell) for cell in row] for row in logits]
+    np.testing.assert_allclose(kind.probabilities(logits), cells, rtol=1e-6)
 
 
 def test_a_real_output_has_no_probabilities() -> None:
@@ -572,6 +583,7 @@ def test_metrics_of_few_values_count_exact_cells_and_rows() -> None:
     x, y = np.array([[[1], [0]], [[1], [1]], [[0], [0]]]), np.array([[[1], [0]], [[0], [1]], [[1], [1]]])
     for kind in (Binary(), Levels(2)):
         assert kind.metrics(x, y, {}) == {"cells_exact": 3 / 6, "rows_exact": 1 / 3}
+        assert kind.metrics(x[:2], y[:2], {}) == {"cells_exact": 3 / 4, "rows_exact": 1 / 2}
 
 
 def test_metrics_of_real_numbers_are_squared_errors() -> None:
@@ -764,3 +776,98 @@ def test_a_known_maximum_scales_there_and_back() -> None:
     assert UnitInterval().to_config() == {"kind": "UnitInterval", "loss": "mse"}
     with pytest.raises(DataError, match=r"must be from 0 to 255, the range of UnitInterval\(maximum=255\)"):
         kind.check([[256, 3]])
+
+
+# What scanned values may mean, at the limits
+
+
+def mostly_missing(shares: Sequence[float], count: int) -> np.ndarray:
+    x = np.full((2, 10), np.nan)
+    x.reshape(-1)[:count] = np.resize(shares, count)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (mostly_missing([1, 5], 10), None),  # exactly half is missing
+        (mostly_missing([1, 5], 9), Ratings(1, 5)),
+        (mostly_missing([3], 9), None),
+        (mostly_missing([1, 5], 9)[None], None),
+    ],
+)
+def test_a_table_that_is_mostly_nan_may_be_ratings(x: np.ndarray, scale: Ratings | None) -> None:
+    assert scale_if_mostly_missing(scan_values(x)) == scale
+
+
+def mostly_zero(values: Sequence[float], count: int) -> np.ndarray:
+    x = np.zeros((2, 10))
+    x.reshape(-1)[:count] = np.resize(values, count)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (mostly_zero([1, 5], 10), None),  # exactly half is 0
+        (mostly_zero([1, 5], 9), Ratings(1, 5)),
+        (mostly_zero([0.5, 10], 9), Ratings(0.5, 10)),
+        (mostly_zero([0.5, 10.5], 9), None),
+        (mostly_zero([0.25, 5], 9), None),
+        (mostly_zero([-1, 5], 9), None),
+        (mostly_zero([5], 9), None),
+        (mostly_zero([1, 5], 9)[None], None),
+        (mostly_zero([1, 5], 9).reshape(20, 1), None),
+    ],
+)
+def test_a_table_that_is_mostly_0_may_be_ratings(x: np.ndarray, scale: Ratings | None) -> None:
+    assert scale_if_zero_is_missing(scan_values(x)) == scale
+
+
+@pytest.mark.parametrize(
+    ("y", "first", "count"),
+    [
+        ([0, 1, 2] * 2, (0,), 3),
+        ([0, 1, 2, 0, 1], (0,), None),  # less than twice each
+        ([0, 1] * 3, (0,), None),
+        ([0, 1, 3] * 2, (0,), None),
+        ([1, 2, 3] * 2, (0,), None),
+        ([1, 2, 3] * 2, (0, 1), 3),
+        ([0, 0.5, 2] * 2, (0,), None),
+        (list(range(1000)) * 2, (0,), 1000),
+        (list(range(1001)) * 2, (0,), None),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_class_numbers_are_counted_at_least_twice_each(y: list[float], first: tuple, count: int | None) -> None:
+    assert num_classes(scan_values(np.array(y)), first=first) == count
+
+
+@pytest.mark.parametrize(
+    ("x", "kinds"),
+    [
+        (np.resize([0, 1], (4, 4)), (Binary(),)),
+        (np.resize([0, 2], (4, 4)), (Levels([0, 2]),)),  # eight cells per level
+        (np.resize([0, 2], (3, 5)), (Real(), UnitInterval(maximum=2))),
+        (np.resize(np.arange(16) / 4, (8, 16)), (Levels(np.arange(16) / 4),)),
+        (np.resize(np.arange(17) / 4, (8, 17)), (Real(),)),
+        (np.linspace(0, 1, 20).reshape(4, 5), (UnitInterval(),)),
+        (np.linspace(0, 1.01, 20).reshape(4, 5), (Real(),)),
+        (np.linspace(-0.01, 1, 20).reshape(4, 5), (Real(),)),
+        (np.arange(32, dtype=np.uint8).reshape(4, 8), (Real(), UnitInterval(maximum=31))),
+        (np.arange(1, 33, dtype=np.uint8).reshape(4, 8), (UnitInterval(maximum=255),)),
+        (np.arange(1, 33).reshape(4, 8), (Real(), UnitInterval(maximum=32))),
+        (np.arange(127, 107, -1).reshape(4, 5), (Real(), UnitInterval(maximum=127))),
+        (np.arange(128, 108, -1).reshape(4, 5), (Real(), UnitInterval(maximum=255))),
+        (np.arange(255, 235, -1).reshape(4, 5), (UnitInterval(maximum=255), Real())),
+        (np.arange(255, 235, -1).reshape(4, 5, 1), (UnitInterval(maximum=255),)),
+        (np.arange(127, 107, -1).reshape(4, 5, 1), (UnitInterval(maximum=127), Real())),
+        (np.arange(256, 236, -1).reshape(4, 5), (Real(),)),
+        (np.arange(19, -1, -1).reshape(4, 5) - 1, (Real(),)),
+        (np.arange(20).reshape(20, 1), (Real(),)),
+        (np.full((4, 5), 7), (Real(),)),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_scanned_values_may_mean(x: np.ndarray, kinds: tuple[DataKind, ...]) -> None:
+    assert readings_of(scan_values(x)).kinds == kinds

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
-from codeword.code_kinds.packing import check_codes, pack, pack_bits, unpack, unpack_bits
+from codeword.code_kinds.packing import check_bit_codes, check_codes, pack, pack_bits, unpack, unpack_bits
 from codeword.errors import CodeError
 
 STEPS = (2, 3, 16, 256, 300, 65_536)
@@ -186,3 +186,33 @@ def test_unpacking_refuses_bytes_that_packing_never_writes(codes: Any, kind: Cod
 def test_check_codes_returns_good_codes_without_copying() -> None:
     codes = np.zeros((3, 2), np.uint8)
     assert check_codes(codes, Bits(10)) is codes
+
+
+def test_packed_bits_are_taken_as_they_are_with_the_number_of_their_bits() -> None:
+    codes = np.array([[1, 2, 4], [0, 7, 0]], np.uint8)[:, ::2]
+    found, num_bits = check_bit_codes(codes)
+    assert (found.tolist(), num_bits, found.flags.c_contiguous) == (codes.tolist(), 16, True)
+    assert check_bit_codes(codes, 14)[1] == 14
+    assert check_bit_codes(codes[:0])[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize("codes", [np.zeros((2, 2), np.int8), np.zeros(4, np.uint8), np.zeros((3, 0), np.uint8)])
+def test_bit_codes_must_be_packed_bytes(codes: Any) -> None:
+    with pytest.raises(CodeError, match=r"must be packed, uint8 of shape \(n, num_bytes\), eight bits per byte: got"):
+        check_bit_codes(codes)
+
+
+def test_eight_columns_of_only_0_and_1_are_not_packed_unless_their_width_is_given() -> None:
+    ones = np.ones((2, 8), np.uint8)
+    with pytest.raises(CodeError, match=r"got 8 columns of only 0 and 1.*pass num_bits=64 if they are packed"):
+        check_bit_codes(ones)
+    for packed in (ones[:, :7], ones[:0], np.maximum(ones, np.eye(2, 8, dtype=np.uint8) * 2)):
+        assert check_bit_codes(packed)[0].tolist() == packed.tolist()
+    assert check_bit_codes(ones, 64)[1] == 64
+
+
+def test_bit_codes_of_another_width_or_with_padding_are_refused_by_name() -> None:
+    with pytest.raises(CodeError, match="must be uint8 with 2 columns"):
+        check_bit_codes(np.zeros((1, 3), np.uint8), 10)
+    with pytest.raises(CodeError, match=r"`queries` of Bits.num_bits=10. must end in 6 padding bits of 0"):
+        check_bit_codes(np.array([[0, 0b00_100000]], np.uint8), 10, name="queries")

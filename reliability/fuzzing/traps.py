@@ -34,9 +34,13 @@ class _Protocol:
         return np.array(self.values, dtype)
 
 
+class OwnError(Exception):
+    """What an input itself raises; readers may let it pass."""
+
+
 class _Broken(_Protocol):
     def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
-        raise RuntimeError("no array today")
+        raise OwnError
 
 
 class _Endless:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
 from codeword.advice import notes
@@ -12,7 +11,7 @@ from codeword.advice.heads import AdvisedHead, measured
 from codeword.advice.programs import RATING_COLUMNS, Source
 from codeword.advice.report import Advice as Advice
 from codeword.arrays.finite_numbers import refuse_not_finite
-from codeword.arrays.rows import evenly_spaced, take_rows
+from codeword.arrays.rows import as_frame, evenly_spaced, take_rows
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds import DataKind, Levels, Ratings, Real
 from codeword.data_kinds.inference import MAX_INFERRED_LEVELS, Readings, readings_of
@@ -52,21 +51,20 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
         >>> advice
         Advice(Levels([0, 0.25, 0.5, 0.75]), keras.layers.Dense(256), cw.losses.LevelCrossentropy(...))
     """
-    frame = nw.from_native(x, eager_only=True, pass_through=True)
-    is_frame = isinstance(frame, nw.DataFrame)
-    names = tuple(frame.columns) if is_frame else tuple(columns)
-    if is_frame and set(RATING_COLUMNS) <= set(names):
+    frame = as_frame(x)
+    names = tuple(columns) if frame is None else tuple(map(str, frame.columns))
+    if frame is not None and set(RATING_COLUMNS) <= set(names):
         return advise_on_ratings(*(frame[name].to_numpy() for name in RATING_COLUMNS))
     if hasattr(x, "tocsr"):
         return _on_sparse(x.tocsr())
-    scan = scan_values(frame.to_numpy() if is_frame else x, sample_cells=SAMPLE_CELLS, verbose=verbose)
+    scan = scan_values(x if frame is None else frame.to_numpy(), sample_cells=SAMPLE_CELLS, verbose=verbose)
     refuse_not_finite(0, scan.num_infinite, scan.first_not_finite)
     if scan.num_finite == 0:
         raise DataError(f"`x` must hold at least one number: got shape {scan.shape}, all NaN.")
     readings = readings_of(scan)
     question, heads = _on_target(scan, readings) if scan.is_one_column else _on_rows(scan, readings)
     heads = tuple(measured(head, scan) for head in heads)
-    more = tuple(notes.notes_of(scan, readings, heads[0], names, is_frame=is_frame))
+    more = tuple(notes.notes_of(scan, readings, heads[0], names, is_frame=frame is not None))
     return Advice(notes.values_of(scan), question, heads, more)
 
 

@@ -44,7 +44,7 @@ def as_numbers(x: Any) -> NDArray[Any]:
             if any(isinstance(value, str | bytes) for value in array.flat):
                 raise TypeError("some are text")
             array = array.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise DataTypeError(
                 f"`x` must hold numbers (each argument must be a real, non-string number): got objects, {error}. "
                 "Encode categories as numbers first."

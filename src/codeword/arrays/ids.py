@@ -80,7 +80,10 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         raise DataError(f"`{name}` must have an id in every row: got {empty} empty. Drop those rows.")
     # NumPy would turn a list of texts and numbers into texts.
     some_text = isinstance(ids, list | tuple) and any(isinstance(value, str) for value in ids)
-    array = np.atleast_1d(np.asarray(ids, object if some_text else None))
+    try:
+        array = np.atleast_1d(np.asarray(ids, object if some_text else None))
+    except ValueError as error:
+        raise DataTypeError(f"`{name}` must hold one id per row: got {type(ids).__name__} of uneven rows.") from error
     if array.size == 0 and array.ndim == 1:
         return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
     if array.dtype.kind == "f" and np.isnan(array).any():
@@ -90,14 +93,15 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
         if all(issubclass(kind, str) for kind in kinds):
-            return _texts(array, name)
-        if not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+            array = array if array.ndim > 1 else _texts(array, name)
+        elif not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DataTypeError(
                 f"`{name}` must hold ids that are all integers or all text: got {found}. Drop the rows "
                 "without an id, or write all as text: column.astype(str)."
             )
-        array = array.astype(np.int64)
+        else:
+            array = array.astype(np.int64)
     if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)  # whole numbers that a frame keeps as floats
     if array.ndim != 1 or array.dtype.kind not in "iuU":

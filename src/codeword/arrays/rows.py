@@ -11,10 +11,26 @@ from codeword.arrays.memory_maps import let_go
 from codeword.errors import DataError
 
 
-def as_array(x: Any) -> Any:
+def as_frame(x: Any, name: str = "x") -> nw.DataFrame[Any] | None:
+    """Return a data frame (pandas, Polars, Arrow) as one of narwhals, None for anything else."""
+    try:
+        frame = nw.from_native(x, eager_only=True, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(
+            f"`{name}` must have columns of different names: got {first_words(error)}. Rename them, or pass an array."
+        ) from error
+    return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def as_array(x: Any, name: str = "x") -> Any:
     """Convert a data frame (pandas, Polars, Arrow) to an array; return anything else unchanged."""
-    frame = nw.from_native(x, eager_only=True, pass_through=True)
-    return frame.to_numpy() if isinstance(frame, nw.DataFrame) else x
+    frame = as_frame(x, name)
+    return x if frame is None else frame.to_numpy()
+
+
+def first_words(error: Exception) -> str:
+    """Return the beginning of the message of another library, on one line."""
+    return " ".join(str(error).split())[:200]
 
 
 def as_rows(

@@ -210,6 +210,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         Raises:
             CodeError: If this model cannot have made the codes.
         """
+        codes = self._given_codes(codes)
         (values,) = collected(self._decoded(codes, self._values_of), len(codes))
         return values
 
@@ -225,7 +226,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         Raises:
             CodeError: If this model cannot have made the codes, when their piece is reached.
         """
-        for _, (values,) in self._decoded(codes, self._values_of):
+        for _, (values,) in self._decoded(self._given_codes(codes), self._values_of):
             yield values
 
     def decode_proba(self, codes: Any) -> NDArray[np.float32]:
@@ -234,6 +235,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         probabilities = getattr(self.data_, "probabilities", None)
         if probabilities is None:
             raise ParameterError(f"`data` must be Levels for probabilities: got {self.data_}.")
+        codes = self._given_codes(codes)
         (values,) = collected(self._decoded(codes, probabilities), len(codes))
         return values
 
@@ -389,11 +391,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             verbose=self.verbose,
         )
 
-    def _decoded(self, codes: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Pieces:
-        """Yield what `finish` makes of the output for consecutive pieces of codes."""
+    def _given_codes(self, codes: Any) -> Any:
         check_is_fitted(self)
-        given = codes if isinstance(codes, TableRows) else packing.check_codes(codes, self.code_)
-        return self._run(self.decoder_, given, self._unpacked, finish, "decode")
+        return codes if isinstance(codes, TableRows) else packing.check_codes(codes, self.code_)
+
+    def _decoded(self, codes: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Pieces:
+        """Yield what `finish` makes of the output for consecutive pieces of checked codes."""
+        return self._run(self.decoder_, codes, self._unpacked, finish, "decode")
 
     def _unpacked(self, piece: NDArray[np.uint8], first_row: int | None) -> NDArray[np.float32]:
         symbols = packing.unpack(piece, self.code_, first_row=first_row or 0)

@@ -32,7 +32,7 @@ def pack(symbols: Any, kind: CodeKind) -> NDArray[np.uint8]:
         >>> pack([[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]], Bits(10)).tolist()
         [[160, 64]]
     """
-    symbols = _checked_symbols(np.asarray(symbols), kind)
+    symbols = _checked_symbols(as_code_array(symbols, "symbols"), kind)
     if isinstance(kind, Floats):
         with np.errstate(over="ignore"):
             little_endian = np.array(symbols, dtype="<f4", order="C")
@@ -98,7 +98,7 @@ def unpack(codes: Any, kind: CodeKind, *, first_row: int = 0) -> NDArray[Any]:
 
 def pack_bits(bits: Any) -> NDArray[np.uint8]:
     """Pack 0 and 1 (or False and True) of shape `(n, num_bits)`, as `pack` does with `Bits(num_bits)`."""
-    bits = np.asarray(bits)
+    bits = as_code_array(bits, "bits")
     if bits.ndim != 2 or bits.shape[1] == 0:
         raise CodeError(f"`bits` must have shape (n, num_bits): got shape {bits.shape}.")
     return pack(bits, Bits(bits.shape[1]))
@@ -111,7 +111,7 @@ def unpack_bits(codes: Any, num_bits: int) -> NDArray[np.uint8]:
 
 def check_codes(codes: Any, kind: CodeKind) -> NDArray[np.uint8]:
     """Return codes as an array, after checking their shape and dtype."""
-    codes = np.asarray(codes)
+    codes = as_code_array(codes, "codes")
     if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] == kind.num_bytes:
         return codes
     hint = "Pass what `encode` returned."
@@ -135,7 +135,7 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
         CodeError: If dtype, shape or padding do not fit, or each bit seems to take a whole byte.
         ParameterError: If `num_bits` is not a positive integer.
     """
-    codes = np.asarray(codes)
+    codes = as_code_array(codes, name)
     wanted = (
         "uint8 of shape (n, num_bytes), eight bits per byte" if num_bits is None else f"the bytes of {Bits(num_bits)}"
     )
@@ -153,6 +153,14 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
             f"Pack them with `packing.pack_bits`, or pass num_bits={8 * codes.shape[1]} if they are packed."
         )
     return np.ascontiguousarray(codes), 8 * codes.shape[1] if num_bits is None else int(num_bits)
+
+
+def as_code_array(values: Any, name: str = "codes") -> NDArray[Any]:
+    """Return codes, bits or symbols as an array of any shape and dtype, or refuse uneven rows."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise CodeError(f"`{name}` must be an array: got {type(values).__name__} of uneven rows.") from error
 
 
 _ORIGIN = "They are damaged or come from another model: encode the data again."

@@ -42,8 +42,16 @@ def kind_of_labels(labels: NDArray[Any]) -> str | None:
         values = labels.ravel().tolist()
         if all(isinstance(value, str) for value in values):
             return "text"
-        return "numbers" if all(isinstance(value, Number) and value == value for value in values) else None
+        return "numbers" if all(isinstance(value, Number) and _is_itself(value) for value in values) else None
     return "text" if labels.dtype.kind == "U" else "numbers" if labels.dtype.kind in "fiub" else None
+
+
+def _is_itself(value: Any) -> bool:
+    """Return whether a number is no NaN."""
+    try:
+        return bool(value == value)
+    except ArithmeticError:  # a signaling NaN of `decimal`
+        return False
 
 
 def all_classes(labels: NDArray[Any], known: Sequence[NDArray[Any]]) -> NDArray[Any]:

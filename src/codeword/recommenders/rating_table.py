@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids
+from codeword.arrays.rows import as_frame
 from codeword.data_kinds import Ratings
 from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import check_columns, read_named_columns
@@ -186,8 +186,8 @@ def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]
         if len({len(part) for part in parts}) > 1:
             raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
         return parts
-    frame = nw.from_native(ratings, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    frame = as_frame(ratings, name)
+    if frame is None:
         shape = f" of shape {ratings.shape}" if hasattr(ratings, "shape") else ""
         raise DataTypeError(
             f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
@@ -210,7 +210,7 @@ def _numbers(values: Any, name: str) -> NDArray[np.float32]:
             if text is not None:
                 raise TypeError(f"text, the first {text!r}")
             array = array.astype(np.float64)  # Decimal, or None, which becomes NaN
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise DataTypeError(f"`{name}` must be numbers: got {error}. Write decimals with a point.") from error
     if array.dtype.kind not in "fiub" or array.ndim != 1:
         raise DataTypeError(f"`{name}` must be numbers, one per row: got shape {array.shape}, dtype {array.dtype}.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from codeword.arrays.ids import checked_ids
-from codeword.code_kinds.packing import check_bit_codes
+from codeword.code_kinds.packing import as_code_array, check_bit_codes
 from codeword.errors import CodeError, DataError
 from codeword.settings import integer
 
@@ -120,7 +120,7 @@ class HammingIndex:
         return np.split(distances[order], cuts), np.split(self._ids_of(rows[order]), cuts)
 
     def _checked_queries(self, codes: Any) -> NDArray[np.uint8]:
-        codes = np.asarray(codes)
+        codes = as_code_array(codes)
         check_width(codes, self._num_bits, "the indexed codes", "Encode the queries with the same model.")
         codes, _ = check_bit_codes(codes, self._num_bits)
         if len(codes) == 0:

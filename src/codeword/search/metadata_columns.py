@@ -145,7 +145,10 @@ def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> N
             raise _too_large(name, large[0])
         return np.array(filled, np.int64)
     if are(bool, np.bool_, int, np.integer, float, np.floating):
-        return np.array(filled, np.float64)
+        try:
+            return np.array(filled, np.float64)
+        except OverflowError as error:
+            raise _too_large(name, "an integer beyond all floats") from error
     if are(datetime.date, np.datetime64):
         return np.array([_time(value) for value in filled], "datetime64[us]")
     raise _no_type(name, ", ".join(sorted(kind.__name__ for kind in kinds)))

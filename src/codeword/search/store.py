@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
-from codeword.code_kinds.packing import check_bit_codes
+from codeword.code_kinds.packing import as_code_array, check_bit_codes
 from codeword.errors import CodeError, DataError, ParameterError, TableFileError
 from codeword.files.output_file import replaced_whole
 from codeword.files.sql_tables import copy_to, first_line, quoted_name
@@ -142,7 +142,7 @@ class CodeStore:
         return self._append(ids, codes, metadata, self._fingerprint, self._code)
 
     def _append(self, ids: Any, codes: Any, metadata: Any, fingerprint: str | None, code: Bits | None) -> int:
-        codes = np.asarray(codes)
+        codes = as_code_array(codes)
         count = len(codes) if codes.ndim else 0
         if ids is not None:
             ids = checked_ids(ids, "ids")
