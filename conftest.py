@@ -9,6 +9,8 @@ import os
 import shutil
 import sys
 import tempfile
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,11 @@ if OWN_CACHE is not None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = OWN_CACHE
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+# Tests run in as many processes as there are cores, so each takes one: PyTorch's threads for tiny tensors cost four
+# times the processor time, and wait for each other where cores are shared. The user's own choice stands.
+for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 # Compiled hastily: nothing optimized, loops as LLVM wants them least. That takes a third of the time to compile, and
 # half of the time of all tests. Only tests marked `optimized`, which train longer than they compile, let LLVM optimize.
@@ -66,6 +73,17 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()  # or extension modules, DuckDB's for one, tell at the end that they were never freed
     if OWN_CACHE is not None:
         shutil.rmtree(OWN_CACHE, ignore_errors=True)
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `fit` do everything but train, for tests of all that comes before and after: most of their time."""
+
+    def keep_first_weights(model: Any, batches: Any, validation: Any, epochs: int, *_: Any) -> Any:
+        names = ["loss"] if validation is None else ["loss", "val_loss"]
+        return SimpleNamespace(history={name: [0.0] * epochs for name in names})
+
+    monkeypatch.setattr("codeword.training.recipe._train", keep_first_weights)
 
 
 @pytest.fixture(autouse=True)

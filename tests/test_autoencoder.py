@@ -161,7 +161,7 @@ NAN_DATA = {
 
 @pytest.mark.parametrize("name", NAN_DATA)
 @pytest.mark.parametrize("inferred", [False, True], ids=["given", "inferred"])
-def test_training_rows_are_searched_for_nan_once(monkeypatch, name, inferred):
+def test_training_rows_are_searched_for_nan_once(monkeypatch, name, inferred, untrained):
     kind, x = NAN_DATA[name]
     looks = []
 
@@ -412,5 +412,5 @@ def test_it_works_in_a_pipeline():
 
 
 @parametrize_with_checks([cw.Autoencoder(hidden=(), epochs=1, code=cw.Bits(4), verbose=0)])
-def test_scikit_learn_conventions(estimator, check):
+def test_scikit_learn_conventions(estimator, check, untrained):
     check(estimator)

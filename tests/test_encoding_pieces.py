@@ -116,7 +116,7 @@ def test_uint8_stays_uint8_until_its_piece_comes(model, monkeypatch):
     ],
     ids=str,
 )
-def test_an_error_in_a_late_piece_names_the_row_in_all_rows(data, bad, message):
+def test_an_error_in_a_late_piece_names_the_row_in_all_rows(data, bad, message, untrained):
     rows = (ROWS.reshape(NUM_ROWS, 6) > 0.3) * (1.0 if isinstance(data, cw.Binary) else 0.75)
     model = tiny(data=data, objective=cw.objectives.Reconstruct()).fit(rows)
     model.encode(rows)
