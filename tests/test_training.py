@@ -1,16 +1,20 @@
-"""Batches, inference in fixed batches, and the seed."""
+"""Batches, inference in fixed batches, and seeds."""
 
 import itertools
 import random
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from codeword.backend import keras
 from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
+from codeword.keras_internals import draw_from_own_generators, global_seed_generator, set_global_seed_generator
 from codeword.objectives.swapped_rows import SwappedRows
-from codeword.training import recipe as fitting
+from codeword.training import recipe
 from codeword.training.keras_loop import KerasBatches
+from codeword.training.recipe import seeded
 
 
 def batches_of(batches):
@@ -82,7 +86,7 @@ def test_fixed_batches_give_every_row_once(num_rows):
 def test_the_learning_rate_rises_then_falls_to_zero():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     batches = SwappedRows(np.ones((100, 1), np.float32), batch_size=1, share=0.0, seed=0)
-    fitting.fit(model, batches, loss="mse", epochs=2, learning_rate=0.1)
+    recipe.fit(model, batches, loss="mse", epochs=2, learning_rate=0.1)
     schedule = keras.optimizers.schedules.deserialize(model.optimizer.get_config()["learning_rate"])
     rates = [float(schedule(step)) for step in range(201)]
     assert max(rates) == pytest.approx(0.1, rel=1e-3)
@@ -92,15 +96,85 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert rates[200] == pytest.approx(0, abs=1e-6)
 
 
-def test_seeded_repeats_and_puts_the_users_streams_back():
-    np.random.seed(1)
+def streams():
+    """Return the state of all streams that belong to the process."""
+    generator = global_seed_generator() or keras.random.SeedGenerator(0)
+    set_global_seed_generator(generator)
+    known = [random.getstate(), np.random.get_state()[1].tolist(), keras.ops.convert_to_numpy(generator.state).tolist()]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        known.append(torch.get_rng_state().tolist())
+    return known
+
+
+def drawn():
+    """Draw what a network with dropout draws when it is built."""
+    dense, dropout = keras.layers.Dense(2), keras.layers.Dropout(0.5)
+    dense.build((None, 3))
+    state = keras.ops.convert_to_numpy(dropout.seed_generator.state)
+    return np.concatenate([part.ravel() for part in (dense.get_weights()[0], state)])
+
+
+def test_seeded_layers_are_the_same_again():
+    with seeded(7):
+        first, second = drawn(), drawn()
+    with seeded(7):
+        np.testing.assert_array_equal(drawn(), first)
+        with seeded(8):
+            assert (drawn() != first).any()
+        np.testing.assert_array_equal(drawn(), second)
+
+
+def test_seeded_layers_are_the_same_whatever_other_threads_draw():
+    with seeded(7):
+        alone = drawn(), drawn()
+    with ThreadPoolExecutor(1) as other, seeded(7):
+        first = drawn()
+        with seeded(9):
+            between = drawn()
+        assert (other.submit(drawn).result() != first).any()  # it is not seeded
+        random.seed(3)
+        np.random.seed(3)
+        np.testing.assert_array_equal([first, drawn()], alone)
+    with seeded(9):
+        np.testing.assert_array_equal(drawn(), between)
+
+
+def test_a_fit_leaves_the_streams_of_the_process_alone():
     random.seed(1)
-    before = (np.random.get_state()[1].copy(), random.getstate())
-    draws = []
-    for _ in range(2):
-        with fitting.seeded(7):
-            draws.append((np.random.random(), random.random(), keras.ops.convert_to_numpy(keras.random.normal((3,)))))
-    assert draws[0][:2] == draws[1][:2]
-    np.testing.assert_array_equal(draws[0][2], draws[1][2])
-    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
-    assert random.getstate() == before[1]
+    np.random.seed(1)
+    rows, own = (
+        np.ones((16, 3), np.float32),
+        keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)]),
+    )
+    before = streams()
+    with seeded(7):
+        model = keras.models.clone_model(own)
+        draw_from_own_generators(model)
+        batches = SwappedRows(rows, batch_size=4, share=0.5, seed=0)
+        recipe.fit(model, batches, loss="mse", epochs=1, learning_rate=0.1, validation=batches)
+    assert streams() == before
+
+
+def test_a_keras_without_the_private_name_seeds_python_and_puts_it_back(monkeypatch):
+    with seeded(7):
+        expected = drawn()
+    name = keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR
+    monkeypatch.setattr(keras.src.random, "seed_generator", SimpleNamespace(GLOBAL_SEED_GENERATOR=name))
+    before = random.getstate()
+    with seeded(7):
+        np.testing.assert_array_equal(drawn(), expected)
+    assert random.getstate() == before
+
+
+def test_shuffled_batches_come_in_an_order_of_the_seed():
+    def orders():
+        with seeded(5):
+            data = KerasBatches(SwappedRows(np.arange(9.0)[:, None], batch_size=1, share=0.0, seed=0), shuffle=True)
+        return [[float(keras.ops.convert_to_numpy(data[i][0])[0, 0]) for i in range(9)] for _ in range(3)]
+
+    first = orders()
+    assert orders() == first
+    assert sorted(first[2]) == sorted(first[1]) == list(range(9))
+    assert first[1] != first[2]

@@ -5,6 +5,8 @@ Keras may rename or remove these names in any release. No other module uses them
 """
 
 import inspect
+import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
@@ -81,8 +83,18 @@ NAMES = {
     # Random numbers
     "GLOBAL_SEED_GENERATOR": PrivateName(
         lambda: _module("random.seed_generator"),
-        "Restore the global seed generator after `examine`.",
-        "`examine` may change what the global generator draws next.",
+        "Restore the global seed generator after `fit` and `examine`.",
+        "They may change what the global generator draws next.",
+    ),
+    "python_random": PrivateName(
+        lambda: _module("random.seed_generator"),
+        "Draw the seeds of new layers and initializers from a stream of a thread's own.",
+        "A fit seeds Python's global stream, and puts it back.",
+    ),
+    "_initial_seed": PrivateName(
+        lambda: keras.random.SeedGenerator(0, name="probe"),
+        "Let dropout on PyTorch draw from its layer's own generator.",
+        "It draws from PyTorch's global stream.",
     ),
 }
 
@@ -272,3 +284,54 @@ def set_global_seed_generator(generator: Any) -> None:
     name = getattr(keras.src.random.seed_generator, "GLOBAL_SEED_GENERATOR", None)
     if name is not None:
         keras.src.backend.common.global_state.set_global_attribute(name, generator)
+
+
+class _Seeds(threading.local):
+    """Where Keras draws the seeds of new layers: the module `random`, or a stream of a thread's own."""
+
+    source: Any = random
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.source, name)
+
+
+_SEEDS = _Seeds()
+
+
+def stream_of_seeds() -> Any:
+    """Return the stream from which Keras draws seeds in this thread, with the methods of the module `random`."""
+    return _SEEDS.source
+
+
+@contextmanager
+def seeds_from(stream: random.Random) -> Iterator[None]:
+    """Let Keras draw the seeds of new layers and initializers in this thread from a stream.
+
+    Python's, NumPy's and the backend's global streams are neither read nor changed, so that other threads may use
+    them. The thread's generator behind `keras.random` is a new one meanwhile.
+    """
+    keras_draws, generator, before = keras.src.random.seed_generator, global_seed_generator(), _SEEDS.source
+    own, state = hasattr(keras_draws, "python_random"), random.getstate()
+    try:
+        set_global_seed_generator(None)
+        if own:
+            keras_draws.python_random, _SEEDS.source = _SEEDS, stream
+        else:
+            random.setstate(stream.getstate())
+        yield
+    finally:
+        _SEEDS.source = before
+        set_global_seed_generator(generator)
+        if not own:
+            random.setstate(state)
+
+
+def draw_from_own_generators(layer: Any) -> None:
+    """Let the layers inside a layer draw from their own seed generators on every backend.
+
+    PyTorch's fast dropout draws from its global stream where the seed generator was given no seed.
+    """
+    for part in flat_layers(layer):
+        for generator in vars(part).values():
+            if isinstance(generator, keras.random.SeedGenerator) and getattr(generator, "_initial_seed", 0) is None:
+                generator._initial_seed = int(keras.ops.convert_to_numpy(generator.state)[0])

@@ -17,6 +17,7 @@ from codeword.data_kinds import Real
 from codeword.errors import DataError, ParameterError
 from codeword.inference.fixed_batches import in_fixed_batches
 from codeword.settings import TRAINING, one_of
+from codeword.training.recipe import seeded
 
 _RULE = one_of("rotation", "median", "zero")
 _RIDGE = 1e-3  # of the linear decoder: share of the variance of a bit
@@ -76,7 +77,8 @@ def binarize(
     # Rows enter the encoder as they are, not standardized.
     statistics = {"mean": np.zeros(rows.shape[1:]), "scale": np.ones(rows.shape[1:])}
     entered = kind.to_network(rows, statistics)
-    activations = _activations(encoder, entered, verbose=verbose)
+    with seeded(seed):
+        activations = _activations(encoder, entered, verbose=verbose)
     num_units = activations.shape[1]
     _warn_about_dead(activations)
     code = Bits(num_units if bits is None else bits)

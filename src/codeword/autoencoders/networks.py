@@ -9,6 +9,7 @@ from codeword.backend import keras
 from codeword.code_kinds import CodeKind
 from codeword.data_kinds import DataKind
 from codeword.errors import ParameterError
+from codeword.keras_internals import draw_from_own_generators
 from codeword.layers.hard_layer import HardLayer
 from codeword.objectives.objective import Networks
 
@@ -115,4 +116,5 @@ def _applied(model: Any, name: str, inputs: Any) -> Any:
             f"`{name}` must be a model that Keras can copy: got {model!r} ({error}). Replace a Lambda by a layer class."
         ) from error
     copy.set_weights(model.get_weights())
+    draw_from_own_generators(copy)
     return copy(inputs)

@@ -234,7 +234,8 @@ class HardGate(SavedGate):
         return np.concatenate([one_hot.argmax(axis=-1) for _, one_hot in parts])
 
     def _build_networks(self) -> None:
-        self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
+        with training.seeded(int(self.seed)):
+            self.model_ = build_gate(self.n_features_in_, self.num_experts_, hidden=self.hidden_)
 
     def _probe(self) -> dict[str, NDArray[Any]]:
         """Ask all experts for made-up rows, by which `load` recognizes them; return nothing if they refuse these."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from codeword.backend import keras
 from codeword.code_kinds import CodeKind
 from codeword.errors import ParameterError
+from codeword.keras_internals import draw_from_own_generators
 from codeword.layers import ForDecoder, RandomAffine
 from codeword.objectives.neighbor_walks import NeighborWalks
 from codeword.objectives.objective import Given, Objective, Rows, Task
@@ -127,6 +128,7 @@ def _varied(augment: Any, rows: Any) -> Any:
         varied = copy(rows)
         if augment.built:
             copy.set_weights(augment.get_weights())
+        draw_from_own_generators(copy)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise ParameterError(
             f"`augment` must take rows of shape {shape}: {augment!r} failed ({error}). Put a Reshape before and after "

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from codeword.backend import keras
-from codeword.keras_internals import kept_until_compiled
+from codeword.keras_internals import kept_until_compiled, stream_of_seeds
 from codeword.training.batch_hooks import looks_at_batches
 from codeword.training.batches import Batches
 
@@ -18,11 +18,18 @@ MOST_STEPS_PER_CALL = 32
 
 
 class KerasBatches(keras.utils.PyDataset):
-    """`Batches` as a data set for `keras.Model.fit`, which asks for one batch at a time."""
+    """`Batches` as a data set for `keras.Model.fit`, which asks for one batch at a time.
 
-    def __init__(self, batches: Batches) -> None:
+    With `shuffle` the batches of an epoch come in an order of this thread's stream. Keras' own `shuffle` would draw it
+    from Python's global stream.
+    """
+
+    def __init__(self, batches: Batches, *, shuffle: bool = False) -> None:
         super().__init__()
         self._batches = batches
+        self._order = list(range(len(batches)))
+        self._shuffle = stream_of_seeds().shuffle if shuffle else None
+        self._seen = keras.backend.backend() != "tensorflow"  # which looks at the first batches for their shapes
         self._arrays = keras.tree.map_structure(ops.convert_to_tensor, batches.arrays)
         self._blocks: list[tuple[int, Any]] | None = batches.blocks()  # Keras ends one epoch before the first
 
@@ -30,6 +37,12 @@ class KerasBatches(keras.utils.PyDataset):
         return len(self._batches)
 
     def __getitem__(self, index: int) -> Any:
+        if index == 0 and self._shuffle is not None:
+            if self._seen:
+                self._order = list(range(len(self)))
+                self._shuffle(self._order)
+            self._seen = True
+        index = self._order[index]
         if self._blocks is None:
             self._blocks = self._batches.blocks()
         for num_steps, draws in self._blocks:
@@ -42,6 +55,29 @@ class KerasBatches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self._blocks = None  # the next epoch draws its own
+
+
+def as_data_set(batches: Batches, *, shuffle: bool = False) -> Any:
+    """Return batches as what `keras.Model.fit` takes without drawing from a global stream; see `KerasBatches`."""
+    data = KerasBatches(batches, shuffle=shuffle)
+    if keras.backend.backend() != "torch":
+        return data
+    import torch
+
+    class Epochs(torch.utils.data.IterableDataset):
+        started = False
+
+        def __len__(self) -> int:
+            return len(data)
+
+        def __iter__(self) -> Iterator[Any]:
+            if self.started:
+                data.on_epoch_end()
+            self.started = True
+            return map(data.__getitem__, range(len(data)))
+
+    # For each epoch PyTorch draws a seed that nothing uses: from this generator, not from its global stream.
+    return torch.utils.data.DataLoader(Epochs(), batch_size=None, generator=torch.Generator())
 
 
 @contextmanager

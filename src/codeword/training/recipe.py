@@ -10,9 +10,9 @@ import numpy as np
 from codeword.backend import keras
 from codeword.callbacks.progress import with_progress
 from codeword.errors import DivergedError
-from codeword.keras_internals import why_keras_trains
+from codeword.keras_internals import seeds_from, why_keras_trains
 from codeword.training.batches import Batches
-from codeword.training.keras_loop import KerasBatches, many_steps_per_call, say_why
+from codeword.training.keras_loop import as_data_set, many_steps_per_call, say_why
 
 WARMUP_SHARE = 0.03  # of all steps
 
@@ -67,29 +67,27 @@ def _train(
 ) -> Any:
     """Train by the fastest loop of the backend, and return Keras' `History`."""
     callbacks = with_progress(callbacks, verbose)
-    as_loop: dict[str, Any] = {}
+    shuffle = True
     if keras.backend.backend() == "jax" and keras.distribution.distribution() is None:
         reason = why_keras_trains(model)
         if reason is None:
             from codeword.training.jax_loop import train
 
             return train(model, batches, validation=validation, epochs=epochs, callbacks=callbacks)
-        as_loop = {"shuffle": False}  # which would also shuffle the order of the batches
+        shuffle = False  # the batches are shuffled already
         if verbose:
             say_why(reason)
-    held_out = None if validation is None else KerasBatches(validation)
+    held_out = None if validation is None else as_data_set(validation)
     with many_steps_per_call(model, callbacks, [len(part) for part in (batches, validation) if part is not None]):
-        given = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, **as_loop}
-        return model.fit(KerasBatches(batches), validation_data=held_out, **given)
+        given = {"epochs": epochs, "callbacks": callbacks, "verbose": 0, "shuffle": False}
+        return model.fit(as_data_set(batches, shuffle=shuffle), validation_data=held_out, **given)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Derive all random numbers inside from `seed`, and leave the user's NumPy and Python streams untouched."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
+    """Derive the seeds of all layers that this thread makes inside from `seed`, whatever other threads do.
+
+    The streams of the process stay as they are: Python's, NumPy's, and those of Keras and its backends.
+    """
+    with seeds_from(random.Random(seed)):
         yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
