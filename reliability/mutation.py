@@ -9,6 +9,7 @@ all, such as another size of pieces: at most one in ten may be left.
 """
 
 import ast
+import builtins
 import contextlib
 import copy
 import importlib.abc
@@ -182,55 +183,58 @@ def _swap(owner: Any, key: Any) -> None:
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Import one module from a changed tree."""
+    """Import one module from another tree."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        name = ".".join(["codeword", *Path(mutant.file).with_suffix("").parts])
-        super().__init__(name, str(SOURCE / mutant.file))
-        self.mutant = mutant
+    def __init__(self, file: str, tree: ast.Module) -> None:
+        super().__init__(".".join(["codeword", *Path(file).with_suffix("").parts]), str(SOURCE / file))
+        self.tree = tree
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
 
     def get_code(self, name: str) -> Any:
-        return compile(self.mutant.tree, self.path, "exec", dont_inherit=True)
+        return compile(self.tree, self.path, "exec", dont_inherit=True)
+
+
+class _Marked(ast.NodeTransformer):
+    """Put a call before each statement that says which line is run; a tracer would slow everything down."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list) and isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
+                setattr(node, field, [new for statement in block for new in (self._mark(statement), statement)])
+        return node
+
+    def _mark(self, statement: ast.stmt) -> ast.stmt:
+        mark = ast.parse(f"__import__('builtins').codeword_line({self.file!r}, {statement.lineno})").body[0]
+        return ast.copy_location(mark, statement)
 
 
 class _Lines:
     """Which lines of some files each test runs, and how long it takes: a plugin of pytest."""
 
     def __init__(self, files: list[str]) -> None:
-        self.wanted = {str(SOURCE / file): file for file in files}
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
         self.now: dict[str, set[int]] = {}
-
-    def trace(self, frame: Any, event: str, argument: Any) -> Any:
-        file = self.wanted.get(frame.f_code.co_filename)
-        if file is None:
-            return None
-        seen = self.now.setdefault(file, set())
-
-        def inner(frame: Any, event: str, argument: Any) -> Any:
-            seen.add(frame.f_lineno)
-            return inner
-
-        seen.add(frame.f_lineno)
-        return inner
+        builtins.codeword_line = lambda file, line: self.now.setdefault(file, set()).add(line)  # type: ignore[attr-defined]
+        for file in files:
+            tree = ast.fix_missing_locations(_Marked(file).visit(ast.parse((SOURCE / file).read_text())))
+            sys.meta_path.insert(0, _Changed(file, tree))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.now = {}
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
-        if report.when == "teardown":
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-            self.lines[report.nodeid] = self.now
+        self.lines[report.nodeid] = self.now
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
 
 
@@ -266,7 +270,7 @@ def _tested(tests: list[str], mutant: Mutant | None, plugin: Any = None) -> int:
     import pytest
 
     if mutant is not None:
-        sys.meta_path.insert(0, _Changed(mutant))
+        sys.meta_path.insert(0, _Changed(mutant.file, mutant.tree))
     options = ["-q", "-x", "-p", "no:cacheprovider", "--no-header"]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return int(pytest.main([*options, *tests], plugins=[plugin] if plugin else []))
