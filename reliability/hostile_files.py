@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 
 def _link(name: str, target: str) -> Callable[[Path], Any]:
     return lambda folder: (folder / name).symlink_to(folder.parent / "out" / target)
@@ -42,13 +40,6 @@ def _sqlite(folder: Path) -> None:
         for statement in ("CREATE TABLE codes (id, code_0)", "CREATE TABLE codeword_store (name, value)"):
             connection.execute(statement)
     connection.close()
-
-
-def _attached(folder: Path) -> None:
-    """Put an encrypted store there."""
-    with duckdb.connect() as connection:
-        connection.execute(f"ATTACH '{folder / 's.duckdb'}' AS a (ENCRYPTION_KEY 'k')")
-        connection.execute("CREATE TABLE a.codes (id BIGINT)")
 
 
 # Paths, and what is there. Where nothing is, a store of this name may be made.
@@ -83,7 +74,6 @@ PATHS: dict[str, tuple[str, Callable[[Path], Any] | None]] = {
         ("a Parquet file", _file("s.duckdb", b"PAR1" + bytes(999) + b"PAR1")),
         ("a header without content", _file("s.duckdb", bytes(8) + b"DUCK" + bytes(8_180))),
         ("a sparse file of 2 GB", _sparse("s.duckdb")),
-        ("an encrypted store", _attached),
         ("a folder", lambda folder: (folder / "s.duckdb").mkdir()),
         ("a pipe", lambda folder: os.mkfifo(folder / "s.duckdb")),
         ("a socket", _unix_socket),

@@ -325,7 +325,7 @@ COLUMNS = {
         "SELECT range, 0, CASE range WHEN 7 THEN repeat('x', 1000000) ELSE '' END FROM range(100000)",
     ),
     "equal rows, compressed": _columns(
-        "id BIGINT, code_0 UBIGINT, label VARCHAR", "SELECT 7, 0, repeat('x', 10000) FROM range(200000)"
+        "id BIGINT, code_0 UBIGINT, label VARCHAR", "SELECT 7, 0, repeat('x', 10000) FROM range(30000)"
     ),
 }
 MUST_BE_REFUSED = ("NULL words", "NULL ids", "repeated ids", "bits beyond the width")  # when they are searched
