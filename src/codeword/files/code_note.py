@@ -1,9 +1,10 @@
 """The note of codes: which model made them, of what kind they are, and which bytes it speaks of (no Keras).
 
-A Parquet file holds its note. Beside a .npy or .csv file it is a file of its own, which is replaced first and names the
-SHA-256 of the codes: whatever is interrupted, a note is never taken for the note of other codes.
+A Parquet file holds its note. Beside a .npy or .csv file it is a file of its own, which is replaced first, names the
+SHA-256 of the codes and keeps the note of the codes before: whatever is interrupted, the codes have their own note.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,12 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from codeword.code_kinds import CodeKind, code_kind_from_config
-from codeword.errors import CodeError, OutputPathError, TableFileError
+from codeword.errors import CodeError, CodewordError, OutputPathError, TableFileError
 from codeword.files.input_file import opened, reading
 from codeword.files.output_file import replaced_together, replaced_whole
 
 MAX_NOTE_BYTES = 2**20
-NOTE_ENTRIES = {"model", "code", "file"}
+NOTE_ENTRIES = {"model", "code", "file", "before"}
 
 
 class Origin(NamedTuple):
@@ -39,29 +40,20 @@ def origin_beside(path: Path, file: BinaryIO) -> Origin | None:
         CodeError: If the note speaks of other codes.
         TableFileError: If it cannot be read as a note.
     """
-    beside = note_path(path)
-    if not beside.is_file():
+    note, own = _note_beside(path, file)
+    if note is None:
         return None
-    with opened(beside, "a note") as note, reading(beside):
-        text = note.read(MAX_NOTE_BYTES + 1)
-    seal = _parsed(path, text).get("file")
-    with reading(path):
-        fits = seal is None or seal == _seal(file)  # without: a note of the first version
-    if not fits:
+    if own is None:
         raise CodeError(
-            f"{path} must hold the codes that its note {beside.name} describes: got others. One of the two files was "
-            "replaced or edited. Encode the data again, or delete the note to use codes of unknown origin."
+            f"{path} must hold the codes that its note {note_path(path).name} describes: got others. One of the two "
+            "files was replaced or edited. Encode the data again, or delete the note to use codes of unknown origin."
         )
-    return origin_of(path, text)
+    return None if own.keys() == {"file"} else _origin(path, own)
 
 
 def origin_of(path: Path, text: str | bytes) -> Origin:
     """Return the origin that the text of a note describes."""
-    note = _parsed(path, text)
-    try:
-        return Origin(str(note["model"]), code_kind_from_config(note["code"]))
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise _unreadable(path, error) from error
+    return _origin(path, _parsed(path, text))
 
 
 @contextmanager
@@ -72,10 +64,47 @@ def replaced_with_note(path: Path, metadata: dict[str, Any] | None) -> Iterator[
             yield file
         _remove_note(path)
         return
+    before = _before(path)
     with replaced_together(note_path(path), path) as (note, file):
         yield file
         file.flush()
-        note.write(json.dumps({**metadata, "file": _seal(file)}, indent=1).encode())
+        note.write(json.dumps({**metadata, "file": _seal(file), **before}, indent=1).encode())
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """Return the entry `before` of a new note: what is known of the codes that are there now."""
+    with contextlib.suppress(CodewordError, OSError), opened(path) as file:
+        note, own = _note_beside(path, file)
+        if note is None or own is not None:
+            entries = {name: entry for name, entry in (own or {}).items() if name in ("model", "code")}
+            return {"before": {**entries, "file": _seal(file)}}
+    return {}
+
+
+def _note_beside(path: Path, file: BinaryIO) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the note beside an open file, None without one, and the part of it that speaks of this very file.
+
+    That is the note, or its entry `before` if the process that wrote it died before the codes were replaced.
+    """
+    beside = note_path(path)
+    if not beside.is_file():
+        return None, None
+    with opened(beside, "a note") as opened_note, reading(beside):
+        note = _parsed(path, opened_note.read(MAX_NOTE_BYTES + 1))
+    if "file" not in note:  # a note of the first version
+        return note, note
+    with reading(path):
+        seal = _seal(file)
+    before = note.get("before")
+    parts = [note, *([before] if isinstance(before, dict) else [])]
+    return note, next((part for part in parts if part.get("file") == seal), None)
+
+
+def _origin(path: Path, note: dict[str, Any]) -> Origin:
+    try:
+        return Origin(str(note["model"]), code_kind_from_config(note["code"]))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _seal(file: BinaryIO) -> dict[str, Any]:

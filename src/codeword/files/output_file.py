@@ -20,7 +20,7 @@ from codeword.errors import OutputPathError
 
 # On Windows temporary files of a killed process stay behind.
 fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
-_TEMPORARY = re.compile(r"(\.codeword-[0-9a-f]{16}\.tmp)(\.old|\.work)?")
+_TEMPORARY = re.compile(r"(\.codeword-[0-9a-f]{16}\.tmp)(\.work)?")
 _NO_SUCH_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # from file systems that cannot sync a folder
 
 
@@ -42,8 +42,7 @@ def replaced_whole(path: str | Path) -> Iterator[BinaryIO]:
 def replaced_together(*paths: str | Path) -> Iterator[list[BinaryIO]]:
     """Open files that replace these paths, in this order, when all of them are complete.
 
-    An error leaves all old files. A crash may leave the first paths new and the others old, so the first must say what
-    belongs to it.
+    An error or a crash may leave the first paths new and the last one old, so they must be right for both.
     """
     current = Path(paths[0])
     try:
@@ -101,46 +100,26 @@ def _draft(path: Path) -> Iterator[_Draft]:
         finally:
             draft.discard()
     finally:
-        if folder is not None:
-            os.close(folder)
+        _close(folder)
 
 
 def _move_all(drafts: list[_Draft]) -> None:
-    *first, last = drafts
-    backup = Path(f"{last.temporary}.old")
     moved = []
     try:
         for draft in drafts:
             current = draft
-            if first and draft is not last and draft.old is not None:
-                with contextlib.suppress(OSError):  # a file system without hard links
-                    os.link(draft.target, backup)
             os.replace(draft.temporary, draft.target)
             moved.append(draft)
     except BaseException as error:
         for draft in moved:
-            _put_back(draft, backup)
+            if draft.old is None:
+                with contextlib.suppress(OSError):
+                    draft.target.unlink()
         if isinstance(error, OSError):
             raise cannot_write(current.path, error) from error
         raise
     for draft in drafts:
         sync_folder(draft.path, draft.folder)
-
-
-def _put_back(draft: _Draft, backup: Path) -> None:
-    """Undo a rename, as a later one failed."""
-    try:
-        if draft.old is None:
-            draft.target.unlink()
-        else:
-            os.replace(backup, draft.target)
-    except OSError as error:
-        raise OutputPathError(
-            f"{draft.path} must be in a writable folder: got {_words(error)}. It is new, but the file that it belongs "
-            "to is old. Write both again.",
-            path=draft.path,
-            on_disk="unknown",
-        ) from error
 
 
 def sync_folder(path: Path, folder: int | None) -> None:
@@ -183,9 +162,8 @@ def _remove_if_dead(temporary: Path) -> None:
 
 
 def _remove_scratch(temporary: Path) -> None:
-    with contextlib.suppress(OSError):
-        Path(f"{temporary}.old").unlink(missing_ok=True)
-    shutil.rmtree(f"{temporary}.work", ignore_errors=True)
+    with contextlib.suppress(OSError):  # raised even so where a folder cannot be closed
+        shutil.rmtree(f"{temporary}.work", ignore_errors=True)
 
 
 def scratch_folder(temporary: str | Path) -> Path:
@@ -259,6 +237,13 @@ def _open_folder(folder: Path) -> int | None:
         return None
 
 
+def _close(folder: int | None) -> None:
+    """Close a folder; it was only read, so that an error means nothing."""
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            os.close(folder)
+
+
 def move_into_place(temporary: Path, path: Path) -> None:
     """Move a finished file within its file system, so that after a crash it is there completely or not at all."""
     folder = _open_folder(path.parent)
@@ -268,8 +253,7 @@ def move_into_place(temporary: Path, path: Path) -> None:
         os.replace(temporary, path)
         sync_folder(path, folder)
     finally:
-        if folder is not None:
-            os.close(folder)
+        _close(folder)
 
 
 def check_writable(path: str | Path) -> None:
