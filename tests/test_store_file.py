@@ -80,7 +80,7 @@ def test_places_that_cannot_be_written_to(tmp_path: Path, store: CodeStore, monk
     def refuse(*_: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(store_lock, "_lock_file", refuse)  # root may write everywhere
+    monkeypatch.setattr(store_lock, "_opened", refuse)  # root may write everywhere
     assert store.search(ZERO, 1)[1].tolist() == [["y"]]
     for call in (lambda: store.append(["w"], CODES[:1]), lambda: store.delete(["x"])):
         with pytest.raises(OutputPathError, match="got Permission denied"):

@@ -36,7 +36,7 @@ def literal(text: str | Path) -> str:
 
 
 def database_files(path: Path) -> list[Path]:
-    """Return the names of all files that DuckDB opens for a database: its own, and those of its log."""
+    """Return the names of all files that DuckDB opens for a database: the database and its logs."""
     return [path.with_name(path.name + suffix) for suffix in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
 
 

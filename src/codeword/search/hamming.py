@@ -1,8 +1,10 @@
 """Exact search by Hamming distance in memory, on FAISS (no Keras)."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -11,7 +13,7 @@ from tqdm.auto import tqdm
 
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError
+from codeword.errors import CodeError, DataError, StoreFileError
 from codeword.settings import integer
 
 _BLOCK = 4_096  # queries between two updates of the progress bar
@@ -44,18 +46,43 @@ class HammingIndex:
         codes, self._num_bits = check_bit_codes(codes, num_bits)
         if len(codes) == 0:
             raise CodeError("`codes` must have at least one row: got none.")
-        self._ids = None
         if ids is not None:
-            self._ids = checked_ids(ids, "ids")
-            check_distinct(self._ids, len(codes))
-            if (self._ids[1:] < self._ids[:-1]).any():
-                # FAISS orders ties by row, so rows sorted by id put ties in the order of their ids.
-                order = np.argsort(self._ids)
-                codes, self._ids = codes[order], self._ids[order]
-        self._index = faiss.IndexBinaryFlat(8 * codes.shape[1])
+            ids = as_objects(checked_ids(ids, "ids"))
+            check_distinct(ids, len(codes))
+        self._fill(codes, ids)
+
+    @classmethod
+    def _of_store(cls, codes: NDArray[np.uint8], ids: NDArray[Any], num_bits: int, path: Path) -> Self:
+        """Make an index of codes that were checked, and of ids that only may repeat."""
+        try:
+            check_distinct(ids, len(codes))
+        except DataError as error:
+            raise StoreFileError(
+                f"{path} must have different ids in all rows: got some that repeat. Restore it from a copy."
+            ) from error
+        index = cls.__new__(cls)
+        index._num_bits = num_bits
+        index._fill(codes, ids)
+        return index
+
+    def _fill(self, codes: NDArray[np.uint8], ids: NDArray[Any] | None) -> None:
+        if ids is not None and (ids[1:] < ids[:-1]).any():
+            # FAISS orders ties by row, so rows sorted by id put ties in the order of their ids.
+            order = np.argsort(ids)
+            codes, ids = codes[order], ids[order]
+        self._ids, self._index = ids, faiss.IndexBinaryFlat(8 * codes.shape[1])
         # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
         self._index.query_batch_size = _BLOCK  # type: ignore[attr-defined]
         self._index.add(codes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickles and copies hold: the codes and ids, as FAISS' own object does not pickle."""
+        codes = faiss.vector_to_array(self._index.xb).reshape(len(self), -1)  # type: ignore[attr-defined]
+        return {"num_bits": self._num_bits, "codes": codes, "ids": self._ids}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._num_bits = state["num_bits"]
+        self._fill(state["codes"], state["ids"])
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -77,8 +104,8 @@ class HammingIndex:
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances in bits, int32, and ids, both of shape `(q, k)`, nearest first. Among equal distances the lower
-            id comes first.
+            Distances in bits, int32, and ids, int64 or strings as objects, both of shape `(q, k)`, nearest first. Among
+            equal distances the lower id comes first.
 
         Raises:
             CodeError: If the queries are not packed or have another width than the codes.
@@ -138,12 +165,23 @@ def _threads_for(num_queries: int) -> Iterator[None]:
     FAISS distributes queries among threads. With one query the others only add waiting time: on a machine with two busy
     cores, 318 ms instead of 1.7 ms for a million codes of 64 bits. The setting holds for this Python thread only.
     """
-    threads = faiss.omp_get_max_threads()
+    threads = faiss.omp_get_max_threads() if os.getpid() == _PROCESS else 1
     faiss.omp_set_num_threads(1 if num_queries == 1 else threads)
     try:
         yield
     finally:
         faiss.omp_set_num_threads(threads)
+
+
+# In a forked process the threads of its parent are gone, and FAISS would wait for them.
+_PROCESS = os.getpid()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: faiss.omp_set_num_threads(1))
+
+
+def as_objects(ids: NDArray[Any]) -> NDArray[Any]:
+    """Return texts as objects: an array of NumPy's text type takes the longest text's width in every row."""
+    return ids if ids.dtype.kind == "i" else ids.astype(object)
 
 
 def check_width(codes: NDArray[Any], num_bits: int, like: str, hint: str) -> None:
@@ -162,7 +200,7 @@ def check_distinct(ids: NDArray[Any], count: int) -> None:
         return  # already sorted, as in most stores: sorting again took more than half of the time to load one
     values, counts = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
-        repeated = values[counts > 1]
+        repeated = values[counts > 1].tolist()
         raise DataError(
-            f"`ids` must be distinct: got {len(repeated)} that occur more than once, the first {repeated[0].item()!r}."
+            f"`ids` must be distinct: got {len(repeated)} that occur more than once, the first {repeated[0]!r}."
         )

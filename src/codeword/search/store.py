@@ -1,5 +1,6 @@
 """Codes on disk, in a DuckDB file that any DuckDB client can read (no Keras)."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError, ParameterError, TableFileError
+from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
 from codeword.files.output_file import replaced_whole
 from codeword.files.sql_tables import copy_to, first_line, quoted_name
 from codeword.files.tables import CODE_COLUMN, copy_options, read_code_table
-from codeword.search.code_words import bytes_in_sql, from_words, to_words, word_names
-from codeword.search.hamming import HammingIndex, check_distinct, check_width
+from codeword.search.code_words import bytes_in_sql, to_words, word_names
+from codeword.search.conditions import checked_query, condition_of, not_a_condition
+from codeword.search.hamming import HammingIndex, as_objects, check_distinct, check_width
 from codeword.search.metadata_columns import NOTHING, metadata_columns
 from codeword.search.store_checks import (
     as_bits,
@@ -23,12 +25,25 @@ from codeword.search.store_checks import (
     check_columns,
     check_new_ids,
     check_same_model,
-    for_duckdb,
+    checked_fingerprint,
+    codes_of,
     identity_of,
+    ids_of,
     next_ids,
 )
-from codeword.search.store_file import StoreFile, StoreNote, columns_of, count_of, create_tables
+from codeword.search.store_file import StoreFile
+from codeword.search.store_schema import (
+    CODES,
+    StoreNote,
+    check_size,
+    columns_of,
+    count_of,
+    create_tables,
+    types_of,
+)
 from codeword.settings import number
+
+_BYTES_OF_ID = {"BIGINT": 8, "VARCHAR": 64}  # in memory, of a string beside its characters
 
 
 class StoredRows(NamedTuple):
@@ -46,11 +61,14 @@ class CodeStore:
     its rows on disk, and no batch is there in part. Any number of processes may share a store. One process writes or
     many read, and the others wait. The first `append` creates the file.
 
+    A store may come from a stranger: nothing in it is run, DuckDB opens no file but the store and its log, and a file
+    with anything else than the tables of a store in their place is refused.
+
     Args:
         path: Path of the DuckDB file.
         model: Fitted `Autoencoder` that makes the codes. The store keeps its fingerprint and cannot be opened with
             another model. Default: no check.
-        timeout_seconds: Maximum time that a call waits for other processes.
+        timeout_seconds: Maximum time that a call waits for other processes, and then for `where`, at least a second.
 
     Raises:
         CodeError: If the model's codes are not `Bits`, or the store holds codes of another model.
@@ -68,13 +86,13 @@ class CodeStore:
 
     def __init__(self, path: str | Path, *, model: Any = None, timeout_seconds: float = 60.0) -> None:
         number(0).check("timeout_seconds", timeout_seconds)
-        self._file = StoreFile(Path(path), timeout_seconds)
+        self._file = StoreFile(path, timeout_seconds)
         self._fingerprint: str | None = None
         self._code: Bits | None = None
         if model is not None:
             self._fingerprint, self._code = identity_of(model)
         self._kept: tuple[Any, HammingIndex] | None = None
-        if self.path.exists():
+        if self._file.exists():
             with self._file.reading() as (_, note):
                 check_same_model(self._fingerprint, note, self.path)
 
@@ -86,7 +104,7 @@ class CodeStore:
     @property
     def fingerprint(self) -> str | None:
         """Fingerprint of the model that made the codes; None if it is unknown."""
-        if not self.path.exists():
+        if not self._file.exists():
             return self._fingerprint
         with self._file.reading() as (_, note):
             return note.fingerprint
@@ -100,17 +118,17 @@ class CodeStore:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the metadata columns."""
-        with self._file.reading() as (connection, note):
-            return tuple(columns_of(connection, note))
+        with self._file.reading() as (connection, _):
+            return tuple(columns_of(connection))
 
     def __len__(self) -> int:
-        if not self.path.exists():
+        if not self._file.exists():
             return 0
         with self._file.reading() as (connection, _):
             return count_of(connection)
 
     def __repr__(self) -> str:
-        if not self.path.exists():
+        if not self._file.exists():
             return f"<CodeStore {self.path}: no file yet>"
         try:
             with self._file.reading() as (connection, note):
@@ -145,7 +163,7 @@ class CodeStore:
         codes = as_code_array(codes)
         count = len(codes) if codes.ndim else 0
         if ids is not None:
-            ids = checked_ids(ids, "ids")
+            ids = as_objects(checked_ids(ids, "ids"))
             check_distinct(ids, count)
         columns = metadata_columns(metadata, count)
         types = {name: column.sql_type for name, column in columns.items()}
@@ -163,16 +181,16 @@ class CodeStore:
                 create_tables(connection, note, id_type, fields)
             ids = next_ids(connection, count, self.path) if ids is None else as_stored_kind(connection, ids)
             check_new_ids(connection, ids, self.path)
-            check_columns(connection, note, types, self.path)
+            check_columns(connection, types, self.path)
             names = ["id", *word_names(note.num_bits), *columns]
-            values = [for_duckdb(ids), *to_words(codes), *(column.values for column in columns.values())]
+            values = [ids, *to_words(codes), *(column.values for column in columns.values())]
             connection.register("batch", {f"v{number}": value for number, value in enumerate(values)})
             targets = ", ".join(quoted_name(name) for name in names)
-            connection.execute(f"INSERT INTO codes ({targets}) SELECT * FROM batch")
+            connection.execute(f"INSERT INTO {CODES} ({targets}) SELECT * FROM batch")
             return count_of(connection)
 
     def search(
-        self, codes: Any, k: int = 10, *, where: str | None = None, verbose: bool | int = 0
+        self, codes: Any, k: int = 10, *, where: str | Mapping[str, Any] | None = None, verbose: bool | int = 0
     ) -> tuple[NDArray[np.int32], NDArray[Any]]:
         """Find the `k` nearest codes of each query, exactly.
 
@@ -181,8 +199,10 @@ class CodeStore:
         Args:
             codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
             k: Integer from 1 to the number of codes that are searched.
-            where: SQL condition on `id` and the metadata, such as `"label = 'cat' AND year > 2020"`. Default: search
-                all codes.
+            where: Which codes to search. A mapping from columns to a value, a list of values, a range as a tuple, or
+                None for missing, such as `{"label": ["cat", "dog"], "year": (2000, 2010)}`; no part of it is read as
+                SQL. Or an SQL condition on `id` and the metadata, such as `"label = 'cat' AND year > 2020"`. It may
+                compare columns and use simple functions, and reaches nothing else. Default: search all codes.
             verbose: Show a progress bar if there are many queries.
 
         Returns:
@@ -191,26 +211,25 @@ class CodeStore:
         Raises:
             CodeError: If the queries are not packed or have another width, or there is no code to search.
             ParameterError: If `k` is out of range or `where` is not a valid condition.
-            FileNotFoundError, StoreFileError, StoreBusyError: If the store cannot be read.
+            FileNotFoundError, StoreFileError, StoreBusyError: If the store cannot be read, or `where` takes too long.
         """
         return self.index(where).search(codes, k, verbose=verbose)
 
-    def index(self, where: str | None = None) -> HammingIndex:
+    def index(self, where: str | Mapping[str, Any] | None = None) -> HammingIndex:
         """Load the codes that fulfill a condition into memory for many searches.
 
         Args:
-            where: SQL condition as in `search`. Default: load all codes.
+            where: Condition as in `search`. Default: load all codes.
 
         Raises:
             CodeError, ParameterError, FileNotFoundError, StoreFileError, StoreBusyError: As for `search`.
         """
         if where is not None:
-            if not isinstance(where, str):
-                raise ParameterError(f"`where` must be an SQL condition as a string: got {where!r}.")
             return self._load(where)[1]
-        if self._kept is None or self._kept[0] != self._file.state():
-            self._kept = self._load(None)
-        return self._kept[1]
+        kept = self._kept  # read once: another thread may replace it
+        if kept is None or kept[0] != self._file.state():
+            self._kept = kept = self._load(None)
+        return kept[1]
 
     def get(self, ids: Any) -> StoredRows:
         """Return rows by their ids, in the order of the ids.
@@ -222,20 +241,24 @@ class CodeStore:
             DataError: If one of them is not in the store.
             FileNotFoundError, StoreFileError, StoreBusyError: If the store cannot be read.
         """
-        ids = checked_ids(ids, "ids")
+        ids = as_objects(checked_ids(ids, "ids"))
         with self._file.reading() as (connection, note):
             ids = as_stored_kind(connection, ids)
-            connection.register("wanted", {"id": for_duckdb(ids), "position": np.arange(len(ids))})
+            connection.register("wanted", {"id": ids, "position": np.arange(len(ids))})
             found = connection.execute(
-                "SELECT codes.* FROM wanted JOIN codes ON wanted.id = codes.id ORDER BY wanted.position"
+                f"SELECT codes.* FROM wanted JOIN {CODES} AS codes ON wanted.id = codes.id ORDER BY wanted.position"
             ).fetchnumpy()
-            names = columns_of(connection, note)
-        if len(found["id"]) < len(ids):
-            missing = ids[~np.isin(ids, found["id"].astype(ids.dtype))]
-            raise DataError(
-                f"`ids` must be in {self.path}: got {len(missing)} that are not, the first {missing[0].item()!r}."
+            names = columns_of(connection)
+        stored = ids_of(found["id"], self.path)
+        if len(stored) < len(ids):
+            known = set(stored.tolist())
+            missing = [name for name in ids.tolist() if name not in known]
+            raise DataError(f"`ids` must be in {self.path}: got {len(missing)} that are not, the first {missing[0]!r}.")
+        if stored.tolist() != ids.tolist():
+            raise StoreFileError(
+                f"{self.path} must have different ids in all rows: got some that repeat. Restore it from a copy."
             )
-        codes = from_words([found[name] for name in word_names(note.num_bits)], note.num_bytes)
+        codes = codes_of([found[name] for name in word_names(note.num_bits)], note, self.path)
         return StoredRows(ids, codes, {name: found[name] for name in names})
 
     def delete(self, ids: Any) -> int:
@@ -250,15 +273,15 @@ class CodeStore:
         Raises:
             StoreBusyError, OutputPathError: As for `append`.
         """
-        ids = checked_ids(ids, "ids")
+        ids = as_objects(checked_ids(ids, "ids"))
         self._file.require()
         with self._file.writing() as (connection, note):
             assert note is not None  # the file exists
             check_same_model(self._fingerprint, note, self.path)
             ids = as_stored_kind(connection, ids)
             before = count_of(connection)
-            connection.register("unwanted", {"id": for_duckdb(np.unique(ids))})
-            connection.execute("DELETE FROM codes WHERE id IN (SELECT id FROM unwanted)")
+            connection.register("unwanted", {"id": np.unique(ids)})
+            connection.execute(f"DELETE FROM {CODES} WHERE id IN (SELECT id FROM unwanted)")
             return before - count_of(connection)
 
     def export_parquet(self, path: str | Path) -> None:
@@ -276,13 +299,12 @@ class CodeStore:
         """
         if Path(path).suffix != ".parquet":
             raise TableFileError(f"{path} must end in .parquet: got {Path(path).suffix!r}.")
-        with self._file.reading() as (connection, note):
-            columns = ["id", *bytes_in_sql(note.num_bits)]
-            columns += [quoted_name(name) for name in columns_of(connection, note)]
+        self._file.require()
+        with replaced_whole(path) as file, self._file.reading(file.name) as (connection, note):
+            columns = ["id", *bytes_in_sql(note.num_bits), *map(quoted_name, columns_of(connection))]
             origin = {"model": note.fingerprint, "code": Bits(note.num_bits).to_config()} if note.fingerprint else None
-            with replaced_whole(path) as file:
-                query = f"(SELECT {', '.join(columns)} FROM codes)"
-                copy_to(connection, query, file.name, copy_options(".parquet", origin))
+            query = f"(SELECT {', '.join(columns)} FROM {CODES})"
+            copy_to(connection, query, file.name, copy_options(".parquet", origin))
 
     def import_parquet(self, path: str | Path) -> int:
         """Append the rows of a Parquet file that `export_parquet` or `codeword encode` has written.
@@ -303,25 +325,47 @@ class CodeStore:
         metadata = {name: values for name, values in table.others.items() if not CODE_COLUMN.fullmatch(name)} or None
         if table.origin is None:
             return self.append(ids, table.codes, metadata)
-        return self._append(ids, table.codes, metadata, table.origin.fingerprint, as_bits(table.origin.code))
+        fingerprint = checked_fingerprint(table.origin.fingerprint, path)
+        return self._append(ids, table.codes, metadata, fingerprint, as_bits(table.origin.code))
 
-    def _load(self, where: str | None) -> tuple[Any, HammingIndex]:
+    def _load(self, where: str | Mapping[str, Any] | None) -> tuple[Any, HammingIndex]:
         with self._file.reading() as (connection, note):
             state = self._file.state()
-            rows = connection.table("codes")
-            names = word_names(note.num_bits)
+            types, names = types_of(connection), word_names(note.num_bits)
+            check_size(count_of(connection) * (note.num_bytes + _BYTES_OF_ID[types["id"]]), self.path)
+
+            def query(condition: str) -> str:
+                return f"SELECT {', '.join(['id', *names])} FROM {CODES} WHERE ({condition}\n)"
+
+            if where is None:
+                found = connection.execute(query("TRUE")).fetchnumpy()
+            else:
+                found = self._chosen(connection, query, where, types)
+        ids = ids_of(found["id"], self.path)
+        if len(ids) == 0:
+            raise CodeError(f"{self.path} must have codes to search: got none{_where(where)}.")
+        codes = codes_of([found[name] for name in names], note, self.path)
+        return state, HammingIndex._of_store(codes, ids, note.num_bits, self.path)
+
+    def _chosen(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        query: Callable[[str], str],
+        where: str | Mapping[str, Any],
+        types: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Return the columns of the rows that fulfill a condition."""
+        columns = {"id": types["id"], **columns_of(connection)}
+        condition = condition_of(where, columns)
+        with self._file.limited(connection):
             try:
-                rows = rows if where is None else rows.filter(where)
-                found = rows.select(", ".join(["id", *names])).fetchnumpy()
-            except (duckdb.ProgrammingError, duckdb.DataError) as error:
-                columns = ", ".join(["id", *columns_of(connection, note)])
-                raise ParameterError(
-                    f"`where` must be an SQL condition on {columns}: got {where!r} ({first_line(error)}). "
-                    "Put names in double quotes and strings in single quotes."
-                ) from error
-        if len(found["id"]) == 0:
-            chosen = "" if where is None else f" where {where}"
-            raise CodeError(f"{self.path} must have codes to search: got none{chosen}.")
-        codes = from_words([found[name] for name in names], note.num_bytes)
-        ids = found["id"]
-        return state, HammingIndex(codes, ids if ids.dtype.kind == "i" else ids.astype(str), num_bits=note.num_bits)
+                if isinstance(where, str):
+                    checked = checked_query(connection, query, where, {**columns, **types})
+                    return connection.execute("SELECT * FROM json_execute_serialized_sql(?)", [checked]).fetchnumpy()
+                return connection.execute(query(condition.sql), condition.values).fetchnumpy()
+            except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
+                raise not_a_condition(where, columns, first_line(error)) from error
+
+
+def _where(where: Any) -> str:
+    return "" if where is None else f" where {str(where)[:200]}"

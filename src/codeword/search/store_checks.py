@@ -9,17 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import Bits
-from codeword.errors import CodeError, DataError, DataTypeError, ParameterError
+from codeword.code_kinds.packing import check_bit_codes
+from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError
+from codeword.search.code_words import from_words
 from codeword.search.metadata_columns import NOTHING
-from codeword.search.store_file import StoreNote, columns_of, types_of
+from codeword.search.store_schema import CODES, FINGERPRINT, StoreNote, columns_of, types_of
 
 
 def identity_of(model: Any) -> tuple[str, Bits]:
     """Return the fingerprint and code kind of a fitted model."""
     try:
-        return str(model.fingerprint_), as_bits(model.code_)
+        code = as_bits(model.code_)
+        return checked_fingerprint(model.fingerprint_, "`model`"), code
     except AttributeError as error:
         raise ParameterError(f"`model` must be a fitted Autoencoder: got {model!r}. Fit or load it first.") from error
+
+
+def checked_fingerprint(fingerprint: Any, source: Any) -> str:
+    """Return a fingerprint, or raise if it is not the SHA-256 of a model."""
+    if not isinstance(fingerprint, str) or not FINGERPRINT.fullmatch(fingerprint):
+        raise CodeError(
+            f"{source} must have the fingerprint of a model, 64 hexadecimal digits: got {str(fingerprint)[:70]!r}."
+        )
+    return fingerprint
 
 
 def as_bits(code: Any) -> Bits:
@@ -50,24 +62,18 @@ def as_stored_kind(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any]) -> 
     """Return ids, or raise if they are not of the kind in the store; an empty array fits either kind."""
     text = _has_text_ids(connection)
     if len(ids) == 0:
-        return ids.astype(str if text else np.int64)
-    if text != (ids.dtype.kind == "U"):
-        raise DataTypeError(
-            f"`ids` must be {'strings' if text else 'integers'}, like the ids in the store: got {ids[0].item()!r}."
-        )
+        return ids.astype(object if text else np.int64)
+    if text != (ids.dtype.kind != "i"):
+        kind, (first, *_) = "strings" if text else "integers", ids[:1].tolist()
+        raise DataTypeError(f"`ids` must be {kind}, like the ids in the store: got {first!r}.")
     return ids
-
-
-def for_duckdb(ids: NDArray[Any]) -> NDArray[Any]:
-    """Return strings as objects, which DuckDB reads 20 times as fast as NumPy's strings."""
-    return ids.astype(object) if ids.dtype.kind == "U" else ids
 
 
 def next_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> NDArray[np.int64]:
     """Return the integers that follow the greatest id."""
     if _has_text_ids(connection):
         raise DataTypeError(f"`ids` must be strings, like the ids in {path}: got None.")
-    greatest = connection.execute("SELECT coalesce(max(id), -1) FROM codes").fetchall()[0][0]
+    greatest = connection.execute(f"SELECT coalesce(max(id), -1) FROM {CODES}").fetchall()[0][0]
     if greatest + count >= 2**63:
         raise DataError(f"`ids` must be passed, as no 64-bit integers follow {greatest}: got None.")
     return np.arange(greatest + 1, greatest + 1 + count)
@@ -75,8 +81,8 @@ def next_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> N
 
 def check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path: Path) -> None:
     """Check that the store does not contain any of the ids."""
-    connection.register("new_ids", {"id": for_duckdb(ids)})
-    known = connection.execute("SELECT id FROM new_ids SEMI JOIN codes USING (id) ORDER BY id").fetchnumpy()["id"]
+    connection.register("new_ids", {"id": ids})
+    known = connection.execute(f"SELECT id FROM new_ids SEMI JOIN {CODES} USING (id) ORDER BY id").fetchnumpy()["id"]
     if len(known):
         raise DataError(
             f"`ids` must not be in {path} yet: got {len(known)} that are, the first {known[0]!s}. Delete those rows "
@@ -84,9 +90,9 @@ def check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path
         )
 
 
-def check_columns(connection: duckdb.DuckDBPyConnection, note: StoreNote, given: Mapping[str, str], path: Path) -> None:
+def check_columns(connection: duckdb.DuckDBPyConnection, given: Mapping[str, str], path: Path) -> None:
     """Check that metadata has the columns and types of the store."""
-    stored = columns_of(connection, note)
+    stored = columns_of(connection)
     wider = {"BIGINT": "DOUBLE"}  # integers may go into a column of floats, which loses nothing new
     fits = {
         name: kind in (NOTHING, stored.get(name)) or wider.get(kind) == stored.get(name) for name, kind in given.items()
@@ -100,3 +106,28 @@ def check_columns(connection: duckdb.DuckDBPyConnection, note: StoreNote, given:
 
 def _listed(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in columns.items()) or "none"
+
+
+def ids_of(found: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Return ids that were read from a store, or raise if some are missing or of another type."""
+    if np.ma.is_masked(found) or found.dtype.kind not in "iO":
+        raise _damaged(path, "ids", "missing or odd ones")
+    return np.ma.getdata(found)
+
+
+def codes_of(words: list[Any], note: StoreNote, path: Path) -> NDArray[np.uint8]:
+    """Return packed codes for words that were read from a store, or raise if they cannot be codes."""
+    if any(np.ma.is_masked(word) or word.dtype != np.uint64 for word in words):
+        raise _damaged(path, "codes", "missing or odd ones")
+    codes = from_words([np.ma.getdata(word) for word in words], 8 * len(words))
+    if codes[:, note.num_bytes :].any():
+        raise _damaged(path, "codes", f"bits beyond the {note.num_bits} of a code")
+    codes = np.ascontiguousarray(codes[:, : note.num_bytes])
+    try:
+        return check_bit_codes(codes, note.num_bits)[0] if len(codes) else codes
+    except CodeError as error:
+        raise _damaged(path, "codes", f"bits beyond the {note.num_bits} of a code") from error
+
+
+def _damaged(path: Path, what: str, found: str) -> StoreFileError:
+    return StoreFileError(f"{path} must have {what} in all rows: got {found}. Restore it from a copy.")

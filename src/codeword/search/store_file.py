@@ -1,56 +1,52 @@
 """The DuckDB file of a store: opened once per call, created atomically, with readable errors (no Keras)."""
 
-import tempfile
+import os
+import stat
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 
-from codeword.code_kinds import Bits
-from codeword.errors import CodewordError, DataError, OutputPathError, StoreFileError
+from codeword.errors import (
+    CodewordError,
+    DataError,
+    OutputPathError,
+    ParameterError,
+    StoreBusyError,
+    StoreFileError,
+)
+from codeword.files.locked_duckdb import attach, database_files, locked_duckdb
 from codeword.files.output_file import cannot_write, move_into_place
-from codeword.files.sql_tables import first_line, quoted_name
-from codeword.search.code_words import word_names
-from codeword.search.store_lock import Patience, held
+from codeword.files.sql_tables import first_line
+from codeword.search.store_lock import Patience, check_own_file, held
+from codeword.search.store_schema import StoreNote, read_note
 
-FORMAT_VERSION = "1"
-_NOTE = "codeword_store"
-# A second thread that connects at the same time would get a database in which some functions are still missing.
-_CONNECTING = threading.Lock()
 # Parts of DuckDB's messages, in lower case, for files that it cannot read or write.
 _SIGNS_OF_THE_SYSTEM = ("permission denied", "too many open files", "out of memory")
-_SIGNS_OF_NO_PLACE = ("no space left", "not enough space", "could not write", "permission denied", "read-only")
+_SIGNS_OF_NO_PLACE = ("no space left", "not enough space", "could not write", "permission denied", "read-only", "fsync")
 # Parts of DuckDB's messages for a file that is open elsewhere: in another process (POSIX, Windows), or in this one.
-_SIGNS_OF_OTHERS = ("Could not set lock", "used by another process", "different configuration")
-
-
-class StoreNote(NamedTuple):
-    """Number of bits per code in a store, and the fingerprint of the model that made them, if known."""
-
-    num_bits: int
-    fingerprint: str | None
-
-    @property
-    def num_bytes(self) -> int:
-        return Bits(self.num_bits).num_bytes
+_SIGNS_OF_OTHERS = ("Could not set lock", "used by another process", "Unique file handle conflict")
 
 
 class StoreFile:
-    """The file of a store, opened for one call at a time; other processes wait."""
+    """The file of a store, opened for one call at a time; other processes wait.
 
-    def __init__(self, path: Path, timeout_seconds: float) -> None:
-        self.path, self._timeout_seconds = path, timeout_seconds
+    DuckDB may open this file and its log, and nothing else, whatever is in them.
+    """
+
+    def __init__(self, path: str | Path, timeout_seconds: float) -> None:
+        self.path, self._timeout_seconds = _checked(path), timeout_seconds
+        self._known: tuple[object, StoreNote] | None = None  # a state of the file, and the note in it
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote]]:
-        """Open the file for reading; other processes may read at the same time."""
+    def reading(self, *outputs: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote]]:
+        """Open the file for reading; other processes may read at the same time. `outputs` may be written."""
         self.require()
         with (
             held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience,
-            self._connected(self.path, patience, read_only=True) as connection,
+            self._connected(self.path, patience, *outputs, read_only=True) as connection,
         ):
             yield connection, self._note(connection)
 
@@ -59,10 +55,13 @@ class StoreFile:
         """Open the file exclusively for one transaction, which is rolled back if the block raises.
 
         With `create` the file may be missing. The block then gets None instead of a note and must call `create_tables`;
-        the file appears, complete, when the block ends.
+        the file appears, complete, when the block ends. After the transaction has ended nothing raises any more.
         """
+        if not create:
+            self.require()
         with held(self.path, exclusive=True, timeout_seconds=self._timeout_seconds) as patience:
-            if create and not self.path.exists():
+            self._remove_draft()
+            if create and not self.exists():
                 with self._new_file(patience) as connection:
                     yield connection, None
                 return
@@ -72,11 +71,47 @@ class StoreFile:
                 connection.begin()
                 yield connection, note
                 connection.commit()
+            with suppress(OSError):
+                self._known = self.state(), note
+
+    def _note(self, connection: duckdb.DuckDBPyConnection) -> StoreNote:
+        """Return the note of the file, and check the whole file where it is not as this object has seen or left it."""
+        state, known = self.state(), self._known
+        if known is None or known[0] != state:
+            self._known = known = state, read_note(connection, self.path)
+        return known[1]
+
+    @contextmanager
+    def limited(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Stop a query that takes longer than a call may wait, though at least a second."""
+        seconds = min(max(self._timeout_seconds, 1.0), threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise StoreBusyError(
+                f"{self.path} must answer within {seconds:g} s: got a condition that takes longer. Simplify `where`, "
+                "or increase timeout_seconds."
+            ) from error
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def exists(self) -> bool:
+        """Return whether there is anything at the path."""
+        try:
+            return self.path.exists()
+        except OSError as error:  # a name that is too long, a folder that cannot be entered
+            raise self._unreadable(error.strerror or str(error)) from error
 
     def require(self) -> None:
         """Check that the file exists."""
-        if not self.path.is_file():
+        if not self.exists() or not self.path.is_file():
             found = "a folder" if self.path.is_dir() else "no such file"
+            if self.path.exists() and not self.path.is_dir():
+                found = "a pipe or a device"
             raise FileNotFoundError(
                 f"{self.path} must be a store of codes: got {found}. Append codes first, or check the path."
             )
@@ -99,35 +134,77 @@ class StoreFile:
                 "that store, or delete the leftover."
             )
         try:
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as folder:
-                made = Path(folder) / "store"
-                with self._connected(made, patience, read_only=False) as connection:
-                    connection.begin()
-                    yield connection
-                    connection.commit()
-                    connection.execute("CHECKPOINT")  # closing does it too, but is silent when the disk is full
-                move_into_place(made, self.path)
+            self._draft.mkdir(mode=0o700)
+            made = self._draft / "store"
+            with self._connected(made, patience, read_only=False) as connection:
+                connection.begin()
+                yield connection
+                connection.commit()
+                connection.execute("CHECKPOINT store")  # closing does it too, but is silent when the disk is full
+            self._move(made)
         except OSError as error:
             raise error if isinstance(error, CodewordError) else cannot_write(self.path, error) from error
+        finally:
+            with suppress(OSError, StoreFileError):  # the next writer tries again
+                self._remove_draft()
+
+    def _move(self, made: Path) -> None:
+        """Move a new store to its path; if it could be lost there in a power failure, it is taken back."""
+        try:
+            move_into_place(made, self.path)
+        except OSError:
+            if not made.exists():
+                self.path.unlink()
+            raise
+
+    @property
+    def _draft(self) -> Path:
+        """A folder, for this user only, in which a writer that holds the lock makes a new store."""
+        return self.path.with_name(f".{self.path.name}.new")
+
+    def _remove_draft(self) -> None:
+        """Remove what a writer has left, which was killed; whoever calls this holds the lock."""
+        try:
+            found = os.lstat(self._draft)
+        except OSError:
+            return
+        try:
+            if stat.S_ISDIR(found.st_mode):
+                for file in database_files(self._draft / "store"):
+                    file.unlink(missing_ok=True)
+                self._draft.rmdir()
+                return
+        except OSError:
+            pass
+        raise StoreFileError(
+            f"{self._draft.name} next to {self.path} must be a folder that codeword made: got another one, or a file. "
+            "Remove it. Nothing was changed."
+        )
 
     @contextmanager
-    def _connected(self, file: Path, patience: Patience, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connected(
+        self, file: Path, patience: Patience, *outputs: str, read_only: bool
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Connect to a file, wait for clients other than `CodeStore`, and translate DuckDB's errors."""
-        while True:
-            try:
-                with _CONNECTING:
-                    connection = duckdb.connect(str(file), read_only=read_only)
-                break
-            except duckdb.Error as error:
-                if not any(sign in str(error) for sign in _SIGNS_OF_OTHERS):
-                    raise self._translated(error, read_only) from error
-                patience.pause("another DuckDB client, which has the file open")
+        file = file.absolute()  # DuckDB takes what a relative path begins with for a protocol: md:, http:
+        connection = locked_duckdb(*database_files(file), *outputs)
         try:
+            while True:
+                for log in database_files(file)[1:]:
+                    check_own_file(log, self.path)
+                try:
+                    attach(connection, file, "store", read_only=read_only)
+                    break
+                except duckdb.Error as error:
+                    if not any(sign in str(error) for sign in _SIGNS_OF_OTHERS):
+                        raise
+                patience.pause("another DuckDB client, which has the file open")
             yield connection
         except duckdb.Error as error:
             raise self._translated(error, read_only) from error
         finally:
-            connection.close()
+            with suppress(duckdb.Error):
+                connection.close()
 
     def _translated(self, error: duckdb.Error, read_only: bool) -> Exception:
         text = first_line(error)
@@ -137,9 +214,7 @@ class StoreFile:
                 f"{self.path} must be writable, on a disk with free space: got {text}. The store was not changed."
             )
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in signs for sign in _SIGNS_OF_THE_SYSTEM):
-            return StoreFileError(
-                f"{self.path} must be readable: got {text}. Check permissions, memory and open files."
-            )
+            return self._unreadable(text)
         if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
             return DataError(f"The batch must fit the columns of {self.path}: got {text}.")
         return StoreFileError(
@@ -147,34 +222,21 @@ class StoreFile:
             "Restore it from a copy."
         )
 
-    def _note(self, connection: duckdb.DuckDBPyConnection) -> StoreNote:
-        try:
-            entries = dict(connection.execute(f"SELECT name, value FROM {_NOTE}").fetchall())
-            if entries["format_version"] != FORMAT_VERSION:
-                raise StoreFileError(
-                    f"{self.path} must have store format {FORMAT_VERSION}: got {entries['format_version']}. "
-                    "Upgrade codeword."
-                )
-            return StoreNote(Bits(int(entries["num_bits"])).num_bits, entries["model"])
-        except (duckdb.CatalogException, duckdb.BinderException, KeyError, ValueError, TypeError) as error:
-            if isinstance(error, StoreFileError):
-                raise
-            raise StoreFileError(
-                f"{self.path} must be a store of codes: got a DuckDB file without a valid table {_NOTE}. "
-                "Choose another path; this file was not changed."
-            ) from error
+    def _unreadable(self, found: str) -> StoreFileError:
+        return StoreFileError(f"{self.path} must be readable: got {found}. Check permissions, memory and open files.")
 
 
-def create_tables(
-    connection: duckdb.DuckDBPyConnection, note: StoreNote, id_type: str, columns: Mapping[str, str]
-) -> None:
-    """Create the tables of a new store, with metadata columns of these SQL types."""
-    fields = [f"id {id_type} NOT NULL", *(f"{name} UBIGINT NOT NULL" for name in word_names(note.num_bits))]
-    fields += [f"{quoted_name(name)} {sql_type}" for name, sql_type in columns.items()]
-    entries = {"format_version": FORMAT_VERSION, "num_bits": str(note.num_bits), "model": note.fingerprint}
-    connection.execute(f"CREATE TABLE codes ({', '.join(fields)})")
-    connection.execute(f"CREATE TABLE {_NOTE} (name VARCHAR, value VARCHAR)")
-    connection.executemany(f"INSERT INTO {_NOTE} VALUES (?, ?)", [list(entry) for entry in entries.items()])
+def _checked(path: str | Path) -> Path:
+    """Return a path, or raise if DuckDB would take a part of it for something else than a name."""
+    path = Path(path)
+    text = str(path.absolute())
+    special = [letter for letter in ("?", "\\", "\0") if letter in text and letter != os.sep]
+    if special or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ParameterError(
+            f"`path` must be the name of a file, in Unicode and without ?, backslash and NUL, which DuckDB does not "
+            f"take for letters: got {text!r}."
+        )
+    return path
 
 
 def _state_of(file: Path) -> tuple[int, ...] | None:
@@ -183,19 +245,3 @@ def _state_of(file: Path) -> tuple[int, ...] | None:
     except FileNotFoundError:  # not checked first: DuckDB may remove its log in between
         return None
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def count_of(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the number of rows."""
-    return int(connection.execute("SELECT count(*) FROM codes").fetchall()[0][0])
-
-
-def types_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return the SQL types of all columns by name."""
-    return {row[0]: row[1] for row in connection.execute("DESCRIBE codes").fetchall()}
-
-
-def columns_of(connection: duckdb.DuckDBPyConnection, note: StoreNote) -> dict[str, str]:
-    """Return the SQL types of the metadata columns by name."""
-    others = {"id", *word_names(note.num_bits)}
-    return {name: kind for name, kind in types_of(connection).items() if name not in others}

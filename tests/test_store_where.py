@@ -1,0 +1,180 @@
+"""What `where` may be: expressions over the store's columns, or a mapping, and nothing that reaches further."""
+
+import datetime
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from codeword.errors import CodeError, ParameterError, StoreBusyError
+from codeword.search import CodeStore
+from codeword.search.store_file import StoreFile
+from tests.hostile_where import BOMBS, FILES, FUNCTIONS, HOSTILE, NETWORK, SQL
+
+ZERO = np.array([[0]], np.uint8)
+LABELS = ["cat", "dog", None, "it's", "a" * 20_000, "Cat"]
+YEARS = [1999, 2000, 2005, 2010, None, 2011]
+RATES = [0.5, float("nan"), 1e300, -2.0, 0.0, 3.0]
+TIMES = [datetime.datetime(2020, 1, day, 12) for day in range(1, 6)] + [None]
+YES = [True, False, None, True, False, True]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> CodeStore:
+    store = CodeStore(tmp_path_factory.mktemp("store") / "codes.duckdb")
+    columns = {"label": LABELS, "year": YEARS, "rate": RATES, "seen": TIMES, "is ok": YES}
+    store.append(np.arange(6), np.arange(6, dtype=np.uint8)[:, None] * 2, columns)
+    return store
+
+
+def ids(store: CodeStore, where: Any) -> list[int]:
+    try:
+        index = store.index(where)
+    except CodeError:
+        return []
+    return sorted(index.search(ZERO, len(index))[1][0].tolist())
+
+
+EXPRESSIONS = [
+    "id = 3",
+    "label = 'cat' OR label ILIKE 'CAT'",
+    "label IN ('cat', 'dog') AND NOT year < 2000",
+    "label IS NULL OR year IS NOT NULL",
+    "year BETWEEN 2000 AND 2010",
+    "coalesce(year, 0) // 10 = 200",
+    "lower(label) = 'cat' AND length(label) = 3",
+    "starts_with(label, 'c') OR contains(label, '''')",
+    "CASE WHEN year > 2000 THEN rate > 0 ELSE false END",
+    "seen >= TIMESTAMP '2020-01-02' AND seen < '2020-01-05'",
+    "seen > DATE '2020-01-05' - INTERVAL 2 DAY",
+    "extract(day FROM seen) = 3 OR date_trunc('month', seen) > '2021-01-01'",
+    "year::VARCHAR LIKE '20%'",
+    "isnan(rate) OR abs(rate) > 1e9",
+    '"is ok"',
+    '"is ok" IS NOT TRUE',
+    "bit_count(xor(code_0, 0)) > 1 AND code_0 > 5",
+    "ID = 3 -- a comment",
+    "id % 2 = 0 AND nullif(year, 2005) IS DISTINCT FROM 2010",
+    "label LIKE 'it''s' ESCAPE 'x'",
+]
+
+
+def test_expressions_mean_what_they_mean_in_duckdb(store: CodeStore) -> None:
+    with duckdb.connect(str(store.path), read_only=True) as connection:
+        for where in EXPRESSIONS:
+            expected = connection.execute(f"SELECT id FROM codes WHERE {where}\n ORDER BY id").fetchall()
+            assert ids(store, where) == [row[0] for row in expected], where
+
+
+MAPPINGS: list[tuple[Any, list[int]]] = [
+    ({}, [0, 1, 2, 3, 4, 5]),
+    ({"label": "cat"}, [0]),
+    ({"label": "it's"}, [3]),
+    ({"label": "x' OR true --"}, []),
+    ({"label": None}, [2]),
+    ({"label": ["cat", "dog", None]}, [0, 1, 2]),
+    ({"label": []}, []),
+    ({"year": (2000, 2010)}, [1, 2, 3]),
+    ({"year": (2005, None)}, [2, 3, 5]),
+    ({"year": (None, 1999)}, [0]),
+    ({"year": (2000, 2010), "label": ["dog", "it's"]}, [1, 3]),
+    ({"id": [1, 5, 77]}, [1, 5]),
+    ({"id": np.int64(4)}, [4]),
+    ({"id": np.array([2, 3])}, [2, 3]),
+    ({"rate": (0, 3)}, [0, 4, 5]),
+    ({"rate": 0.5}, [0]),
+    ({"is ok": True}, [0, 3, 5]),
+    ({"seen": (datetime.datetime(2020, 1, 2), datetime.date(2020, 1, 4))}, [1, 2]),
+    ({"seen": "2020-01-03T12:00"}, [2]),
+    ({"seen": np.datetime64("2020-01-05T12:00")}, [4]),
+    ({"seen": datetime.datetime(2020, 1, 1, 13, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))}, [0]),
+]
+
+
+def test_mappings(store: CodeStore) -> None:
+    for where, expected in MAPPINGS:
+        assert ids(store, where) == expected, where
+    assert store.search(ZERO, 1, where={"label": "dog"})[1].tolist() == [[1]]
+    with pytest.raises(CodeError, match=r"got none where \{'label': 'none'\}"):
+        store.index({"label": "none"})
+
+
+@pytest.mark.parametrize(
+    ("where", "received"),
+    [
+        ({"colour": 1}, "'colour'"),
+        ({"code_0": 1}, "'code_0'"),
+        ({"LABEL": "cat"}, "'LABEL'"),
+        ({1: 1}, "1"),
+        ({"label": 5}, "5"),
+        ({"label": "\ud800"}, "'.ud800'"),
+        ({"year": "2000"}, "'2000'"),
+        ({"year": 2.0}, "2.0"),
+        ({"year": True}, "True"),
+        ({"year": 2**63}, "9223372036854775808"),
+        ({"rate": float("nan")}, "nan"),
+        ({"rate": 10**400}, ""),
+        ({"is ok": 1}, "1"),
+        ({"seen": "yesterday"}, "'yesterday'"),
+        ({"year": (1, 2, 3)}, "3 values for year"),
+        ({"year": (None, None)}, "2 values for year"),
+        ({"year": {"a": 1}}, ""),
+        (5, "5"),
+        (["label"], ""),
+    ],
+)
+def test_mappings_that_do_not_fit(store: CodeStore, where: Any, received: str) -> None:
+    with pytest.raises(ParameterError, match=f"`where` must .*got {received}"):
+        store.index(where)
+
+
+def answered(store: CodeStore, where: str) -> str:
+    """Gives what an error says, nothing where a condition is accepted."""
+    try:
+        store.index(where)
+    except (ParameterError, CodeError) as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "group", [FILES, NETWORK, SQL, FUNCTIONS, BOMBS], ids=["files", "net", "sql", "functions", "bombs"]
+)
+def test_hostile_conditions(store: CodeStore, group: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = store.path.with_name("victim.txt")
+    victim.write_text("s3cret")
+    before = {file.name for file in store.path.parent.iterdir()}
+    allowed = 0
+    with store._file.reading() as once:  # opened once for all conditions, which saves most of the time
+        monkeypatch.setattr(store._file, "reading", lambda: nullcontext(once))
+        for template in group:
+            where = template if len(template) > 200 else template.format(victim=victim, folder=victim.parent)
+            start = time.perf_counter()
+            answer = answered(store, where)
+            allowed += answer == ""
+            assert len(answer) < 1_500
+            assert "s3cret" not in answer
+            assert time.perf_counter() - start < 5, where[:100]
+    monkeypatch.undo()
+    if group is not BOMBS:
+        assert allowed == int("true) WINDOW w AS (ORDER BY id" in group)  # of which nothing but `true` is run
+    assert {file.name for file in store.path.parent.iterdir()} == before
+    assert len(store) == 6
+
+
+def test_there_are_enough_hostile_conditions() -> None:
+    assert len(HOSTILE) == len(set(HOSTILE)) >= 200
+
+
+def test_a_condition_that_takes_too_long_is_stopped(store: CodeStore) -> None:
+    file, start = StoreFile(store.path, timeout_seconds=0), time.perf_counter()
+    with file.reading() as (connection, _):
+        busy = pytest.raises(StoreBusyError, match="must answer within 1 s: got a condition that takes longer")
+        with busy, file.limited(connection):
+            connection.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b").fetchall()
+        with file.limited(connection):
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+    assert 1 < time.perf_counter() - start < 10
