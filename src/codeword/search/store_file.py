@@ -163,7 +163,7 @@ class StoreFile:
         return self.path.with_name(f".{self.path.name}.new")
 
     def _remove_draft(self) -> None:
-        """Remove what a writer has left, which was killed; whoever calls this holds the lock."""
+        """Remove what a writer has left, which was killed. The caller holds the lock."""
         try:
             found = os.lstat(self._draft)
         except OSError:

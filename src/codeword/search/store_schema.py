@@ -106,9 +106,19 @@ def _check_texts(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, st
     query = f"SELECT {', '.join(f'stats({quoted_name(name)})' for name in texts)} FROM "
     # One row, so that there is an answer, but none of the store, which would have to be unpacked for it.
     query += f"(SELECT {listed} FROM {CODES} WHERE rowid < 0 UNION ALL SELECT {nothing})"
-    for known in connection.execute(query).fetchall()[0]:
-        size = min(known["total_string_length"], known["max_string_length"] * _ROWS_OF_A_GROUP)
-        check_size(size, path)
+    for name, known in zip(texts, connection.execute(query).fetchall()[0], strict=True):
+        total = known.get("total_string_length")  # unknown after rows were deleted
+        total = _size_of_segments(connection, name) if total is None else total
+        check_size(min(total, known["max_string_length"] * _ROWS_OF_A_GROUP), path)
+
+
+def _size_of_segments(connection: duckdb.DuckDBPyConnection, column: str) -> int:
+    """Return how many bytes the texts of a column take, with those of deleted rows, from each part of the file."""
+    segments = connection.execute(
+        "SELECT count, stats FROM pragma_storage_info(?) WHERE column_name = ? AND segment_type = 'VARCHAR'",
+        [CODES, column],
+    ).fetchall()
+    return sum(known.get("total_string_length", known["max_string_length"] * count) for count, known in segments)
 
 
 def check_size(size: int, path: Path) -> None:
