@@ -466,7 +466,7 @@ def test_the_programs_of_the_page_run():
 
 
 def run(*arguments):
-    return CliRunner().invoke(main, ["examine", *map(str, arguments)])
+    return CliRunner().invoke(main, ["examine", "--trust", *map(str, arguments)])
 
 
 def test_the_command_tells_by_its_exit_code(tmp_path):

@@ -1,13 +1,13 @@
 """`codeword demo`: compress 8x8 images with four levels to 8 bytes each and decode them, on built-in data."""
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from codeword.cli.processes import command_of
 from codeword.cli.reporting import errors_in_words, json_option, report
 
 NUM_TEST = 360
@@ -66,8 +66,8 @@ def demo(output: Path, mnist: bool, as_json: bool) -> None:
     write_array(output / "images.npy", test)
     write_codes(codes_path, model.encode(test), fingerprint=fingerprint, kind=model.code_)
     say(f"Stored {codes_path}: {len(test):,} x {model.code_.num_bytes} bytes. Decoding in a fresh process ...")
-    decode = [sys.executable, "-m", "codeword", "decode", model_path, codes_path, decoded_path, "--quiet", "--json"]
-    subprocess.run([str(part) for part in decode], check=True, stdout=subprocess.DEVNULL)
+    decode = command_of("decode", model_path, codes_path, decoded_path, "--quiet", "--json")
+    subprocess.run(decode, check=True, stdout=subprocess.DEVNULL)
     decoded = np.load(decoded_path)
     differing = int((decoded != model.reconstruct(test)).sum())
     say(f"Cells that differ between the fresh process and the trained network: {differing} of {test.size:,}.\n")

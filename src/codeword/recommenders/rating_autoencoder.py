@@ -143,9 +143,14 @@ class RatingAutoencoder(SavedRatings):
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
         ensemble = train_ensemble(table.matrix, held_out, self.data, recipe)
 
-        self.data_, self.ratings_ = self.data, table
-        self.biases_, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
-        self._prepare()
+        before = dict(vars(self))
+        try:
+            self.data_, self.ratings_ = self.data, table
+            self.biases_, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
+            self._prepare()
+        except BaseException:  # an interrupt leaves the old model
+            self.__dict__ = before
+            raise
         return self
 
     def predict(self, users: Any, items: Any, *, rounded: bool = False, return_known: bool = False) -> Any:
