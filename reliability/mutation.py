@@ -41,7 +41,7 @@ GROUPS = {
     ),
     "data_kinds": (
         sorted(f"data_kinds/{path.name}" for path in (SOURCE / "data_kinds").glob("*.py") if path.stem != "__init__"),
-        ["tests/test_data_kinds.py", "tests/test_one_table.py", "tests/test_advice.py"],
+        ["tests/test_data_kinds.py", "tests/test_one_table.py"],
     ),
     "model_file": (["files/model_file.py"], ["tests/test_model_file.py", "tests/test_formats.py"]),
     "search": (
@@ -52,7 +52,10 @@ GROUPS = {
     "activations": (["activations.py"], ["tests/test_activations.py", "tests/contracts/test_activations_contract.py"]),
     "surrogates": (
         ["surrogates.py"],
-        ["tests/test_surrogates.py", "tests/test_activations.py", "tests/contracts/test_activations_contract.py"],
+        [
+            *("tests/test_surrogates.py", "tests/test_activations.py"),
+            *("tests/contracts/test_activations_contract.py", "tests/contracts/test_hardmax_draws.py"),
+        ],
     ),
 }
 SWAPS: dict[type, type] = {

@@ -5,7 +5,7 @@ from codeword import surrogates
 from codeword.backend import keras
 from codeword.errors import ParameterError
 
-from .contracts.gradients import gradient, slope_formula
+from .contracts.gradients import gradient, slope_formula, softmax_gradient
 from .contracts.tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor, ways_to_run
 
 ops = keras.ops
@@ -98,3 +98,11 @@ def test_bad_slopes_and_widths_are_refused() -> None:
     for slope in surrogates.SLOPES:
         settings["slope"].check("slope", slope)
     settings["width"].check("width", 1)
+
+
+@pytest.mark.parametrize("row", [[0.3, -0.2], [0.3, -0.2, -90.0], [0.3, -0.2, -300.0]], ids=str)
+def test_two_near_scores_share_the_gradient_whatever_the_others_are(row: list[float]) -> None:
+    x, weights = np.array([row], np.float32), np.arange(1, len(row) + 1, dtype=np.float32)[None]
+    given = gradient(lambda x: surrogates.choice(x, -1, "softmax", 0.5), x, weights)
+    np.testing.assert_allclose(given, softmax_gradient(x, weights, -1, 0.5), rtol=1e-5, atol=1e-7)
+    assert (given[0, :2] != 0).all()
