@@ -43,7 +43,7 @@ bench: $(VENV)/.ready .venv-torch/.ready .venv-tensorflow/.ready  ## what docs/p
 	rm -f $(addprefix benchmarks/results/,training_*.json encoding_*.json growth_*.json)
 	for program in training encoding growth start_up report; do $(BIN)/python benchmarks/$$program.py || exit 1; done
 
-ATTACKS = $(patsubst reliability/%.py,%,$(shell grep -l '^    run(__file__' reliability/*.py))
+ATTACKS = $(patsubst reliability/%.py,%,$(shell grep -lE '^ +run.__file__' reliability/*.py))
 
 attack: $(VENV)/.ready  ## attack files, stores and processes for minutes, and rewrite docs/reliability.md
 	failed=0; for attack in $(ATTACKS); do $(BIN)/python -m reliability.$$attack || failed=1; done; \

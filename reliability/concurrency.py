@@ -8,10 +8,14 @@ stop while they are in use. Answers must be right, every batch whole, and nothin
 """
 
 import copy
+import json
 import multiprocessing
 import os
 import pickle
+import select
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +32,7 @@ from codeword.search import CodeStore, HammingIndex
 from reliability.children import in_child
 from reliability.results import Row, Size, run
 
+CASES = "CODEWORD_CASES"  # in the environment of the process that runs them
 KINDS = ("wrong answer", "error not of ours", "hangs or crashes")
 CODES = np.random.default_rng(0).integers(0, 256, (5_000, 8), np.uint8)
 QUERIES = CODES[::50] ^ np.uint8(1)
@@ -36,20 +41,60 @@ MAX_HANGS = 3  # then it is known that it hangs
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    for name, attack, counts in ATTACKS:
-        row = Row.of_kinds(name, *KINDS)
-        for number in range(size.of(*counts)):
-            if row.failures["hangs or crashes"] == MAX_HANGS:
-                break
-            row.cases += 1
-            with tempfile.TemporaryDirectory(prefix="attack-") as folder:
-                outcome = in_child(attack, Path(folder), number, seconds=6 * MAX_SECONDS)
-            if outcome.ending in ("hung", "died"):
-                row.fail("hangs or crashes", outcome.error)
-            elif outcome.ending == "raised":
-                kind = "hangs or crashes" if outcome.error.startswith("HungError") else "error not of ours"
-                row.fail("wrong answer" if outcome.error.startswith("AssertionError") else kind, outcome.error)
-        yield row
+    cases = [(row, number) for row, attack in enumerate(ATTACKS) for number in range(size.of(*attack[2]))]
+    rows = [Row.of_kinds(name, *KINDS) for name, _, _ in ATTACKS]
+    while cases:
+        answered = 0
+        for (row, _), error in zip(cases, _errors_of(cases), strict=False):
+            rows[row].cases += 1
+            answered += 1
+            if error:
+                kind, _, words = error.partition(": ")
+                named = {"AssertionError": "wrong answer", "HungError": "hangs or crashes"}
+                rows[row].fail(named.get(kind, "error not of ours"), words if kind in named else error)
+        cases = cases[answered:]
+        if cases:
+            row = cases[0][0]
+            rows[row].cases += 1
+            rows[row].fail("hangs or crashes", "the process")
+            cases = [case for case in cases[1:] if case[0] != row or rows[row].failures["hangs or crashes"] < MAX_HANGS]
+    yield from rows
+
+
+def _errors_of(cases: list[tuple[int, int]]) -> Iterator[str]:
+    """Yield the error of each case, empty if there was none, until all are done or the process hangs or dies.
+
+    It is a fresh process, not a fork of this one: what it does after it has searched, and forked, is under attack.
+    """
+    command = [sys.executable, "-m", "reliability.concurrency"]
+    environment = {**os.environ, CASES: json.dumps(cases)}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True)
+    assert process.stdout is not None
+    try:
+        for _ in cases:
+            if not select.select([process.stdout], [], [], 4 * MAX_SECONDS)[0]:
+                return
+            line = process.stdout.readline()
+            if not line:
+                return
+            yield json.loads(line)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _answer(cases: list[tuple[int, int]]) -> None:
+    """Run cases and print the error of each as a line of JSON."""
+    for row, number in cases:
+        error = ""
+        with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+            try:
+                ATTACKS[row][1](Path(folder), number)
+            except BaseException as raised:
+                error = f"{type(raised).__name__}: {raised}"
+        print(json.dumps(error), flush=True)
 
 
 class HungError(Exception):
@@ -245,7 +290,7 @@ def copies(folder: Path, _: int) -> None:
 
 def _append_batches(store: CodeStore, first: int) -> None:
     for batch in range(first, first + 5):
-        store.append(np.arange(7) + 7 * batch, np.full((7, 8), batch, np.uint8), {"batch": np.full(7, batch)})
+        store.append(np.arange(7) + 7 * batch, np.full((7, 8), batch + 2, np.uint8), {"batch": np.full(7, batch)})
 
 
 def _whole(store: CodeStore) -> int:
@@ -356,4 +401,7 @@ ATTACKS: list[tuple[str, Callable[[Path, int], None], tuple[int, int, int]]] = [
 ]
 
 if __name__ == "__main__":
-    run(__file__, attacks)
+    if CASES in os.environ:
+        _answer(json.loads(os.environ.pop(CASES)))
+    else:
+        run(__file__, attacks)

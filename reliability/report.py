@@ -5,6 +5,7 @@ python -m reliability.report
 
 import ast
 import json
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from benchmarks.report import table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reliability.md"
+IS_PROGRAM = re.compile(r"^ +run\(__file__", re.MULTILINE)
 Row = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ PROMISES = """
 
 def programs() -> list[str]:
     """Return the names of all programs: the files that end with `run(__file__, ...)`."""
-    return sorted(path.stem for path in HERE.glob("*.py") if "\n    run(__file__" in path.read_text(encoding="utf-8"))
+    return sorted(path.stem for path in HERE.glob("*.py") if IS_PROGRAM.search(path.read_text(encoding="utf-8")))
 
 
 def section(name: str) -> str:

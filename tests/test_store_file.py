@@ -1,10 +1,12 @@
 """The file of a store: damage, full disks, crashes and other processes leave whole batches or an error in words."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 import codeword
 from codeword.errors import OutputPathError, StoreBusyError, StoreFileError
+from codeword.files import locked_duckdb
 from codeword.search import CodeStore, store_lock
 
 CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
@@ -323,3 +326,30 @@ def test_threads(store: CodeStore) -> None:
         thread.join()
     assert problems == []
     assert len(store) == 3 + 4 * 3 * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+def test_a_fork_waits_for_a_connection_in_another_thread(store: CodeStore) -> None:
+    with locked_duckdb._CONNECTING:  # as if this thread connected
+        process = multiprocessing.get_context("fork").Process(target=store.__len__)
+        thread = threading.Thread(target=process.start)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # forks and threads, from Python 3.12 on
+            thread.start()
+            thread.join(0.2)
+        assert thread.is_alive()
+    thread.join(20)
+    process.join(20)
+    assert process.exitcode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of another kind")
+def test_locks_that_cannot_be_let_go_are_none_of_the_callers_business(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Any) -> None:
+        raise store_lock.portalocker.LockException(OSError(37, "No locks available"))
+
+    monkeypatch.setattr(store_lock.portalocker, "unlock", fails)
+    assert store.append(["w"], CODES[:1], {"label": ["new"], "year": [1]}) == 4
+    assert len(store) == 4

@@ -1,5 +1,6 @@
 """DuckDB connections that reach no file but the named ones, whatever a query or a file says (no Keras)."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ _CONFIG: dict[str, Any] = {
     "temp_directory": "",
 }
 # A second thread that connects at the same time would get a database in which some functions are still missing.
-_CONNECTING = threading.Lock()
+_CONNECTING = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A process forked during a connection would find this lock, and those of DuckDB, held for ever.
+    os.register_at_fork(
+        before=_CONNECTING.acquire, after_in_parent=_CONNECTING.release, after_in_child=_CONNECTING.release
+    )
 
 
 def locked_duckdb(*files: str | Path) -> duckdb.DuckDBPyConnection:

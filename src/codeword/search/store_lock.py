@@ -76,7 +76,8 @@ def held(path: Path, *, exclusive: bool, timeout_seconds: float) -> Iterator[Pat
                 if exclusive:
                     _sign(room, path)
                     files.callback(_clear, room)
-                portalocker.unlock(turn)
+                with suppress(portalocker.LockException):  # then the end of this call lets the next one in
+                    portalocker.unlock(turn)
         except OSError as error:
             if isinstance(error, CodewordError):
                 raise
@@ -100,9 +101,14 @@ def _opened(path: Path, suffix: str, exclusive: bool, files: ExitStack) -> IO[An
             raise
         descriptor = os.open(lock, _FLAGS | os.O_RDONLY)
     file: IO[Any] = os.fdopen(descriptor, "r+b" if exclusive else "rb", buffering=0)
-    files.callback(file.close)
+    files.callback(_close, file)
     check_own_file(lock, path, os.fstat(descriptor))
     return file
+
+
+def _close(file: IO[Any]) -> None:
+    with suppress(OSError):  # the call is over, and the system lets the lock go in any case
+        file.close()
 
 
 def check_own_file(file: Path, path: Path, found: os.stat_result | None = None) -> None:
