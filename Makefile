@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOBS ?= auto
 
-.PHONY: help demo test lint unit test-backends bench-smoke bench attack attack-smoke clean
+.PHONY: help demo test lint unit test-slow test-backends bench-smoke bench attack attack-smoke clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help:  ## show this list
 demo: $(VENV)/.ready  ## train on 8x8 images of four levels, store 8 bytes each, decode them in a fresh process
 	$(BIN)/codeword demo
 
-test: lint unit  ## format, types, imports, all tests on JAX
+test: lint unit  ## format, types, imports, and the tests on JAX that need no minutes
 
 lint: $(VENV)/.ready  ## the quick half of test
 	$(BIN)/ruff check .
@@ -21,8 +21,11 @@ lint: $(VENV)/.ready  ## the quick half of test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.ready  ## all tests on JAX, compiled hastily
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+unit: $(VENV)/.ready  ## the tests of test alone, compiled hastily
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+
+test-slow: $(VENV)/.ready  ## the other tests on JAX: trainings, programs of the documents, fresh processes
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow tests
 
 # The contracts that compare bits, which may depend on what the compiler optimizes.
 BITS = $(patsubst %,tests/contracts/test_%.py,activations_contract autoencoder_contract code_noise fresh_process gate_network hardmax_draws layers_contract staircase_draws)

@@ -203,6 +203,7 @@ def run_keras(program: str, x: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "number"), EACH_HEAD)
+@pytest.mark.slow
 def test_the_keras_program_trains_and_has_the_head_of_the_kind(
     advices: dict[str, Advice], name: str, number: int
 ) -> None:
@@ -270,6 +271,7 @@ def test_the_line_of_codeword_takes_the_data(
 
 
 @pytest.mark.parametrize("name", ["uint8 images", "sparse ratings"])
+@pytest.mark.slow
 def test_the_line_of_codeword_trains(advices: dict[str, Advice], name: str) -> None:
     small = "code=cw.Bits(8), hidden=(4,), objective=cw.objectives.Reconstruct(), epochs=1, verbose=0"
     program = str(advices[name].codeword).replace("code=cw.Bits(64)", small)

@@ -32,6 +32,7 @@ def model():
     return tiny().fit(IMAGES[:64])
 
 
+@pytest.mark.slow
 def test_it_learns_the_digits_better_than_the_most_frequent_value_and_rounded_pca():
     from codeword.evaluation.level_baselines import most_frequent_level, pca_rounded
 
@@ -41,6 +42,7 @@ def test_it_learns_the_digits_better_than_the_most_frequent_value_and_rounded_pc
     assert exact > (pca_rounded(train, test, KIND, 8) == test).mean() + 0.05
 
 
+@pytest.mark.slow
 def test_it_learns_a_code_that_is_there_to_be_found():
     # Six bits decide all 18 cells; twelve bits in the middle can hold them.
     secret = np.random.default_rng(0).integers(0, 2, size=(3000, 6))
@@ -51,6 +53,7 @@ def test_it_learns_a_code_that_is_there_to_be_found():
     assert model.evaluate(x[2496:])["rows_exact"] > 0.95
 
 
+@pytest.mark.slow
 def test_validation_keeps_the_best_weights_and_stops_early(capsys):
     settings = {"hidden": (64,), "code": cw.Bits(32), "epochs": 60, "patience": 2, "batch_size": 16}
     model = tiny(**settings, objective=cw.objectives.Reconstruct(swap=0)).fit(
@@ -64,6 +67,7 @@ def test_validation_keeps_the_best_weights_and_stops_early(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_gap_between_training_and_inference_is_measured(model):
     assert set(model.training_gap_) == {"training", "inference"}
     assert model.training_gap_["inference"] == model.data_.metrics(IMAGES[:64], model.reconstruct(IMAGES[:64]), {})
@@ -85,6 +89,7 @@ def test_callbacks_are_called():
 
 
 @pytest.mark.parametrize("loss", ["crossentropy", "ordinal"])
+@pytest.mark.slow
 def test_probabilities_of_levels(loss):
     model = tiny(data=cw.Levels(LEVELS, loss=loss), epochs=3).fit(IMAGES[:256])
     codes = model.encode(IMAGES[:50])
@@ -103,6 +108,7 @@ def test_probabilities_need_a_head_that_has_them():
 # Held-out rows
 
 
+@pytest.mark.slow
 def test_a_share_of_the_rows_is_held_out_by_the_seed():
     fitted = [tiny(validation_fraction=0.25, seed=seed, epochs=2).fit(IMAGES[:64]) for seed in (0, 0, 1)]
     assert "val_loss" in fitted[0].history_
@@ -114,6 +120,7 @@ def test_a_share_of_the_rows_is_held_out_by_the_seed():
     assert set(first[1]) != set(other[1])
 
 
+@pytest.mark.slow
 def test_held_out_rows_teach_nothing():
     rows = np.random.default_rng(0).normal(size=(20, 3))
     model = tiny(data=cw.Real(), validation_fraction=0.1)
@@ -126,6 +133,7 @@ def test_held_out_rows_teach_nothing():
     assert model.history_ == expected.history_
 
 
+@pytest.mark.slow
 def test_given_validation_data_replaces_the_share():
     model = tiny(validation_fraction=0.5).fit(IMAGES[:64], validation_data=IMAGES[64:80])
     expected = tiny().fit(IMAGES[:64], validation_data=IMAGES[64:80])
@@ -223,6 +231,7 @@ def test_read_only_input_works_and_is_not_changed(model):
     np.testing.assert_array_equal(x, IMAGES[:64])
 
 
+@pytest.mark.slow
 def test_one_row_and_constant_cells_work():
     one = tiny().fit(IMAGES[:1])
     assert one.decode(one.encode(IMAGES[:1])).shape == (1, 8, 8)
@@ -325,6 +334,7 @@ def test_settings_that_cannot_work_are_refused(settings, message):
         tiny(**settings).fit(IMAGES[:9])
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_told_instead_of_saved(capsys):
     model = tiny(learning_rate=1e18, epochs=3, batch_size=64)
     with pytest.raises(cw.errors.DivergedError, match=r"got (nan|inf) in epoch \d at learning_rate=1e\+18"):
@@ -356,6 +366,7 @@ def own_models():
     return encoder, decoder
 
 
+@pytest.mark.slow
 def test_own_models_are_copied_trained_saved_and_loaded(tmp_path):
     encoder, decoder = own_models()
     before = [weights.copy() for weights in encoder.get_weights()]
@@ -383,6 +394,7 @@ def test_own_models_that_do_not_fit_are_refused():
 # Other processes, pickles, scikit-learn
 
 
+@pytest.mark.slow
 def test_a_fresh_process_decodes_to_the_same_values(model, tmp_path):
     model.save(tmp_path / "m.codeword")
     np.save(tmp_path / "x.npy", IMAGES[:300])
@@ -405,6 +417,7 @@ def test_pickle_keeps_the_fitted_model(model):
     assert again.fingerprint_ == model.fingerprint_
 
 
+@pytest.mark.slow
 def test_it_works_in_a_pipeline():
     pipeline = make_pipeline(FunctionTransformer(lambda x: np.round(x * 4).astype(int)), tiny())
     assert pipeline.fit_transform(IMAGES[:64]).shape == (64, 12)

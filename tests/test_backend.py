@@ -107,6 +107,7 @@ print(json.dumps(backend.choose_backend()))
     assert answer_of(code, PYTHONPATH=str(tmp_path), KERAS_BACKEND=None) == "tensorflow"
 
 
+@pytest.mark.slow
 def test_keras_that_is_already_loaded_keeps_its_backend() -> None:
     code = """
 import os, json, keras
@@ -118,6 +119,7 @@ print(json.dumps([codeword.choose_backend(), keras.backend.backend(), os.environ
     assert answer_of(code, KERAS_BACKEND=current) == [current, current, None]
 
 
+@pytest.mark.slow
 def test_chosen_backend_is_what_keras_takes() -> None:
     code = """
 import json, codeword, importlib.util
@@ -129,6 +131,7 @@ print(json.dumps([codeword.choose_backend(), keras.backend.backend()] + [first])
     assert chosen == taken == first
 
 
+@pytest.mark.slow
 def test_codes_work_without_a_backend_and_layers_say_what_to_install() -> None:
     code = """
 import importlib

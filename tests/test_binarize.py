@@ -83,6 +83,7 @@ def test_rotation_finds_the_cube_that_the_activations_lie_on():
 
 
 @pytest.mark.parametrize("rule", ["rotation", "median", "zero"])
+@pytest.mark.slow
 def test_near_rows_get_near_codes(rule):
     random = np.random.default_rng(1)
     x = random.normal(size=(300, 2)) @ random.normal(size=(2, 32)) + 0.1 * random.normal(size=(300, 32))

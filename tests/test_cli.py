@@ -37,6 +37,7 @@ def commands():
     return [main.get_command(click.Context(main), name) for name in main.list_commands(click.Context(main))]
 
 
+@pytest.mark.slow
 def test_fit_tells_what_it_made(folder):
     shown = run("fit", folder / "images.npy", "-o", folder / "again.codeword", *FIT, "--quiet").output
     assert "Bits(num_bits=12)" in shown
@@ -47,6 +48,7 @@ def test_fit_tells_what_it_made(folder):
     assert result["fingerprint"] == cw.load(folder / "m.codeword").fingerprint_
 
 
+@pytest.mark.slow
 def test_fit_measures_on_validation_rows_if_given(folder):
     words = ["fit", folder / "images.npy", "-o", folder / "v.codeword", "--validation", folder / "images.npy"]
     assert json.loads(run(*words, *FIT, "--json").output)["measured_on"] == "validation"
@@ -141,6 +143,7 @@ def test_help_and_import_do_not_load_keras():
 
 
 @pytest.mark.optimized
+@pytest.mark.slow
 def test_the_demo_beats_the_plain_ways_and_decodes_what_it_stored(tmp_path):
     result = json.loads(run("demo", "--output", tmp_path / "demo", "--json").output)
     assert result["differing_cells"] == 0

@@ -49,6 +49,7 @@ def fitted(folder: Path, *words: Any) -> Any:
     ],
     ids=["neighbors", "groups", "reconstruct", "default"],
 )
+@pytest.mark.slow
 def test_an_objective_reaches_the_model_and_its_file(folder: Path, words: list[Any], objective: Any) -> None:
     result = fitted(folder, *words, "--validation", folder / "images.npy")
     assert result["data"].startswith("UnitInterval")

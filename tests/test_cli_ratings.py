@@ -63,6 +63,7 @@ def recommended(folder, *words, model="films.codeword"):
     return json.loads(run("recommend", folder / model, *words, "--json").output)["recommendations"]
 
 
+@pytest.mark.slow
 def test_fit_tells_what_it_made(folder):
     result = json.loads(run("fit", folder / "ratings.csv", "-o", folder / "again.codeword", *FIT).output)
     model = cw.load(folder / "films.codeword")
@@ -327,6 +328,7 @@ def test_ids_of_a_file_are_read_as_the_model_has_them(folder):
     assert set(found["recommendations"][0]["items"]) == {"tt1", "007", "9", "10"}
 
 
+@pytest.mark.slow
 def test_a_table_of_ratings_without_data_is_pointed_to_the_recommender(folder):
     result = run("fit", folder / "ratings.csv", "-o", folder / "rows.codeword", "--epochs", 1, "--hidden", 4, "--quiet")
     assert "--data ratings:1-5" in result.stderr

@@ -66,6 +66,7 @@ def searched(folder: Path, *words: Any, store: str = "numbered.duckdb") -> Any:
     return json.loads(run("search", folder / store, *words, "--json").output)["results"]
 
 
+@pytest.mark.slow
 def test_encode_into_a_store(folder: Path, tmp_path: Path) -> None:
     words = ["encode", folder / "digits.codeword", folder / "images.npy", "--store", tmp_path / "codes.duckdb"]
     told = json.loads(run(*words, "--metadata", folder / "labels.csv", "--json").output)

@@ -20,6 +20,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / 
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, pytest.param(3, marks=pytest.mark.optimized), 4, 5])
+@pytest.mark.slow
 def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[number]
@@ -51,6 +52,7 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
         assert namespace["model"].output_shape == (None, 64)
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     estimator, new_users, own_network = re.findall(
@@ -69,6 +71,7 @@ def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     assert np.isfinite(namespace["model"].history.history["val_rmse"]).all()
 
 
+@pytest.mark.slow
 def test_the_programs_of_levels_run():
     training, output = re.findall(r"```python\n(.*?)```", (ROOT / "docs/levels.md").read_text(), re.DOTALL)
     namespace = {}
@@ -79,6 +82,7 @@ def test_the_programs_of_levels_run():
     assert set(np.unique(namespace["output"](np.linspace(-9, 9, 64)[None]))) <= {0, 0.25, 0.5, 0.75}
 
 
+@pytest.mark.slow
 def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/hash.md").read_text(), re.DOTALL)
@@ -98,6 +102,7 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     assert [row[2] for row in namespace["nearest"]] == distances[0].tolist()
 
 
+@pytest.mark.slow
 def test_the_programs_of_heads_run(capsys):
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/heads.md").read_text(), re.DOTALL)
     x = np.random.default_rng(0).integers(0, 256, (300, 784)).astype("float32")
@@ -123,6 +128,7 @@ def test_every_finding_is_explained():
 
 
 @pytest.mark.optimized
+@pytest.mark.slow
 def test_the_programs_of_gate_run(capsys):
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gate.md").read_text(), re.DOTALL)
     namespace = {}
@@ -185,6 +191,7 @@ def run_example(monkeypatch, folder, name, *arguments):
     runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
 
 
+@pytest.mark.slow
 def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "levels.py", "--epochs", "1")
     shown = capsys.readouterr().out
@@ -193,6 +200,7 @@ def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "levels.png").exists()
 
 
+@pytest.mark.slow
 def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "ratings.py", "--epochs", "2")
     shown = capsys.readouterr().out
@@ -202,6 +210,7 @@ def test_the_example_of_ratings_runs_without_any_data_set(tmp_path, monkeypatch,
 
 
 @pytest.mark.optimized
+@pytest.mark.slow
 def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "gate.py")
     shown = capsys.readouterr().out
@@ -210,6 +219,7 @@ def test_the_example_of_gate_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "gate.png").exists()
 
 
+@pytest.mark.slow
 def test_the_example_of_heads_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "heads.py", "--epochs", "20")
     shown = capsys.readouterr().out
@@ -222,6 +232,7 @@ def test_the_example_of_heads_runs_without_any_data_set(tmp_path, monkeypatch, c
     assert (tmp_path / "heads.png").exists()
 
 
+@pytest.mark.slow
 def test_the_example_of_hash_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     run_example(monkeypatch, tmp_path, "hash.py", "--epochs", "2")
     shown = capsys.readouterr().out

@@ -141,6 +141,7 @@ def test_bad_codes_in_a_late_piece_name_their_row():
         model.decode(codes)
 
 
+@pytest.mark.slow
 def test_a_second_fit_encodes_with_its_own_weights(codes):
     model = tiny().fit(ROWS)
     np.testing.assert_array_equal(model.encode(ROWS), codes)
@@ -168,6 +169,7 @@ def test_files_are_encoded_and_decoded_in_pieces(tmp_path, suffix):
         np.testing.assert_array_equal(np.concatenate(list(model.decode_pieces(packed))), model.decode(codes))
 
 
+@pytest.mark.slow
 def test_the_commands_write_what_the_library_gives_and_nothing_after_a_late_error(tmp_path):
     flat = ROWS.reshape(NUM_ROWS, 6)
     model = tiny().fit(flat)

@@ -102,6 +102,7 @@ print("result")
 """
 
 
+@pytest.mark.slow
 def test_redirected_stdout_holds_results_only(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
         command = [sys.executable, "-c", PROGRAM]

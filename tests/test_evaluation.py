@@ -74,6 +74,7 @@ def test_a_picture_of_errors_is_written_for_any_counts(tmp_path):
 
 
 @pytest.mark.parametrize(("num_queries", "k"), [(1, 1), (3, 4)])
+@pytest.mark.slow
 def test_a_picture_of_a_search_marks_what_is_wrong_and_shows_every_bit(tmp_path, num_queries, k):
     pytest.importorskip("matplotlib")
     from matplotlib.image import imread

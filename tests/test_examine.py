@@ -38,6 +38,7 @@ def codes(report):
 # --- nothing changes -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weights_optimizer_metrics_and_chance_stay_as_they_are():
     model = keras.Sequential(
         [
@@ -101,6 +102,7 @@ def test_a_model_that_is_not_compiled_is_examined_without_its_loss():
     assert report.notes[0].severity == "note"
 
 
+@pytest.mark.slow
 def test_findings_name_the_output_they_are_about():
     left, right = keras.Input((8,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])
@@ -304,6 +306,7 @@ def test_a_softmax_of_likelihoods_leaves_nothing_out():
         assert not report.errors, report
 
 
+@pytest.mark.slow
 def test_masks_of_keras_count_in_the_loss():
     rows = np.tile(x[:, :, None], (1, 1, 2))
     rows[:, 4:] = -1
@@ -358,6 +361,7 @@ def test_one_and_a_rounding_is_one():
         assert not cw.examine(autoencoder(loss=loss), rows).errors
 
 
+@pytest.mark.slow
 def test_a_recurrent_output_can_be_mended():
     rows = np.random.default_rng(0).random((64, 5, 4)).astype("float32")
     report = cw.examine(compiled(keras.Input((5, 4)), keras.layers.LSTM(4, return_sequences=True)), rows)
@@ -450,6 +454,7 @@ def test_the_page_ends_with_the_explanations_of_the_package():
     assert page.endswith("\n" + packaged)
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_page_run():
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/findings.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(programs) > 8
@@ -486,6 +491,7 @@ def test_the_command_tells_by_its_exit_code(tmp_path):
     assert "`y` ranges from" in targets.output
 
 
+@pytest.mark.slow
 def test_the_command_loads_layers_of_codeword(tmp_path):
     np.save(tmp_path / "x.npy", np.tile(x, (3, 1)))
     model = keras.Sequential(

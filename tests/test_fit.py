@@ -122,6 +122,7 @@ def by_keras(model, *given, **settings):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.slow
 def test_everything_is_as_keras_leaves_it(case):
     make, arguments, callbacks = CASES[case]
     arguments = {"batch_size": 16, "verbose": 0, **arguments}
@@ -167,6 +168,7 @@ def test_training_goes_on_where_it_was():
 
 
 @pytest.mark.parametrize("max_bytes", [1, 3000, 1e9])
+@pytest.mark.slow
 def test_pieces_and_sparse_rows_change_nothing(max_bytes):
     thin = np.where(X > 0.5, X, 0).astype(np.float64)
     whole, pieces, sparse = linear(), linear(), linear()

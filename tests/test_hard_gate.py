@@ -157,6 +157,7 @@ def fitted_two(y: Any = Y) -> list[Any]:
 # Known answers
 
 
+@pytest.mark.slow
 def test_it_learns_whom_to_ask_in_three_sectors(of_sectors: HardGateClassifier) -> None:
     x, y, answers, third = sectors(2000, seed=1)
     chosen = of_sectors.choose(x)

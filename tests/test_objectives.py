@@ -181,6 +181,7 @@ def test_the_number_of_epochs_follows_a_given_batch_size():
 # Grid search
 
 
+@pytest.mark.slow
 def test_a_grid_search_reaches_kinds_and_objectives():
     model = tiny(objective=Reconstruct(noise=0.1))
     grid = {"code__num_bits": [8, 16], "objective__swap": [0, 0.2], "hidden": [(8,)]}
@@ -223,6 +224,7 @@ def test_rows_of_a_planted_cluster_are_nearest_by_their_codes_wherever_it_lies(o
     assert (places[300:][found.argmin(axis=1)] == places[300:]).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_the_10_bit_code_of_images_has_no_dead_bits_and_finds_digits():
     model = tiny(code=cw.Bits(10), hidden=(250,), epochs=12).fit(IMAGES[:1500])
     codes, labels = model.encode(IMAGES[1500:]), DIGITS.target[1500:]
@@ -232,6 +234,7 @@ def test_the_10_bit_code_of_images_has_no_dead_bits_and_finds_digits():
     assert far - near > 1.5
 
 
+@pytest.mark.slow
 def test_codes_for_reconstruction_reconstruct_better():
     def error(objective):
         x = IMAGES[:600].reshape(600, 64)
@@ -273,6 +276,7 @@ def test_the_decoder_learns_but_does_not_pull_at_the_codes():
     [(KeepGroups(), REAL[:1]), (KeepNeighbors(), REAL[:2]), (KeepGroups(), np.ones((30, 1)))],
     ids=["one", "two", "equal"],
 )
+@pytest.mark.slow
 def test_few_and_equal_rows_work(objective, x):
     model = tiny(objective=objective, data=cw.Real(), epochs=2).fit(x, validation_data=x[:1])
     decoded = model.decode(model.encode(x))
@@ -284,6 +288,7 @@ def test_few_and_equal_rows_work(objective, x):
 # Varied rows
 
 
+@pytest.mark.slow
 def test_images_are_varied_and_the_same_seed_gives_the_same_codes(plain):
     model, channels = (tiny(objective=KeepGroups(augment="images")).fit(x[:60]) for x in (IMAGES, IMAGES[..., None]))
     np.testing.assert_array_equal(channels.encode(IMAGES[..., None]), model.encode(IMAGES))

@@ -55,6 +55,7 @@ def test_stored_is_trained_for_every_code_kind(code):
 @pytest.mark.parametrize(
     ("data", "x"), DATA, ids=lambda part: str(part) if isinstance(part, cw.data_kinds.DataKind) else ""
 )
+@pytest.mark.slow
 def test_stored_is_trained_for_every_data_kind(data, x):
     model = fitted(data, cw.Bits(10), x)
     codes, margin = model.encode(x, return_margin=True)
@@ -107,6 +108,7 @@ def test_a_saved_model_is_the_same_model(bits, tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.slow
 def test_mixed_precision_keeps_codes_and_values_exact(policy):
     keras = cw.backend.keras
     before = keras.config.dtype_policy()

@@ -78,6 +78,7 @@ def test_every_pair_has_its_severity() -> None:
 
 
 @all_cases
+@pytest.mark.slow
 def test_the_problem_is_found_and_its_remedy_helps(name: str) -> None:
     code, ailing, _ = ALL[name]
     case = made(ailing)
@@ -101,6 +102,7 @@ def test_the_problem_is_found_and_its_remedy_helps(name: str) -> None:
 
 
 @all_cases
+@pytest.mark.slow
 def test_the_twin_has_no_such_finding(name: str) -> None:
     code, _, healthy = ALL[name]
     report = report_on(healthy)
@@ -109,6 +111,7 @@ def test_the_twin_has_no_such_finding(name: str) -> None:
 
 
 @all_programs
+@pytest.mark.slow
 def test_the_causes_of_a_forum_program_are_found(program: Callable[[], Any]) -> None:
     report, causes = report_on(program), program().causes
     assert causes <= codes(report.findings), [(other.code, other.evidence) for other in report.findings]
@@ -139,6 +142,7 @@ def test_a_code_that_will_be_rounded_is_a_warning(code: str | None, severity: st
 
 
 @all_programs
+@pytest.mark.slow
 def test_the_remedies_of_the_forum_run_and_help(program: Callable[[], Any]) -> None:
     for cause in sorted(program().causes):
         namespace = run_remedy(findings_of(report_on(program), cause)[0], made(program))

@@ -23,6 +23,7 @@ RUN = {"torch": MODELS, "jax": QUICK, "tensorflow": QUICK[:3]}[keras.backend.bac
 
 
 @pytest.mark.parametrize("make", RUN, ids=lambda make: make.__name__)
+@pytest.mark.slow
 def test_a_healthy_model_gets_no_error_and_no_warning(make):
     keras.utils.set_random_seed(1)
     model, x, y, options = make()

@@ -88,6 +88,7 @@ def run_in_fresh_process(*arguments: str, folder: Path) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 def test_every_network_gives_the_same_outputs_in_a_fresh_process(folder: Path) -> None:
     done = run_in_fresh_process("-c", LOAD_AND_PREDICT, folder=folder)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -99,6 +100,7 @@ def test_every_network_gives_the_same_outputs_in_a_fresh_process(folder: Path) -
         assert np.isfinite(expected).all()
 
 
+@pytest.mark.slow
 def test_the_tool_examines_an_estimators_network(folder: Path) -> None:
     arguments = ("-m", "codeword", "examine", "staircase model.keras", "staircase model.rows.npy", "--json")
     done = run_in_fresh_process(*arguments, folder=folder)

@@ -106,6 +106,7 @@ def test_the_installed_keras_has_every_name() -> None:
 
 
 @pytest.mark.parametrize("name", TRAINING_NAMES)
+@pytest.mark.slow
 def test_training_gives_the_same_weights_without(
     name: str, expected: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,7 @@ def test_the_program_that_was_asked_about_runs_as_it_stands() -> None:
     np.testing.assert_allclose([got["loss"], got["rmse"]], [mean, np.sqrt(mean)], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fit_takes_zeros_masks_and_weights_and_the_model_survives_saving(tmp_path: Any) -> None:
     x = ratings((40, 30))[0]
     mask = x != 0

@@ -44,6 +44,7 @@ def mean_distances(codes):
 
 
 @pytest.mark.parametrize("objective", [cw.objectives.KeepGroups, cw.objectives.KeepNeighbors])
+@pytest.mark.slow
 def test_rows_of_a_kind_get_codes_of_a_kind_on_varied_images(objective, tmp_path):
     model = fitted(objective=objective(augment="images"))
     for losses in (model.history_["codes_loss"], model.history_["rows_loss"]):
@@ -53,6 +54,7 @@ def test_rows_of_a_kind_get_codes_of_a_kind_on_varied_images(objective, tmp_path
     assert near < far - 0.5
 
 
+@pytest.mark.slow
 def test_four_levels_can_be_varied_as_images(tmp_path):
     levels = np.floor(IMAGES * 3.99) / 4
     settings = {"data": cw.Levels([0, 0.25, 0.5, 0.75]), "objective": cw.objectives.KeepGroups(augment="images")}
@@ -94,6 +96,7 @@ def test_a_shift_moves_the_image_and_zeros_come_in(monkeypatch):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.slow
 def test_mixed_precision_keeps_the_dtype(policy):
     result = RandomAffine(0, 0, 0, dtype=policy)(IMAGES[:5], training=True)
     assert keras.backend.standardize_dtype(result.dtype) == policy.removeprefix("mixed_")

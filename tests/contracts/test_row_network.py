@@ -53,6 +53,7 @@ def test_the_gradient_by_hand_is_that_of_a_masked_loss(name: str, dense: bool) -
 
 
 @pytest.mark.parametrize("by", ["items", "users"])
+@pytest.mark.slow
 def test_a_fitted_network_comes_out_as_keras_models(by: str) -> None:
     ratings, _ = cw.datasets.planted_ratings(40, 30, 500)
     rec = cw.RatingAutoencoder(by=by, units=6, epochs=1, verbose=0).fit(ratings)
