@@ -71,15 +71,20 @@ def one_of(*choices: str) -> Setting:
     return Setting(words, lambda value: isinstance(value, str) and value in choices)
 
 
-def sizes(least: int = 1, *, length: int | None = None) -> Setting:
+MAX_LAYERS = 64  # Keras needs seconds for so many already
+
+
+def sizes(least: int = 1, *, length: int | None = None, longest: int | None = None) -> Setting:
     """Allow a sequence of integers, such as the units of layers."""
     one = integer(least)
-    count = "a sequence of integers" if length is None else f"{length} integers"
+    several = "a sequence of" if longest is None else f"at most {longest}"
+    count = f"{several} integers" if length is None else f"{length} integers"
     return Setting(
         f"{count} of at least {least}, such as ({', '.join(['16'] * (length or 2))})",
         lambda value: (
             isinstance(value, list | tuple | np.ndarray)
             and length in (None, len(value))
+            and (longest is None or len(value) <= longest)
             and all(one.holds(each) for each in value)
         ),
     )
@@ -102,6 +107,7 @@ def optional(setting: Setting) -> Setting:
     return Setting(f"{setting.words}, or None", lambda value: value is None or setting.holds(value))
 
 
+layers = sizes(longest=MAX_LAYERS)  # the units of hidden layers
 boolean = Setting("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 TRAINING = {

@@ -1,4 +1,7 @@
-"""Ids of users and items: integers or text (no Keras)."""
+"""Ids of users and items: integers or text (no Keras).
+
+Texts are Python strings in arrays of objects: NumPy's text arrays take the width of the longest text in every row.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,12 +12,12 @@ from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
 
-_KINDS = {"i": "integers", "U": "text"}
+_KINDS = {"i": "integers", "O": "text"}
 
 
 @dataclass(frozen=True)
 class Ids:
-    """Names of rows or columns: different integers (int64) or different texts, in ascending order."""
+    """Names of rows or columns: different integers (int64) or texts (objects), in ascending order."""
 
     values: NDArray[Any]
 
@@ -26,8 +29,14 @@ class Ids:
     @classmethod
     def of(cls, ids: Any, name: str) -> tuple[Self, NDArray[np.intp]]:
         """Return the different ids of a column, and the position of each entry's id among them."""
-        values, positions = np.unique(checked_ids(ids, name), return_inverse=True)
-        return cls(values), positions
+        ids = checked_ids(ids, name)
+        if ids.dtype.kind == "i":
+            values, positions = np.unique(ids, return_inverse=True)
+            return cls(values), positions
+        different = sorted(set(ids.tolist()))
+        places = dict(zip(different, range(len(different)), strict=True))
+        positions = np.fromiter(map(places.__getitem__, ids.tolist()), np.intp, len(ids))
+        return cls(np.array(different, object)), positions
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,9 +60,9 @@ class Ids:
         values = arrays.get(name)
         if values is None:
             text, bounds = arrays[f"{name}/text"].tobytes(), [0, *arrays[f"{name}/ends"].tolist()]
-            if bounds != sorted(bounds) or bounds[-1] != len(text):
-                raise DataError(f"`{name}/ends` must divide `{name}/text`.")
-            values = np.array([text[start:end].decode() for start, end in pairwise(bounds)], str)
+            if bounds != sorted(bounds) or bounds[-1] != len(text) or b"\0" in text:
+                raise DataError(f"`{name}/ends` must divide `{name}/text`, which must be without NUL.")
+            values = np.array([text[start:end].decode() for start, end in pairwise(bounds)], object)
         if len(values) == 0 or (values[1:] <= values[:-1]).any():
             raise DataError(f"The ids in `{name}` must be in ascending order.")
         return cls(values)
@@ -65,7 +74,7 @@ class Ids:
             wanted, given = (_KINDS[array.dtype.kind] for array in (self.values, ids))
             raise DataTypeError(
                 f"The ids in `{name}` must be {wanted}, as in training: got {given}, the first "
-                f"{ids[0].item()!r}. Convert them."
+                f"{ids[:1].tolist()[0]!r}. Convert them."
             )
         found = np.searchsorted(self.values, ids)
         known = found < len(self.values)
@@ -74,7 +83,7 @@ class Ids:
 
 
 def checked_ids(ids: Any, name: str) -> NDArray[Any]:
-    """Return ids as an int64 or text array with one axis; refuse others, missing ones, and what cannot be exact."""
+    """Return ids as int64, or strings as objects, with one axis; refuse others, missing ones, and inexact ones."""
     if np.ma.is_masked(ids):
         empty = int(np.ma.getmaskarray(ids).sum())
         raise DataError(f"`{name}` must have an id in every row: got {empty} empty. Drop those rows.")
@@ -85,23 +94,23 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
     except ValueError as error:
         raise DataTypeError(f"`{name}` must hold one id per row: got {type(ids).__name__} of uneven rows.") from error
     if array.size == 0 and array.ndim == 1:
-        return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
+        return array.astype(object if array.dtype.kind == "U" else np.int64)
     if array.dtype.kind == "f" and np.isnan(array).any():
         empty = int(np.isnan(array).sum())
         raise DataError(f"`{name}` must have an id in every row: got {empty} missing (NaN). Drop those rows.")
     _refuse_too_large(array, name)
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
-        if all(issubclass(kind, str) for kind in kinds):
-            array = array if array.ndim > 1 else _texts(array, name)
-        elif not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+        texts = all(issubclass(kind, str) for kind in kinds)
+        if texts and array.ndim == 1:
+            return _texts(array, name)
+        if not texts and not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DataTypeError(
                 f"`{name}` must hold ids that are all integers or all text: got {found}. Drop the rows "
                 "without an id, or write all as text: column.astype(str)."
             )
-        else:
-            array = array.astype(np.int64)
+        array = array if texts else array.astype(np.int64)
     if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)  # whole numbers that a frame keeps as floats
     if array.ndim != 1 or array.dtype.kind not in "iuU":
@@ -130,14 +139,17 @@ def _refuse_too_large(array: NDArray[Any], name: str) -> None:
 
 
 def _texts(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return texts as a text array; refuse texts that it, or a file, could not hold exactly."""
-    zeros = sum("\0" in text for text in set(array.flat)) if array.dtype.kind == "O" else 0
-    array = np.ascontiguousarray(array.astype(str))
-    characters = array.view(np.uint32) if array.dtype.itemsize else np.zeros(0, np.uint32)
-    halves = int(((characters >= 0xD800) & (characters < 0xE000)).sum())
+    """Return texts as objects; refuse texts that a file could not hold exactly."""
+    texts = [str(text) for text in array.tolist()]
+    different = set(texts)
+    zeros, halves = sum("\0" in text for text in different), 0
+    try:
+        "".join(different).encode()
+    except UnicodeEncodeError:
+        halves = sum(any("\ud800" <= each <= "\udfff" for each in text) for text in different)
     if zeros or halves:
         raise DataError(
-            f"`{name}` must hold text of whole characters, without NUL: got {zeros} ids with NUL, {halves} "
-            "halves of characters. Check the encoding with which it was read."
+            f"`{name}` must hold text of whole characters, without NUL: got {zeros} ids with NUL, {halves} with halves "
+            "of characters. Check the encoding with which it was read."
         )
-    return array
+    return np.array(texts, object)

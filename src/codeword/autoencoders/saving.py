@@ -10,10 +10,20 @@ from codeword.backend import keras
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.data_kinds import DataKind, data_kind_from_config
 from codeword.errors import ParameterError
-from codeword.files.saved_model import FINITE, POSITIVE, Array, Arrays, SavedModel, an_object, in_order, texts
+from codeword.files.saved_model import (
+    FINITE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Array,
+    Arrays,
+    SavedModel,
+    an_object,
+    in_order,
+    texts,
+)
 from codeword.objectives import Objective
 from codeword.objectives.naming import CONFIG_NAMES, objective_from_config, objective_to_config
-from codeword.settings import TRAINING, Setting, boolean, instance_of, optional, sizes
+from codeword.settings import TRAINING, Setting, boolean, instance_of, layers, optional, sizes
 
 Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in the network's order
 
@@ -26,7 +36,7 @@ class SavedAutoencoder(SavedModel):
         "data": optional(instance_of(DataKind, such_as="Levels([0, 1, 2])")),
         "code": optional(instance_of(CodeKind, such_as="Bits(64)")),
         "objective": optional(instance_of(Objective, such_as="Reconstruct()")),
-        "hidden": sizes(),
+        "hidden": layers,
     }
     UNSAVED = frozenset({"data", "code", "objective", "encoder", "decoder", "verbose"})
     ADDED: ClassVar = {"validation_fraction": 0.0}
@@ -115,7 +125,14 @@ def _dense(sizes: Any, dtype: str | None = None) -> Weights:
 
 def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:
     numbered = enumerate(weights, start)
-    return {f"{part}/{number:03d}/{name}": Array(dtype, shape) for number, (name, dtype, shape) in numbered}
+    return {
+        f"{part}/{number:03d}/{name}": Array(dtype, shape, values_of(name)) for number, (name, dtype, shape) in numbered
+    }
+
+
+def values_of(name: str) -> Setting:
+    """Return what the values of weights of this name must be."""
+    return NOT_NEGATIVE if name.endswith("moving_variance") else FINITE
 
 
 def _declared_own(part: str, arrays: Arrays, last: Weights) -> dict[str, Array]:
@@ -124,7 +141,11 @@ def _declared_own(part: str, arrays: Arrays, last: Weights) -> dict[str, Array]:
     start = len(own) - len(last)
     if sorted(own.values()) != list(range(len(own))) or start < 0:
         raise ParameterError(f"the weights of the {part} are not numbered from 0")
-    free = {name: Array(arrays[name].dtype.name, arrays[name].shape) for name, number in own.items() if number < start}
+    free = {
+        name: Array(arrays[name].dtype.name, arrays[name].shape, values_of(name))
+        for name, number in own.items()
+        if number < start
+    }
     if any(arrays[name].dtype.kind != "f" for name in free):
         raise ParameterError(f"the weights of the {part} must be floats")
     behind = in_order(arrays, part)[start:]

@@ -101,8 +101,8 @@ def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
 
     from codeword.errors import ParameterError
 
-    if dtype_kind == "U":
-        return np.array(texts)
+    if dtype_kind != "i":
+        return np.array(texts, object)
     for text in texts:
         if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or abs(int(text)) >= 2**63:
             raise ParameterError(

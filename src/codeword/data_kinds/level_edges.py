@@ -1,6 +1,7 @@
 """Levels, and the edges between their bins (no Keras)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from codeword.errors import ParameterError
 
 MAX_LEVELS = 65_536
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
@@ -28,12 +30,20 @@ def checked_levels(values: int | Sequence[float]) -> tuple[float, ...]:
         levels = tuple(float(value) for value in (range(int(values)) if counted else values))  # type: ignore[arg-type, union-attr]
     except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"`levels` must be numbers or their count: got {values!r}.") from error
-    if len(levels) < 2 or not np.isfinite(levels).all() or (np.diff(levels) <= 0).any():
+    if not 2 <= len(levels) <= MAX_LEVELS or not np.isfinite(levels).all() or not _ascend(levels):
         raise ParameterError(
-            f"`levels` must be at least two finite numbers in strictly ascending order: got {list(levels)}. "
+            f"`levels` must be 2 to {MAX_LEVELS} finite numbers in strictly ascending order: got {list(levels)}. "
             "np.unique(levels) sorts them and drops repeated ones."
         )
+    if max(-levels[0], levels[-1]) > LARGEST:
+        raise ParameterError(
+            f"`levels` must lie within ±{LARGEST:.2g}, float32's: got {levels[0]:g} to {levels[-1]:g}. Scale them."
+        )
     return levels
+
+
+def _ascend(levels: tuple[float, ...]) -> bool:
+    return all(low < high for low, high in pairwise(levels))
 
 
 def level_edges(levels: Sequence[float], edges: str | Sequence[float]) -> NDArray[np.float64]:

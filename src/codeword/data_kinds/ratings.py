@@ -11,6 +11,9 @@ from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.data_kinds.level_edges import MAX_LEVELS, level_edges
 from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError, ParameterError
+from codeword.settings import number
+
+LARGEST = 1e30  # squares of what lies beyond are infinite in float32
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,15 @@ class Ratings(DataKind):
             value = getattr(self, name)
             if value is None and name == "step":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
-                raise ParameterError(f"`{name}` of Ratings must be a finite number: got {value!r}.")
+            number(-LARGEST, LARGEST).check(f"{name}` of `Ratings", value)
             object.__setattr__(self, name, float(value))
         if not self.low < self.high:
             raise ParameterError(f"`low` of Ratings must be below `high`: got Ratings({self.low:g}, {self.high:g}).")
+        if not np.float32(self.low) < np.float32(self.high):
+            raise ParameterError(
+                f"`low` and `high` of Ratings must differ as float32: got {self.low!r} and {self.high!r}. Subtract a "
+                "constant from all ratings."
+            )
         if self.step is not None:
             count = (self.high - self.low) / self.step if self.step > 0 else -1
             if not 1 <= round(count) < MAX_LEVELS or abs(count - round(count)) > 1e-6:

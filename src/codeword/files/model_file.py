@@ -1,15 +1,17 @@
 """The `.codeword` file: a stored zip of configuration, weights and manifest (no Keras, no pickle, no code).
 
-`docs/formats.md` describes every byte. Reading trusts nothing: sizes are checked before anything is unpacked, members
-against their SHA-256, and only plain values and arrays come out.
+`docs/formats.md` describes every byte. Reading trusts nothing: sizes are checked before anything is unpacked or parsed,
+members against their SHA-256, and only plain values and arrays come out.
 """
 
 import hashlib
 import io
 import json
+import math
+import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors.numpy
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from codeword import __version__
-from codeword.errors import ModelFileError
+from codeword.errors import ModelFileError, ParameterError
+from codeword.files.input_file import opened, reading
 from codeword.files.output_file import replaced_whole
 
 FORMAT_VERSION = (1, 0)
@@ -26,14 +29,36 @@ CONFIG, WEIGHTS, MANIFEST = "config.json", "weights.safetensors", "manifest.json
 IDENTITY = ("estimator", "data", "code", "input_shape", "members", "classes")
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
+MAX_JSON_VALUES = 2**18  # a value of two bytes may take a hundred in Python
+MAX_JSON_KEYS = 50_000
+MAX_JSON_DEPTH = 64
+MAX_ARRAYS = 10_000
+MAX_NAME_LENGTH = 1_000
+MAX_AXES = 32
+DIRECTORY_BYTES = 4_096  # of three members, generously
+_DEPTH = np.zeros(256, np.int8)  # what a byte of JSON adds to the depth
+_DEPTH[list(b"[{")], _DEPTH[list(b"]}")] = 1, -1
 
 
 def write_model_file(path: str | Path, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write a model, plain values and arrays by name, completely or not at all."""
+    """Write a model, plain values and arrays by name, completely or not at all.
+
+    Raises:
+        ParameterError: If it is larger than `read_model_file` accepts.
+        OutputPathError: If the file cannot be written.
+    """
     members = {
         CONFIG: json.dumps(config, indent=1, sort_keys=True, allow_nan=False).encode(),
         WEIGHTS: safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()}),
     }
+    try:
+        for name, content in members.items():
+            if len(content) > _limit(name):
+                raise ValueError(f"`{name}` of {len(content)} bytes")
+        check_json(members[CONFIG])
+        _check_header(members[WEIGHTS])
+    except ValueError as error:
+        raise ParameterError(f"{path} must be a model that can be read again: got {error}.") from error
     manifest = {
         "format": "codeword",
         "format_version": list(FORMAT_VERSION),
@@ -53,22 +78,33 @@ def read_model_file(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
         ModelFileError: If the file is damaged, foreign, hostile or of a newer format.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} must be a .codeword file: got no such file.")
+    with opened(path, "a .codeword file") as file, reading(path):
+        return _read(path, file)
+
+
+def _read(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive)
+        _check_end(path, file)
+        with zipfile.ZipFile(file) as archive:
+            _check_members(path, archive, os.fstat(file.fileno()).st_size)
             members = {info.filename: archive.read(info) for info in archive.infolist()}
-        if path.read_bytes() != _archive(members):
+        file.seek(0)
+        if file.read() != _archive(members):
             raise refused(path, "it is not byte for byte the zip that codeword writes")
         _check_manifest(path, _read_json(path, MANIFEST, members[MANIFEST]), members)
-        return _read_json(path, CONFIG, members[CONFIG]), safetensors.numpy.load(members[WEIGHTS])
+        config = _read_json(path, CONFIG, members[CONFIG])
+        _check_header(members[WEIGHTS])
+        return config, safetensors.numpy.load(members[WEIGHTS])
     except ModelFileError:
         raise
-    except (SafetensorError, KeyError, TypeError, AttributeError) as error:
+    except (SafetensorError, KeyError, TypeError, AttributeError, _HeaderError) as error:
         raise refused(path, f"`{WEIGHTS}` cannot be read ({error})") from error
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
         raise refused(path, f"it is not a complete .codeword file ({error})") from error
+
+
+class _HeaderError(ValueError):
+    """A header of arrays that no model has."""
 
 
 def refused(path: str | Path, why: str) -> ModelFileError:
@@ -103,12 +139,29 @@ def _archive(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
+def _limit(name: str) -> int:
+    return MAX_WEIGHT_BYTES if name == WEIGHTS else MAX_TEXT_BYTES
+
+
+def _check_end(path: Path, file: BinaryIO) -> None:
+    """Refuse a zip whose directory of members is too large for three, before `zipfile` reads it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 42))
+    last = file.read(42).rjust(42, b"\0")
+    end, locator = last[20:], last[:4]  # the end of the directory, and of a 64-bit one, which large files have
+    if end[:4] != b"PK\5\6":
+        raise refused(path, "it is not a complete .codeword file (it does not end like a zip)")
+    num_bytes = int.from_bytes(end[12:16], "little")
+    if num_bytes > DIRECTORY_BYTES or (locator == b"PK\6\7" and size < zipfile.ZIP64_LIMIT):
+        raise refused(path, f"it is not a complete .codeword file (its directory claims {num_bytes} bytes)")
+
+
+def _check_members(path: Path, archive: zipfile.ZipFile, size: int) -> None:
     names = [info.filename for info in archive.infolist()]
     if sorted(names) != sorted((CONFIG, WEIGHTS, MANIFEST)):
         raise refused(path, f"it must hold exactly {CONFIG}, {WEIGHTS} and {MANIFEST}: got {names[:9]}")
     for info in archive.infolist():
-        limit = min(MAX_WEIGHT_BYTES if info.filename == WEIGHTS else MAX_TEXT_BYTES, path.stat().st_size)
+        limit = min(_limit(info.filename), size)
         is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
         if info.compress_type != zipfile.ZIP_STORED or is_link or info.flag_bits & 0x1:
             raise refused(path, f"`{info.filename}` is compressed, encrypted or a link")
@@ -141,13 +194,45 @@ def _read_json(path: Path, name: str, content: bytes) -> dict[str, Any]:
     def no_constant(constant: str) -> float:
         raise ValueError(f"{constant} is not a number of JSON")
 
+    def finite(text: str) -> float:
+        return float(text) if math.isfinite(float(text)) else no_constant(text)
+
     try:
-        value = json.loads(content, object_pairs_hook=once, parse_constant=no_constant)
+        check_json(content)
+        value = json.loads(content, object_pairs_hook=once, parse_constant=no_constant, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise refused(path, f"`{name}` is not valid JSON ({error})") from error
     if not isinstance(value, dict):
         raise refused(path, f"`{name}` is not a JSON object")
     return value
+
+
+def check_json(content: bytes) -> None:
+    """Raise `ValueError` for JSON of more values than a model has, or nested too deeply, before it is parsed."""
+    plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")  # now each quote begins or ends a text
+    num_texts = plain.count(b'"') // 2
+    outside = b"".join(plain.split(b'"')[::2]) if num_texts <= 2 * MAX_JSON_VALUES else b""
+    num_values, num_keys = max(num_texts // 2, sum(map(outside.count, (b",", b"[", b"{")))), outside.count(b":")
+    depth = int(np.cumsum(_DEPTH[np.frombuffer(outside, np.uint8)], dtype=np.int32).max(initial=0))
+    if num_values > MAX_JSON_VALUES or num_keys > MAX_JSON_KEYS or depth > MAX_JSON_DEPTH:
+        raise ValueError(f"it has {num_values} values or more, {num_keys} keys, at most {depth} deep")
+
+
+def _check_header(weights: bytes) -> None:
+    """Raise `_HeaderError` for more arrays, longer names or more axes than a model has."""
+    length = int.from_bytes(weights[:8], "little")
+    try:
+        if length > min(MAX_TEXT_BYTES, len(weights)) or weights.count(b"{", 8, 8 + length) > MAX_ARRAYS + 99:
+            raise ValueError(f"its header claims {length} bytes")
+        check_json(weights[8 : 8 + length])
+        header = json.loads(weights[8 : 8 + length])
+        if len(header) > MAX_ARRAYS:
+            raise ValueError(f"it has {len(header)} arrays")
+        for name, described in header.items():
+            if len(name) > MAX_NAME_LENGTH or len(described.get("shape", ())) > MAX_AXES:
+                raise ValueError(f"an array {name[:50]!r} of {len(described.get('shape', ()))} axes")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise _HeaderError(str(error)) from error
 
 
 def _seal(content: bytes) -> dict[str, Any]:

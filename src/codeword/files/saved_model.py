@@ -30,6 +30,7 @@ _ERRORS = (CodewordError, ValueError, KeyError, IndexError, TypeError, Attribute
 
 FINITE = Setting("finite", lambda array: bool(np.isfinite(array).all()))
 POSITIVE = Setting("finite and positive", lambda array: bool(np.isfinite(array).all() and (array > 0).all()))
+NOT_NEGATIVE = Setting("finite and not negative", lambda array: bool(np.isfinite(array).all() and (array >= 0).all()))
 ASCENDING = Setting(
     "ascending, without repetition", lambda array: array.size > 0 and bool((array[1:] > array[:-1]).all())
 )

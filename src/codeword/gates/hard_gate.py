@@ -22,7 +22,7 @@ from codeword.gates.network import build_gate
 from codeword.gates.saving import NUM_PROBES, SavedGate
 from codeword.gates.training import GateRecipe, train_gate
 from codeword.inference.fixed_batches import in_fixed_batches
-from codeword.settings import TRAINING, Setting, check_settings, either, integer, number, optional, sizes
+from codeword.settings import TRAINING, Setting, check_settings, either, integer, layers, number, optional
 from codeword.training import recipe as training
 
 a_splitter = Setting("a splitter", lambda value: hasattr(value, "split") and not isinstance(value, str | type))
@@ -33,7 +33,7 @@ several_numbers = Setting(
 SETTINGS = {
     "experts": optional(Setting("a list of estimators", lambda value: isinstance(value, Sequence))),
     "cv": either(integer(2), a_splitter),
-    "hidden": sizes(),
+    "hidden": layers,
     "balance": number(0),
     "penalty": either(number(0), several_numbers),
     **{name: TRAINING[name] for name in ("epochs", "batch_size", "learning_rate", "seed", "verbose")},

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from codeword.errors import ParameterError
 from codeword.files.saved_model import POSITIVE, Array, Arrays, SavedModel, texts
-from codeword.settings import Setting, integer, optional, sizes
+from codeword.settings import Setting, integer, layers, optional, sizes
 
 NUM_PROBES = 16
+MAX_CHARACTERS = 2**24  # of all class labels, each as long as the longest
 FIGURES = {"gate", "best_expert", "best_possible"}
 SHARES = Setting("shares that sum to 1", lambda array: array.min() >= 0 and bool(np.isclose(array.sum(), 1)))
 PROBABILITIES = Setting("probabilities", lambda array: array.min() >= 0 and array.max() <= 1.001)
@@ -40,7 +41,7 @@ class SavedGate(SavedModel):
 
     UNSAVED = frozenset({"experts", "verbose"})
     CONFIG: ClassVar = {
-        "hidden": sizes(),
+        "hidden": layers,
         "input_shape": sizes(length=1),
         "feature_names": texts,
         "num_experts": integer(2),
@@ -129,6 +130,7 @@ def classes_from_config(config: dict[str, Any]) -> NDArray[Any]:
     values, dtype = config["values"], config["dtype"]
     if type(values) is not list or not values or not all(type(value) is LABELS[dtype] for value in values):
         raise ParameterError(f"the classes are no labels of {dtype!r}")
+    _check_width(values)
     classes = np.array(values, dtype)
     if classes.tolist() != sorted(set(values)):
         raise ParameterError("the classes are not in ascending order")
@@ -143,4 +145,14 @@ def classes_to_config(classes: NDArray[Any]) -> dict[str, Any]:
             f"Class labels must be text, numbers or booleans to be saved: got {classes[:5].tolist()}, dtype {dtype}. "
             "Fit the experts and the gate to such labels."
         )
+    _check_width(classes.tolist())
     return {"dtype": dtype, "values": classes.tolist()}
+
+
+def _check_width(labels: list[Any]) -> None:
+    """Refuse labels of which NumPy's text array, as wide as the longest in every row, would take much memory."""
+    longest = max((len(label) for label in labels if isinstance(label, str)), default=0)
+    if len(labels) * longest > MAX_CHARACTERS:
+        raise ParameterError(
+            f"{len(labels)} class labels must have at most {MAX_CHARACTERS // len(labels)} characters: got {longest}."
+        )

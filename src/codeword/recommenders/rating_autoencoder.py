@@ -209,12 +209,12 @@ class RatingAutoencoder(SavedRatings):
 
         Args:
             users: Ids, `(n,)`.
-            k: Number of items per user.
+            k: Maximum number of items per user.
             return_known: Whether to also return which users have a rating, so that their recommendations are their own.
 
         Returns:
-            Ids of items and their predicted ratings, both of shape `(n, k)`, best first. With `return_known` also
-            booleans `(n,)`. Where fewer than `k` items are left, the rating is NaN and the id is -1 or "".
+            Ids of items and their predicted ratings, both of shape `(n, min(k, num_items))`, best first. With
+            `return_known` also booleans `(n,)`. Where fewer items are left, the rating is NaN and the id is -1 or "".
         """
         rows = self._fitted().ratings_.users.positions(users, "users")
         found = self._recommended(len(rows), k, self._scores.of_users(rows))
@@ -225,7 +225,7 @@ class RatingAutoencoder(SavedRatings):
 
         Args:
             ratings: Ratings of the new users, as for `predict_new`.
-            k: Number of items per user.
+            k: Maximum number of items per user.
             return_known: Whether to also return which users have rated a known item.
 
         Returns:
@@ -290,11 +290,12 @@ class RatingAutoencoder(SavedRatings):
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         integer(1).check("k", k)
         ids = self.ratings_.items.values
-        columns, best, few = np.full((number, k), -1), np.full((number, k), np.nan, np.float32), min(k, len(ids))
+        k = min(k, len(ids))
+        columns, best = np.empty((number, k), np.intp), np.empty((number, k), np.float32)
         with tqdm(total=number, desc="recommend", unit="user", disable=self.verbose != 1, delay=1) as bar:
             for part, scores, rated in scored:
                 scores[:, ~self._scores.rated_items[:-1]] = -np.inf
-                columns[part, :few], best[part, :few] = top_items(scores, rated, few)
+                columns[part], best[part] = top_items(scores, rated, k)
                 bar.update(len(scores))
         return np.append(ids, -1 if ids.dtype.kind == "i" else "")[columns], self._scores.as_ratings(best)
 

@@ -16,6 +16,7 @@ from codeword.errors import DataError, DataTypeError
 from codeword.files.tables import check_columns, read_named_columns
 
 COLUMNS = ("user", "item", "rating")
+MAX_DIGITS = 20  # of a 64-bit integer and its sign
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,14 @@ def _numbers_if_written_so(texts: Any) -> Any:
     """Return the ids of a text file as integers if all of them are integers in their usual spelling."""
     if np.ma.is_masked(texts) or len(texts) == 0:
         return texts
+    written = np.asarray(texts).tolist()
     try:
-        written = np.asarray(texts).astype(str)
-        numbers = written.astype(np.int64)
+        if any(len(text) > MAX_DIGITS for text in written):
+            return texts
+        numbers = np.array([int(text) for text in written], np.int64)
     except (ValueError, OverflowError):
         return texts
-    return numbers if (numbers.astype(str) == written).all() else texts
+    return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
 
 
 def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]:

@@ -16,6 +16,8 @@ from codeword.recommenders.row_network import RowNetwork
 from codeword.recommenders.settings import SETTINGS
 from codeword.settings import Setting, number
 
+# What a network computes of each item is not in the file, and may be far larger if there are few users.
+MAX_FACTOR_BYTES, MAX_FACTOR_RATIO = 2**30, 100
 WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
 NOT_NEGATIVE_OR_NAN = Setting("at least 0, or NaN", lambda array: not (np.isinf(array) | (array < 0)).any())
 a_network = Setting(
@@ -93,12 +95,17 @@ class SavedRatings(SavedModel):
             else:
                 declared[f"ids/{side}/text"] = Array("uint8", (length_of(arrays, f"ids/{side}/text"),))
                 declared[f"ids/{side}/ends"] = Array("int64", (count,))
+        num_factors = 0
         for position, member in enumerate(config["members"]):
             units = length_of(arrays, f"members/{position:03d}/bias_in")
+            num_factors += units * counts["items"]
             columns = counts["users" if member["by"] == "items" else "items"]
             for name in WEIGHTS:
                 shape = (columns, units) if name.startswith("kernel") else (units,)
                 declared[f"members/{position:03d}/{name}"] = Array("float32", shape)
+        in_memory, in_file = 4 * num_factors, sum(array.nbytes for array in arrays.values())
+        if in_memory > MAX_FACTOR_BYTES + MAX_FACTOR_RATIO * in_file:
+            raise ParameterError(f"its {in_file:,} bytes would take {in_memory:,} in memory")
         return declared
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:

@@ -21,6 +21,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "O": ("VARCHAR", object),
     "M": ("TIMESTAMP", "datetime64[us]"),
 }
+MAX_YEAR = 290_000  # DuckDB and NumPy count microseconds in 64 bits
 NOTHING = "NULL"  # the type of a column that has only missing values: it is compatible with every type
 
 
@@ -89,6 +90,8 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
         array = _of_objects(name, array, missing)
     if array.dtype.kind not in _TYPES:
         raise _no_type(name, f"dtype {array.dtype}")
+    if array.dtype.kind == "M":
+        _check_years(name, array)
     if array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63:
         raise _too_large(name, array.max())
     sql_type, dtype = _TYPES[array.dtype.kind]
@@ -107,6 +110,10 @@ def _as_array(values: Any) -> Any:
         missing = series.is_null().to_numpy()
         if not missing.any() and series.dtype.is_numeric():
             return series.to_numpy()
+        if series.dtype == nw.Date or (isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is None):
+            times = series.to_numpy()  # Python's times end in the year 9999
+            if times.dtype.kind == "M":
+                return np.ma.array(times, mask=missing)
         array = np.fromiter(series.to_list(), object, len(series))
         array[missing] = None
         return array
@@ -150,14 +157,41 @@ def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> N
         except OverflowError as error:
             raise _too_large(name, "an integer beyond all floats") from error
     if are(datetime.date, np.datetime64):
-        return np.array([_time(value) for value in filled], "datetime64[us]")
+        return _times(name, filled)
     raise _no_type(name, ", ".join(sorted(kind.__name__ for kind in kinds)))
+
+
+def _times(name: str, values: list[Any]) -> NDArray[Any]:
+    try:
+        times = [_time(value) for value in values]
+    except OverflowError as error:  # by its time zone beyond the year 9999
+        raise _too_far(name, error) from error
+    for value in values:
+        if isinstance(value, np.datetime64):  # Python's own end in 9999
+            _check_years(name, np.array([value]))
+    return np.array(times, "datetime64[us]")
 
 
 def _time(value: Any) -> Any:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         value = value.astimezone(datetime.UTC).replace(tzinfo=None)
     return np.datetime64(value)
+
+
+def _check_years(name: str, times: NDArray[Any]) -> None:
+    """Refuse times that NumPy would silently turn into others when it counts microseconds."""
+    if np.datetime_data(times.dtype)[0] in ("ns", "ps", "fs", "as"):
+        return  # at most 300 years from 1970
+    years = times[~np.isnat(times)].astype("datetime64[Y]").astype(np.int64) + 1970
+    if years.size and max(-years.min(), years.max()) > MAX_YEAR:
+        raise _too_far(name, f"the years {years.min()} to {years.max()}")
+
+
+def _too_far(name: str, found: Any) -> DataError:
+    return DataError(
+        f"`metadata` must hold times from the year -{MAX_YEAR} to {MAX_YEAR}: got {found} in column {name!r}. Convert "
+        "the column to numbers."
+    )
 
 
 def _is_whole(text: str) -> bool:
