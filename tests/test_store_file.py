@@ -76,6 +76,13 @@ def test_files_that_are_no_stores(tmp_path: Path) -> None:
     assert (tmp_path / "missing.duckdb.wal").read_bytes() == b"left"
 
 
+def test_a_column_of_a_stranger_that_hides_the_row_numbers_of_duckdb(store: CodeStore) -> None:
+    with duckdb.connect(str(store.path)) as connection:
+        connection.execute('ALTER TABLE codes RENAME year TO "RowID"')
+    with pytest.raises(StoreFileError, match="must be a store of codes: got a column 'RowID' of type BIGINT"):
+        CodeStore(store.path)
+
+
 def test_places_that_cannot_be_written_to(tmp_path: Path, store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutputPathError, match="got No such file"):
         CodeStore(tmp_path / "no" / "codes.duckdb").append(None, CODES)

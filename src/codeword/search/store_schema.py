@@ -75,7 +75,8 @@ def read_note(connection: duckdb.DuckDBPyConnection, path: Path) -> StoreNote:
         raise _no_store(path, f"a table codes of {num_columns:,} columns")
     columns = types_of(connection)
     for name, kind in columns.items():
-        if kind not in (ID_TYPES if name == "id" else ("UBIGINT",) if WORD_COLUMN.fullmatch(name) else METADATA_TYPES):
+        allowed = ID_TYPES if name == "id" else ("UBIGINT",) if WORD_COLUMN.fullmatch(name) else METADATA_TYPES
+        if kind not in allowed or name.lower() == "rowid":  # our queries mean DuckDB's own row numbers
             raise _no_store(path, f"a column {name[:60]!r} of type {kind[:60]}")
     triggers = connection.execute("SELECT 1 FROM duckdb_triggers() WHERE database_name = 'store'").fetchall()
     if codes_sql != _definition(connection, "codes", columns) or num_indexes or triggers:
