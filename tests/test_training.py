@@ -2,17 +2,22 @@
 
 import itertools
 import random
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import codeword
+from codeword import backend
 from codeword.backend import keras
+from codeword.inference.compiled_inference import compiled_inference
 from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
 from codeword.keras_internals import draw_from_own_generators, global_seed_generator, set_global_seed_generator
 from codeword.objectives.swapped_rows import SwappedRows
 from codeword.training import recipe
+from codeword.training.interrupts import interrupts_later
 from codeword.training.keras_loop import KerasBatches
 from codeword.training.recipe import seeded
 
@@ -178,3 +183,68 @@ def test_shuffled_batches_come_in_an_order_of_the_seed():
     assert orders() == first
     assert sorted(first[2]) == sorted(first[1]) == list(range(9))
     assert first[1] != first[2]
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block():
+    done = []
+
+    def interrupt():
+        with interrupts_later():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the rest")
+
+    for number in range(1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+        assert done == ["the rest"] * number
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_other_threads_and_ignored_interrupts_are_left_alone():
+    def twice():
+        with interrupts_later():
+            return 2
+
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(twice).result() == 2
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert twice() == 2
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def interrupted(function):
+    """Return the function with a Ctrl-C as soon as it has returned."""
+
+    def call(*given):
+        result = function(*given)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    return call
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="Keras trains on the other backends")
+def test_a_model_works_after_an_interrupted_training(monkeypatch):
+    from codeword.training import jax_loop
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile("adam", "mse")
+    rows, steps = np.ones((8, 3), np.float32), jax_loop.compiled_steps
+    before = model.get_weights()[0]
+    monkeypatch.setattr(jax_loop, "compiled_steps", lambda *given: interrupted(steps(*given)))
+    with pytest.raises(KeyboardInterrupt):
+        codeword.fit(model, rows, rows, verbose=0)
+    monkeypatch.undo()
+    assert (model.get_weights()[0] != before).any()  # the steps that were done are kept
+    assert np.isfinite(codeword.fit(model, rows, rows, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("call", [seeded(0).__enter__, lambda: compiled_inference(None), lambda: codeword.fit(None)])
+def test_keras_refuses_a_fork_of_a_process_in_which_it_has_computed(monkeypatch, call):
+    monkeypatch.setattr(backend, "_COMPUTED_IN", [1])
+    with pytest.raises(codeword.errors.ForkedProcessError, match="got a fork of process 1"):
+        call()

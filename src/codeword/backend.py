@@ -10,12 +10,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from codeword.errors import MissingExtraError
+from codeword.errors import ForkedProcessError, MissingExtraError
 
 if TYPE_CHECKING:
     import keras as keras
 
 PREFERENCE = ("jax", "torch", "tensorflow")
+
+_COMPUTED_IN: list[int] = []  # the process in which Keras has computed
 
 
 def choose_backend() -> str | None:
@@ -33,6 +35,20 @@ def choose_backend() -> str | None:
             return None
         os.environ["KERAS_BACKEND"] = installed
     return os.environ.get("KERAS_BACKEND") or sys.modules["keras"].backend.backend()
+
+
+def check_not_forked() -> None:
+    """Refuse to compute with Keras in a fork of a process in which it has computed.
+
+    A fork has none of the threads of its parent. All three backends would wait for theirs forever.
+    """
+    if not _COMPUTED_IN:
+        _COMPUTED_IN.append(os.getpid())
+    if _COMPUTED_IN[0] != os.getpid():
+        raise ForkedProcessError(
+            "Keras must compute in a process that was started, not forked, if its parent has computed with Keras: got "
+            f'a fork of process {_COMPUTED_IN[0]}. Use multiprocessing.get_context("spawn"), or joblib with "loky".'
+        )
 
 
 def _is_installed(name: str) -> bool:

@@ -13,6 +13,7 @@
     ├── StoreBusyError      (TimeoutError)     a store that other processes hold for too long
     ├── DiskError           (OSError)          a file that the system does not let codeword read or write
     │   └── OutputPathError (OSError)          a path that cannot be written, with what is there now
+    ├── ForkedProcessError  (RuntimeError)     Keras in a process that was forked from one in which it has computed
     └── MissingExtraError   (ImportError)      a package that one of the extras installs
 
 Each class also derives from the built-in exception in parentheses. A message states what must hold, what codeword got
@@ -101,6 +102,10 @@ class DiskError(CodewordError, OSError):
 
 class OutputPathError(DiskError):
     """A path that cannot be written: no such folder, no permission, a full disk."""
+
+
+class ForkedProcessError(CodewordError, RuntimeError):
+    """Keras in a process that was forked from one in which it has computed."""
 
 
 class MissingExtraError(CodewordError, ImportError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from codeword.backend import keras
+from codeword.backend import check_not_forked, keras
 
 # The programs refer to their models weakly, or no model would ever be freed.
 _PROGRAMS: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
@@ -26,6 +26,7 @@ def compiled_inference(model: Any) -> Callable[[NDArray[Any]], Any]:
     Returns:
         Function from a batch to an array or a list of arrays; on JAX they are arrays on the device.
     """
+    check_not_forked()
     if not _can_be_compiled(model):
         return model.predict_on_batch
     if model not in _PROGRAMS:

@@ -4,7 +4,7 @@ import os
 from functools import partial
 from typing import Any
 
-from codeword.backend import keras
+from codeword.backend import check_not_forked, keras
 from codeword.callbacks.progress import with_progress
 from codeword.errors import ParameterError
 from codeword.keras_internals import why_keras_trains
@@ -94,6 +94,7 @@ def fit(
         >>> len(history.history["loss"])
         3
     """
+    check_not_forked()
     if not getattr(model, "compiled", False):
         raise ParameterError(
             f"`model` must be compiled: got {model!r}, which is not. "

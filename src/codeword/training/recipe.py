@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from codeword.backend import keras
+from codeword.backend import check_not_forked, keras
 from codeword.callbacks.progress import with_progress
 from codeword.errors import DivergedError
 from codeword.keras_internals import seeds_from, why_keras_trains
@@ -89,5 +89,6 @@ def seeded(seed: int) -> Iterator[None]:
 
     The streams of the process stay as they are: Python's, NumPy's, and those of Keras and its backends.
     """
+    check_not_forked()
     with seeds_from(random.Random(seed)):
         yield
