@@ -156,16 +156,16 @@ def _read_export(folder: Path) -> Any:
 
 
 FORMATS = (
-    Format("model of ratings", _copied("ratings"), "ratings.codeword", _read_model, (200, 4_000, None)),
-    Format("model of an autoencoder", _copied("model"), "model.codeword", _read_model, (200, 4_000, None)),
-    Format("model of a gate", _copied("gate"), "gate.codeword", _read_model, (200, 4_000, None)),
+    Format("model of ratings", _copied("ratings"), "ratings.codeword", _read_model, (200, 2_000, None)),
+    Format("model of an autoencoder", _copied("model"), "model.codeword", _read_model, (200, 2_000, None)),
+    Format("model of a gate", _copied("gate"), "gate.codeword", _read_model, (200, 2_000, None)),
     Format("codes in .npy", _written(".npy"), "codes.npy", _read_codes, (100, None, None)),
     Format("note of codes in .npy", _written(".npy"), "codes.npy.json", _read_codes, (100, None, None)),
-    Format("codes in .csv", _written(".csv"), "codes.csv", _read_codes, (20, 500, None)),
-    Format("note of codes in .csv", _written(".csv"), "codes.csv.json", _read_codes, (20, 500, None)),
-    Format("codes in .parquet", _written(".parquet"), "codes.parquet", _read_codes, (20, 500, None)),
-    Format("store", _write_store, "store.duckdb", _read_store, (10, 300, 20_000)),
-    Format("export of a store", _write_export, "codes.parquet", _read_export, (10, 300, 6_000)),
+    Format("codes in .csv", _written(".csv"), "codes.csv", _read_codes, (20, 300, None)),
+    Format("note of codes in .csv", _written(".csv"), "codes.csv.json", _read_codes, (20, 300, None)),
+    Format("codes in .parquet", _written(".parquet"), "codes.parquet", _read_codes, (20, 300, None)),
+    Format("store", _write_store, "store.duckdb", _read_store, (10, 200, 20_000)),
+    Format("export of a store", _write_export, "codes.parquet", _read_export, (10, 200, 6_000)),
 )
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from reliability.children import in_child
 from reliability.fuzzing import model_files, npy_files, store_files, table_files
 from reliability.fuzzing.batches import Case, run_batch
@@ -214,7 +216,7 @@ def _array_readers() -> list[Callable[[Path], Any]]:
     from codeword.files import table_pieces, tables
 
     return [
-        lambda path: tables.read_array(path)[:2].tolist() and None,
+        lambda path: _touched(tables.read_array(path)),
         tables.read_codes,
         lambda path: _first(table_pieces.open_rows(path)),
         lambda path: _first(table_pieces.open_codes(path)),
@@ -243,19 +245,24 @@ def _table_readers() -> list[Callable[[Path], Any]]:
 
 def _first(opened: Any) -> None:
     with opened as found:
-        rows = found[0] if isinstance(found, tuple) else found
-        rows[0:2]
+        _touched(found[0] if isinstance(found, tuple) else found)
+
+
+def _touched(rows: Any) -> None:
+    """Read some rows of an array, which may be mapped, or of a table."""
+    if rows.shape:
+        np.asarray(rows[0:2]).tolist()
 
 
 TARGETS = (
-    Target(".npy arrays and codes", (300, 60_000, 600_000), 5_000, _npy),
-    Target("notes beside codes", (300, 20_000, 150_000), 5_000, _notes),
-    Target("models of ratings", (200, 10_000, 200_000), 2_000, _models("ratings")),
-    Target("models with networks", (20, 400, 8_000), 400, _models("model", "gate")),
-    Target(".csv tables", (40, 1_000, 30_000), 200, _csv),
-    Target(".parquet tables", (40, 1_000, 30_000), 200, _parquet),
-    Target("stores", (20, 300, 6_000), 100, _stores),
-    Target("commands", (20, 300, 6_000), 100, _commands),
+    Target(".npy arrays and codes", (300, 20_000, 600_000), 5_000, _npy),
+    Target("notes beside codes", (300, 10_000, 150_000), 5_000, _notes),
+    Target("models of ratings", (100, 5_000, 200_000), 2_500, _models("ratings")),
+    Target("models with networks", (20, 200, 8_000), 400, _models("model", "gate")),
+    Target(".csv tables", (40, 500, 30_000), 250, _csv),
+    Target(".parquet tables", (40, 500, 30_000), 250, _parquet),
+    Target("stores", (20, 200, 6_000), 100, _stores),
+    Target("commands", (10, 150, 6_000), 150, _commands),
 )
 
 if __name__ == "__main__":

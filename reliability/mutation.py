@@ -2,8 +2,8 @@
 
 Small faults (mutants) are put into the library, one at a time; how many do its tests notice? A fault is one change of
 the syntax tree: a comparison, an operator, a constant, a condition, a call of min, max, any or all, a statement left
-out. Only the tests that run the changed line are run. A mutant that no test notices is a missing test, or no fault at
-all, such as another size of pieces: at most one in ten may be left.
+out. Only the quickest tests that run the changed line are run. A mutant that no test notices is a missing test, or no
+fault at all, such as another size of pieces: at most one in ten may be left.
 
     python -m reliability.mutation [--full]
 """
@@ -22,6 +22,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from reliability.results import Row, Size, run
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "codeword"
 TIMEOUT_SECONDS = 60
+SECONDS_OF_TESTS = 30.0  # for one mutant
 LEAST_SCORE = 0.9
 SEARCH_TESTS = ("test_store*.py", "test_hamming.py", "test_retrieval.py")
 GROUPS = {
@@ -293,14 +295,16 @@ def _baseline(files: list[str], tests: list[str]) -> tuple[dict[str, dict[str, l
 
 
 def _covering(mutant: Mutant, lines: dict[str, dict[str, list[int]]], seconds: dict[str, float]) -> list[str]:
-    """Return the tests that run the changed line, the quickest first; all, if it runs only on import."""
+    """Return the quickest tests that run the changed line, or of all tests if it runs only on import."""
     tree = ast.parse((SOURCE / mutant.file).read_text())
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     inside = [node for node in functions if _first(node) <= mutant.line <= (node.end_lineno or 0)]
     found = [name for name, seen in lines.items() if _runs(mutant.line, inside, seen.get(mutant.file, []))]
     if not inside:
         found = list(lines)
-    return sorted(found, key=lambda name: seconds[name])
+    found.sort(key=lambda name: seconds[name])
+    times = accumulate(seconds[name] for name in found)
+    return [name for name, time in zip(found, times, strict=True) if time < SECONDS_OF_TESTS] or found[:1]
 
 
 def _first(node: Any) -> int:

@@ -122,6 +122,8 @@ def test_mappings(store: CodeStore) -> None:
         ({"year": (1, 2, 3)}, "3 values for year"),
         ({"year": (None, None)}, "2 values for year"),
         ({"year": {"a": 1}}, ""),
+        ({"year": np.array(2000)}, "array"),
+        ({"year": np.ma.masked}, ""),
         (5, "5"),
         (["label"], ""),
     ],

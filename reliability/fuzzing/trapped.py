@@ -179,6 +179,16 @@ def _search(random: np.random.Generator) -> Iterator[Call]:
     yield Call("CodeStore", "append, frame", codes * 0.5, lambda value: appended(None, codes, value), valid=right)
     yield Call("CodeStore", "search", codes, lambda value: store.search(value, 2))
     yield Call("CodeStore", "search, where", codes, lambda value: store.search(codes, 2, where=value), valid="id > 0")
+    for form, wrap in (
+        ("value", lambda value: value),
+        ("values", lambda value: [value]),
+        ("range", lambda value: (value, None)),
+    ):
+
+        def found(value: Any, wrap: Any = wrap) -> Any:
+            return store.search(codes, 1, where={"number": wrap(value)})
+
+        yield Call("CodeStore", f"search, where, {form}", ids, found, valid=3)
     yield Call("CodeStore", "get", ids, lambda value: store.get(value).codes)
     yield Call("CodeStore", "delete", ids + 1000, store.delete)
 

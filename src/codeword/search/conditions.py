@@ -82,7 +82,7 @@ def _of_column(name: Any, wanted: Any, columns: Mapping[str, str]) -> Condition:
         return Condition(
             " AND ".join(f"{column} {sign} ?" for sign, _ in ends), [_value(name, kind, end) for _, end in ends]
         )
-    if isinstance(wanted, list | set | frozenset | np.ndarray):
+    if isinstance(wanted, list | set | frozenset) or (isinstance(wanted, np.ndarray) and wanted.ndim):
         values = [_value(name, kind, value) for value in wanted if value is not None]
         # A typed list, as DuckDB would guess the type of an empty one.
         sql = f"{column} IN (SELECT unnest(?::{kind}[]))"
