@@ -1,6 +1,8 @@
 """The exact index against plain NumPy: distances, ties ordered by id, refusals; and what it does not load."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -232,3 +234,56 @@ def test_searching_loads_no_keras(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SEARCH, tmp_path / "codes.duckdb"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_index_pickles_and_copies() -> None:
+    for ids in (None, [7, 3, 5, 1], ["x", "y", "a" * 1_000, "b"]):
+        index = HammingIndex(CODES << 4, ids, num_bits=4)
+        for again in (pickle.loads(pickle.dumps(index)), copy.copy(index), copy.deepcopy(index)):
+            assert (len(again), again.num_bits) == (4, 4)
+            for found, wanted in zip(again.search(ZERO, 4), index.search(ZERO, 4), strict=True):
+                assert found.tolist() == wanted.tolist()
+            assert [part.tolist() for part in again.within(ZERO, 1)[1]] == [index.within(ZERO, 1)[1][0].tolist()]
+
+
+def test_long_ids_take_what_they_take() -> None:
+    ids = ["a" * 5_000_000, *(f"{number}" for number in range(2_000))]  # 40 GB as an array of NumPy's text type
+    index = HammingIndex._of_store(np.zeros((2_001, 1), np.uint8), np.array(ids, object), 8, Path("s.duckdb"))
+    assert index.search(ZERO, 2)[1].tolist() == [["0", "1"]]
+
+
+FORKED = """
+import os, sys, threading
+import numpy as np
+from codeword.search import HammingIndex, nearest_rows
+codes = np.random.default_rng(0).integers(0, 256, (20_000, 8), dtype=np.uint8)
+index = HammingIndex(codes)
+expected = index.search(codes[:500], 3)[1].tolist()
+nearest_rows(codes[:500], codes[:50], 3)
+
+def work():
+    assert index.search(codes[:500], 3)[1].tolist() == expected
+    assert len(index.within(codes[:50], 2)[1]) == 50
+    assert HammingIndex(codes).search(codes[:500], 3)[1].tolist() == expected
+
+for thread in (False, True):
+    child = os.fork()
+    if child == 0:
+        if thread:
+            other = threading.Thread(target=work)
+            other.start()
+            other.join()
+        else:
+            work()
+            nearest_rows(codes[:500], codes[:50], 3)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_searches_after_a_search_in_its_parent() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(codeword.__file__).parents[1]), "OMP_NUM_THREADS": "4"}
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -132,7 +132,7 @@ def test_macros_views_and_tables_beside_the_store_mean_nothing(tmp_path: Path) -
 
 def test_names_of_files_are_nothing_but_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("md:x", "ducklake:x", "sqlite:x", "http:x", ":memory:", "it's", 'a"b', "[1]*", "system", "$HOME", "~"):
+    for name in ("md:x", ":memory:", "it's [1]*"):
         assert CodeStore(name).append(None, ONE) == 1
         assert (tmp_path / name).is_file()
         assert len(CodeStore(name).index()) == 1
