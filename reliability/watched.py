@@ -21,6 +21,7 @@ _RESULT = re.compile(r"= \d+<([^>]*)>")
 _MARK = "/no-such-folder/case "
 LIBRARIES = [
     *map(str, (sys.prefix, sys.base_prefix, Path(codeword.__file__).parent)),
+    *(str(Path(place).resolve()) for place in sys.path),  # where Python looks for modules
     *(
         "/usr/lib",
         "/usr/local/lib",
