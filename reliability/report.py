@@ -45,16 +45,27 @@ tested. Each table below comes from a program that attacks codeword and counts w
 PROMISES = """
 ## What is promised
 
-- A file that existed survives a failed or killed call, whole, as it was or as it should become.
-- Codes are never decoded by another model than theirs: each file of codes names its model, and readers check it.
-- Files of strangers run no code and reach no file, no network and no memory beyond what they need themselves.
-- What goes wrong ends in an error of codeword's with the path and what to do.
+- **A system call fails, the disk is full, or the process dies.** Every file is all old or all new: models, codes with
+  their note, stores, exports. A failed call ends in an error of codeword's; `on_disk` of an `OutputPathError` says
+  whether the file is old or new. The next call works, and removes what a dead process left.
+- **Codes** are never decoded or searched with another model than theirs, whatever was interrupted or replaced.
+- **A model, a table or a store of a stranger** runs none of its code or SQL when it is read. No other file is opened
+  and no socket, and time and memory stay in proportion to the size of the file.
+- **A condition of a stranger.** `where` reads columns of the store and nothing else. A server should take the mapping,
+  `where={"label": "cat"}`, which is no SQL.
+- **Links or foreign files where a store keeps its locks** are refused, and never followed, emptied or overwritten.
+- **Threads, forks and processes** may share an index or a store: answers are right, batches whole, and nothing hangs.
 
 ## What is not promised
 
-- `where` of a search is for people whom you trust with the store's rows.
-- A power failure may undo the last call on file systems that ignore `fsync`.
-- Two processes may share a store, but not over a network file system without file locks.
+- **Power failures.** Files are synced before they are renamed, and folders after it, but the programs here kill
+  processes and not machines. A disk that lies about `fsync` can lose the last call.
+- **Other programs with write access.** What they edit is noticed; what they delete is gone.
+- **Network file systems without locks.** Processes on two machines must not write to one store there.
+- **Other systems.** The programs run on Linux. Windows and macOS run the same code with locks and renames of their own,
+  and temporary files of killed processes stay on Windows.
+- **DuckDB, FAISS, Keras and NumPy.** Their faults can be ours. Files are checked before they see them where that is
+  possible, and `codeword examine` loads a stranger's `.keras` file in a process of its own with limits.
 """
 
 
