@@ -1,5 +1,6 @@
 """The file of a store: damage, full disks, crashes and other processes leave whole batches or an error in words."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -360,3 +362,23 @@ def test_locks_that_cannot_be_let_go_are_none_of_the_callers_business(
     monkeypatch.setattr(store_lock.portalocker, "unlock", fails)
     assert store.append(["w"], CODES[:1], {"label": ["new"], "year": [1]}) == 4
     assert len(store) == 4
+
+
+def test_a_file_whose_state_the_system_does_not_tell(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, calls, failing = Path.stat, [], 0
+
+    def fails(self: Path, **settings: Any) -> os.stat_result:
+        calls.append(self)
+        if len(calls) == failing:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return plain(self, **settings)
+
+    for failing in range(1, 8):  # whichever call it is
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", fails)
+            calls.clear()
+            with suppress(StoreFileError):
+                assert store.search(ZERO, 1)[1].tolist() == [["y"]]
+            calls.clear()
+            with suppress(OutputPathError, StoreFileError):
+                assert store.append([f"w{failing}"], CODES[:1], {"label": ["new"], "year": [1]}) > 3

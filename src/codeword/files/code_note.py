@@ -87,8 +87,9 @@ def _note_beside(path: Path, file: BinaryIO) -> tuple[dict[str, Any] | None, dic
     That is the note, or its entry `before` if the process that wrote it died before the codes were replaced.
     """
     beside = note_path(path)
-    if not beside.is_file():
-        return None, None
+    with reading(beside):
+        if not beside.is_file():
+            return None, None
     with opened(beside, "a note") as opened_note, reading(beside):
         note = _parsed(path, opened_note.read(MAX_NOTE_BYTES + 1))
     if "file" not in note:  # a note of the first version

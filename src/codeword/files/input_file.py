@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,12 +20,14 @@ def opened(path: Path, what: str = "a data file") -> Iterator[BinaryIO]:
     """
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(open(path, "rb", opener=_without_waiting))
+            file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed below
+            stack.callback(_close, file)
+            mode = os.fstat(file.fileno()).st_mode
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
             raise _not_found(path, what) from error
         except OSError as error:
             raise cannot_read(path, error) from error
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        if not stat.S_ISREG(mode):
             raise _not_found(path, what)
         yield file
 
@@ -50,6 +52,11 @@ def cannot_read(path: Path, error: OSError) -> DiskError:
 
 def _not_found(path: Path, what: str) -> FileNotFoundError:
     return FileNotFoundError(f"{path} must be {what}: got no such file.")
+
+
+def _close(file: BinaryIO) -> None:
+    with suppress(OSError):  # it was only read
+        file.close()
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.errors import DataError, TableFileError
-from codeword.files.input_file import opened
+from codeword.files.input_file import opened, reading
 from codeword.files.locked_duckdb import literal, locked_duckdb
 
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
@@ -87,7 +87,8 @@ def check_unpacked(connection: duckdb.DuckDBPyConnection, table: TableFile, quer
         ]
         sums = connection.execute(f"SELECT {', '.join(['count(*)', *texts])} FROM ({query})").fetchall()[0]
     unpacked = 8 * len(types) * sums[0] + sum(sums[1:])
-    size = os.fstat(table.file.fileno()).st_size
+    with reading(table.path):
+        size = os.fstat(table.file.fileno()).st_size
     if unpacked > MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size:
         raise TableFileError(
             f"{table.path} must unpack to at most {MAX_UNPACKED_RATIO:,} times its {size:,} bytes: got {sums[0]:,} "

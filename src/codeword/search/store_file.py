@@ -43,12 +43,13 @@ class StoreFile:
     @contextmanager
     def reading(self, *outputs: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote]]:
         """Open the file for reading; other processes may read at the same time. `outputs` may be written."""
-        self.require()
-        with (
-            held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience,
-            self._connected(self.path, patience, *outputs, read_only=True) as connection,
-        ):
-            yield connection, self._note(connection)
+        with self._in_words(writes=False):
+            self.require()
+            with (
+                held(self.path, exclusive=False, timeout_seconds=self._timeout_seconds) as patience,
+                self._connected(self.path, patience, *outputs, read_only=True) as connection,
+            ):
+                yield connection, self._note(connection)
 
     @contextmanager
     def writing(self, *, create: bool = False) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote | None]]:
@@ -57,22 +58,34 @@ class StoreFile:
         With `create` the file may be missing. The block then gets None instead of a note and must call `create_tables`;
         the file appears, complete, when the block ends. After the transaction has ended nothing raises any more.
         """
-        if not create:
-            self.require()
-        with held(self.path, exclusive=True, timeout_seconds=self._timeout_seconds) as patience:
-            self._remove_draft()
-            if create and not self.exists():
-                with self._new_file(patience) as connection:
-                    yield connection, None
-                return
-            self.require()
-            with self._connected(self.path, patience, read_only=False) as connection:
-                note = self._note(connection)
-                connection.begin()
-                yield connection, note
-                connection.commit()
-            with suppress(OSError):
+        with self._in_words(writes=True):
+            if not create:
+                self.require()
+            with held(self.path, exclusive=True, timeout_seconds=self._timeout_seconds) as patience:
+                self._remove_draft()
+                if create and not self.exists():
+                    with self._new_file(patience) as connection:
+                        yield connection, None
+                    return
+                self.require()
+                with self._connected(self.path, patience, read_only=False) as connection:
+                    note = self._note(connection)
+                    connection.begin()
+                    yield connection, note
+                    connection.commit()
                 self._known = self.state(), note
+
+    @contextmanager
+    def _in_words(self, *, writes: bool) -> Iterator[None]:
+        """Translate errors of the system that no one has translated; none comes after a transaction has ended."""
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, CodewordError) or error.errno is None:
+                raise
+            if writes:
+                raise cannot_write(self.path, error) from error
+            raise self._unreadable(error.strerror or str(error)) from error
 
     def _note(self, connection: duckdb.DuckDBPyConnection) -> StoreNote:
         """Return the note of the file, and check the whole file where it is not as this object has seen or left it."""
@@ -116,7 +129,7 @@ class StoreFile:
                 f"{self.path} must be a store of codes: got {found}. Append codes first, or check the path."
             )
 
-    def state(self) -> list[tuple[int, ...] | None]:
+    def state(self) -> list[object]:
         """Return a value that changes whenever any process changes the file."""
         return [_state_of(file) for file in (self.path, self._log)]
 
@@ -239,9 +252,11 @@ def _checked(path: str | Path) -> Path:
     return path
 
 
-def _state_of(file: Path) -> tuple[int, ...] | None:
+def _state_of(file: Path) -> object:
     try:
         found = file.stat()
     except FileNotFoundError:  # not checked first: DuckDB may remove its log in between
         return None
+    except OSError:  # unknown, and so like no other
+        return object()
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
