@@ -155,7 +155,25 @@ TIME_AND_MEMORY = [
     "id = 1 AND '" + "x" * 5_000_000 + "' = label",
 ]
 NOT_STRINGS = [b"id = 1", 1, ["id = 1"], ("id", 1), 1.5, object]
-CONDITIONS = [*FILES, *NETWORK, *STATEMENTS, *FUNCTIONS, *TIME_AND_MEMORY, *NOT_STRINGS]
+MAPPINGS = [
+    {"label": "cat' OR 1 = 1 --"},
+    {"label": ["cat'); DROP TABLE codes --", None]},
+    {'label" = label OR "label': "cat"},
+    {"read_text('OUT/secret.txt')": "x"},
+    {"codeword_store": 1},
+    {"code_0": 0},
+    {"label": {"label": "cat"}},
+    {"id": (0, 2**70)},
+    {"id": ["1", 2]},
+    {"id": list(range(1_000_000))},
+    {"label": "x" * 10_000_000},
+    {"label": ("a", "b", "c")},
+    {"label": "\ud800"},
+    {"label": "\0"},
+    {1: 1},
+    {"id": float("nan")},
+]
+CONDITIONS = [*FILES, *NETWORK, *STATEMENTS, *FUNCTIONS, *TIME_AND_MEMORY, *NOT_STRINGS, *MAPPINGS]
 
 NOTE = "INSERT INTO codeword_store VALUES ('format_version', '1'), ('num_bits', '8'), ('model', NULL)"
 ROWS = "INSERT INTO codes VALUES (1, 15::UBIGINT << 56, 'cat'), (2, 1::UBIGINT << 56, 'dog'), (3, 3::UBIGINT << 56, '')"
