@@ -4,6 +4,7 @@
 members against their SHA-256, and only plain values and arrays come out.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -100,6 +101,10 @@ def _read(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray
     except (SafetensorError, KeyError, TypeError, AttributeError, _HeaderError) as error:
         raise refused(path, f"`{WEIGHTS}` cannot be read ({error})") from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
+        raise refused(path, f"it is not a complete .codeword file ({error})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a seek to where a damaged zip says that a member begins
+            raise
         raise refused(path, f"it is not a complete .codeword file ({error})") from error
 
 
