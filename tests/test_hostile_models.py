@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import codeword as cw
+from codeword.cli import main
 from codeword.errors import DiskError, ModelFileError, ParameterError
 from codeword.files import model_file
 from codeword.files.model_file import CONFIG, MANIFEST, WEIGHTS, check_json, read_model_file, write_model_file
@@ -294,6 +296,22 @@ def test_a_file_that_the_system_does_not_let_us_read_is_not_called_damaged(
     monkeypatch.setattr("codeword.files.input_file.os.open", fails)
     with pytest.raises(DiskError, match=r"m\.codeword must be readable: got Too many open files"):
         read_model_file(path)
+
+
+def test_ids_of_a_stranger_are_printed_without_control_characters(path: Path) -> None:
+    def with_odd_ids(config: Any, arrays: dict[str, np.ndarray]) -> None:
+        ids = [f"\x1b[2J{number:09d}" for number in range(len(arrays["biases/items"]) - 1)] + ["~" * 100_000]
+        arrays.pop("ids/items", None)
+        arrays["ids/items/text"] = np.frombuffer("".join(ids).encode(), np.uint8)
+        arrays["ids/items/ends"] = np.cumsum([len(each) for each in ids])
+
+    edited("ratings.codeword", path, with_odd_ids)
+    user = cw.load(path).users_[0]
+    result = CliRunner().invoke(main, ["recommend", str(path), "--user", str(user), "-k", "1000"])
+    assert result.exit_code == 0, result.output
+    assert "\\x1b[2J00000" in result.output
+    assert result.output.replace("\n", "").isprintable()
+    assert len(result.output) < 20_000
 
 
 def test_a_million_recommendations_cost_as_much_as_there_are_items() -> None:

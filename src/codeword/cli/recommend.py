@@ -15,8 +15,10 @@ from codeword.cli.reporting import (
     load_model,
     report,
 )
+from codeword.errors import plain
 
 HEADER = ("user", "item", "rating")
+WIDEST = 60  # characters of a column
 
 
 class Recommendations(NamedTuple):
@@ -141,12 +143,13 @@ def _write(path: Path, found: Recommendations) -> dict[str, Any]:
 
 def _print(records: list[dict[str, Any]]) -> None:
     """Print one line per recommendation, and then a remark for each user who got none, or only general ones."""
+    records = [{**record, "user": plain(str(record["user"]))} for record in records]
     lines = [
-        (str(record["user"]), str(item), f"{rating:.3f}")
+        (record["user"], plain(str(item)), f"{rating:.3f}")
         for record in records
         for item, rating in zip(record["items"], record["ratings"], strict=True)
     ]
-    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(HEADER, *lines, strict=True)]
     for user, item, rating in [HEADER, *lines]:
         click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {rating:>{widths[2]}}")
     remarks = [

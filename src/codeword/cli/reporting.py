@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codeword.errors import CodewordError, ParameterError
+from codeword.errors import CodewordError, ParameterError, plain
 
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
@@ -51,7 +51,7 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
     width = max(map(len, result)) + 2
     for name, value in result.items():
         shown = f"{value:.4f}" if isinstance(value, float) else "none" if value is None else value
-        click.echo(f"{name.replace('_', ' '):<{width}}{shown}")
+        click.echo(f"{name.replace('_', ' '):<{width}}{plain(str(shown))}")
 
 
 def progress_level(quiet: bool, as_json: bool) -> int:

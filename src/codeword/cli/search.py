@@ -14,6 +14,7 @@ from codeword.cli.reporting import (
     progress_level,
     report,
 )
+from codeword.errors import plain
 
 SHOWN_QUERIES = 20
 
@@ -122,7 +123,9 @@ def _print(found: list[tuple[Any, Any]]) -> None:
     """Print one line per query: the nearest ids, each with its distance in bits."""
     click.echo("query  id (distance in bits)")
     for number, (distances, ids) in enumerate(found[:SHOWN_QUERIES]):
-        pairs = [f"{name} ({distance})" for name, distance in zip(ids.tolist(), distances.tolist(), strict=True)]
+        pairs = [
+            f"{plain(str(name))} ({distance})" for name, distance in zip(ids.tolist(), distances.tolist(), strict=True)
+        ]
         click.echo(f"{number:>5}  {', '.join(pairs) or 'none'}")
     if len(found) > SHOWN_QUERIES:
         click.echo(f"… and {len(found) - SHOWN_QUERIES} more queries: use --output to write all of them to a table.")
