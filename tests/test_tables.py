@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,17 @@ from hypothesis.extra import numpy as hnp
 from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
 from codeword.errors import CodeError, CodewordError, DataError, DataTypeError, OutputPathError, TableFileError
-from codeword.files.tables import as_array, check_suffix, read_array, read_codes, write_array, write_codes
+from codeword.files import sql_tables
+from codeword.files.table_pieces import open_codes
+from codeword.files.tables import (
+    as_array,
+    check_suffix,
+    read_array,
+    read_codes,
+    read_columns,
+    write_array,
+    write_codes,
+)
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 MODEL = "0123456789abcdef" * 4
@@ -203,6 +214,41 @@ def test_parquet_of_others_with_an_empty_cell_or_no_row_is_refused(tmp_path: Pat
     pd.DataFrame({"a": np.empty(0)}).to_parquet(tmp_path / "no_rows.parquet")
     with pytest.raises(DataError, match=r"at least one row of numbers: got none"):
         read_array(tmp_path / "no_rows.parquet")
+
+
+@pytest.mark.parametrize("column", ["repeat('x', 1000)", "0", "repeat('x', 1000)::BLOB"])
+def test_a_parquet_that_unpacks_to_far_more_than_its_size_is_refused_before_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    query = f"COPY (SELECT {column} AS t FROM range(300000)) TO '{tmp_path}/x.parquet' (FORMAT parquet)"
+    duckdb.execute(f"{query[:-1]}, ROW_GROUP_SIZE 300000)")
+    monkeypatch.setattr(sql_tables, "MAX_UNPACKED_BYTES", 0)
+    tracemalloc.start()
+    try:
+        for read in (read_array, read_columns, read_codes):
+            with pytest.raises(TableFileError, match=r"must unpack to at most 2,000 times its .* got 300,000 rows"):
+                read(tmp_path / "x.parquet")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", ["a\\?b", "q*\\", "[a]?", "{a,b}", "**", "x\n", '"', "s?\\b/y", "http:/x", "s3:/b"])
+def test_names_of_any_kind_are_only_names(tmp_path: Path, name: str, suffix: str) -> None:
+    path = tmp_path / f"{name}{suffix}"
+    path.parent.mkdir(exist_ok=True)
+    write_codes(path, CODES, fingerprint=MODEL, kind=Bits(10))
+    assert read_codes(path)[0].tolist() == CODES.tolist()
+    with open_codes(path) as (codes, _):
+        assert codes[0:2].tolist() == CODES.tolist()
+
+
+@pytest.mark.parametrize("name", ["https://localhost:1/x.csv", "s3://bucket/x.parquet", "md:x.csv", "gcs://b/x.csv"])
+def test_addresses_are_names_of_files_that_are_not_there(tmp_path: Path, name: str) -> None:
+    for read in (read_array, read_columns, read_codes):
+        with pytest.raises(FileNotFoundError, match="got no such file"):
+            read(name)
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.NPY", "x.npz", "x.csv.gz"])
