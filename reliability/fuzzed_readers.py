@@ -258,11 +258,11 @@ TARGETS = (
     Target(".npy arrays and codes", (300, 20_000, 600_000), 5_000, _npy),
     Target("notes beside codes", (300, 10_000, 150_000), 5_000, _notes),
     Target("models of ratings", (100, 5_000, 200_000), 2_500, _models("ratings")),
-    Target("models with networks", (20, 200, 8_000), 400, _models("model", "gate")),
     Target(".csv tables", (40, 500, 30_000), 250, _csv),
     Target(".parquet tables", (40, 500, 30_000), 250, _parquet),
     Target("stores", (20, 200, 6_000), 100, _stores),
     Target("commands", (10, 150, 6_000), 150, _commands),
+    Target("models with networks", (20, 200, 8_000), 400, _models("model", "gate")),
 )
 
 if __name__ == "__main__":

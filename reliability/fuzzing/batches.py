@@ -35,7 +35,8 @@ class Case(NamedTuple):
 
 
 HANG_SECONDS = 5.0  # of the processor's time
-LOST_SECONDS = 30.0  # of the clock
+LOST_SECONDS = 60.0  # of the clock
+WARM_SECONDS = 600.0
 MEMORY_FACTOR, MEMORY_BYTES = 10, 200 * 2**20
 ADDRESS_BYTES = 6 * 2**30
 SIGNS_OF_CODE = (
@@ -58,8 +59,8 @@ def run_batch(
 def _in_child(
     case: Case, seed: int, start: int, stop: int, folder: Path, on_failure: Callable[[str, str], None]
 ) -> tuple[int, int]:
-    shared = mmap.mmap(-1, 16)  # the number of the input, and how many were accepted
-    shared[:] = struct.pack("<QQ", start, 0)
+    shared = mmap.mmap(-1, 17)  # the number of the input, how many were accepted, and whether the child is warm
+    shared[:16] = struct.pack("<QQ", start, 0)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -68,7 +69,7 @@ def _in_child(
     os.close(writing)
     ended = _followed(reading, shared, child, on_failure)
     _, status = os.waitpid(child, 0)
-    number, accepted = struct.unpack("<QQ", shared[:])
+    number, accepted = struct.unpack("<QQ", shared[:16])
     code = os.waitstatus_to_exitcode(status)
     if ended == "lost":
         on_failure("hangs", f"input {number}: no answer within {LOST_SECONDS:g} s")
@@ -90,9 +91,10 @@ def _followed(reading: int, shared: mmap.mmap, child: int, on_failure: Callable[
                     if kind == "fuzzer":
                         raise RuntimeError(f"The program itself failed: {words}")
                     on_failure(kind, words)
-            if shared[:8] != before:
-                since, before = time.monotonic(), shared[:8]
-            if time.monotonic() - since > LOST_SECONDS:
+            place = shared[:8] + shared[16:]
+            if place != before:
+                since, before = time.monotonic(), place
+            if time.monotonic() - since > (LOST_SECONDS if shared[16] else WARM_SECONDS):
                 os.kill(child, signal.SIGKILL)
                 return "lost"
 
@@ -116,10 +118,11 @@ def _work(case: Case, seed: int, start: int, stop: int, folder: Path, shared: mm
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + ADDRESS_BYTES,) * 2)
         case.warm()
+        shared[16] = 1
         sys.addaudithook(listen)
         accepted = 0
         for number in range(start, stop):
-            shared[:] = struct.pack("<QQ", number, accepted)
+            shared[:16] = struct.pack("<QQ", number, accepted)
             source = random.Random(f"{seed} {number}")
             read = case.write(source, folder, number)
             code_run.clear()
@@ -144,13 +147,13 @@ def _work(case: Case, seed: int, start: int, stop: int, folder: Path, shared: mm
             grown = _peak() - resident
             if _peak() > peak and grown > MEMORY_FACTOR * size + MEMORY_BYTES:
                 tell("memory", f"input {number}: {grown / 2**20:.0f} MiB for a file of {size} bytes")
-                shared[:] = struct.pack("<QQ", number, accepted)
+                shared[:16] = struct.pack("<QQ", number, accepted)
                 break  # the peak would hide what comes
         else:
-            shared[:] = struct.pack("<QQ", stop - 1, accepted)
+            shared[:16] = struct.pack("<QQ", stop - 1, accepted)
     except BaseException as error:
         tell("fuzzer", f"{error!r} {_where(error)}")
-        shared[:] = struct.pack("<QQ", stop - 1, 0)
+        shared[:16] = struct.pack("<QQ", stop - 1, 0)
     finally:
         os._exit(0)
 
