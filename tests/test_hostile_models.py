@@ -177,10 +177,12 @@ def test_a_member_that_is_too_large_is_refused_before_it_is_read(path: Path, nam
 
 def test_a_thousand_layers_are_refused_and_so_are_they_in_the_constructor(path: Path) -> None:
     edited("model.codeword", path, lambda config, arrays: config["parameters"].update(hidden=[1] * 1_000))
-    refuse(path, "`hidden` must be at most 64 integers")
+    refuse(path, "`hidden` must be a sequence of integers of at least 1, at most 64 of them")
     edited("gate.codeword", path, lambda config, arrays: config.update(hidden=[1] * 1_000))
-    refuse(path, "`hidden` must be at most 64 integers")
-    with pytest.raises(ParameterError, match="`hidden` must be at most 64 integers"):
+    refuse(path, "`hidden` must be a sequence of integers of at least 1, at most 64 of them")
+    with pytest.raises(
+        ParameterError, match="`hidden` must be a sequence of integers of at least 1, at most 64 of them"
+    ):
         cw.Autoencoder(hidden=(1,) * 65).fit(np.eye(4))
 
 

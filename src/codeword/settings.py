@@ -77,10 +77,10 @@ MAX_LAYERS = 64  # Keras needs seconds for so many already
 def sizes(least: int = 1, *, length: int | None = None, longest: int | None = None) -> Setting:
     """Allow a sequence of integers, such as the units of layers."""
     one = integer(least)
-    several = "a sequence of" if longest is None else f"at most {longest}"
-    count = f"{several} integers" if length is None else f"{length} integers"
+    count = "a sequence of integers" if length is None else f"{length} integers"
+    limit = "" if longest is None else f", at most {longest} of them"
     return Setting(
-        f"{count} of at least {least}, such as ({', '.join(['16'] * (length or 2))})",
+        f"{count} of at least {least}{limit}, such as ({', '.join(['16'] * (length or 2))})",
         lambda value: (
             isinstance(value, list | tuple | np.ndarray)
             and length in (None, len(value))
