@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import codeword
-from codeword.errors import OutputPathError, StoreBusyError, StoreFileError
+from codeword.errors import DiskError, OutputPathError, StoreBusyError, StoreFileError
 from codeword.files import locked_duckdb
 from codeword.search import CodeStore, store_lock
 
@@ -116,6 +116,31 @@ def test_a_first_batch_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: py
         store.append(None, CODES, {"other": ["a", "b", "c"]})
     monkeypatch.undo()
     assert len(store) == 3
+
+
+def test_ctrl_c_leaves_the_old_rows(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = everything(store)
+
+    def interrupted(_: Any) -> int:
+        raise RuntimeError("Query interrupted")  # as DuckDB says it
+
+    monkeypatch.setattr("codeword.search.store.count_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(["w"], CODES[:1], {"label": ["a"], "year": [1]})
+    monkeypatch.undo()
+    assert everything(store) == before
+    assert store.append(["w"], CODES[:1], {"label": ["a"], "year": [1]}) == 4
+
+
+def test_errors_of_the_system_are_ours(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "is_file", fail)
+    for call in (lambda: store.get(["x"]), store.index, lambda: len(store)):
+        with pytest.raises(DiskError, match="must be readable: got Input/output error") as caught:
+            call()
+        assert (caught.value.path, caught.value.on_disk) == (store.path, "old")
 
 
 def run(script: str, *words: Any) -> "subprocess.Popen[str]":

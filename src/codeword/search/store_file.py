@@ -12,6 +12,7 @@ import duckdb
 from codeword.errors import (
     CodewordError,
     DataError,
+    DiskError,
     OutputPathError,
     ParameterError,
     StoreBusyError,
@@ -215,6 +216,10 @@ class StoreFile:
             yield connection
         except duckdb.Error as error:
             raise self._translated(error, read_only) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C while it works
+                raise KeyboardInterrupt from error
+            raise
         finally:
             with suppress(duckdb.Error):
                 connection.close()
@@ -235,8 +240,10 @@ class StoreFile:
             "Restore it from a copy."
         )
 
-    def _unreadable(self, found: str) -> StoreFileError:
-        return StoreFileError(f"{self.path} must be readable: got {found}. Check permissions, memory and open files.")
+    def _unreadable(self, found: str) -> DiskError:
+        return DiskError(
+            f"{self.path} must be readable: got {found}. Check permissions, memory and open files.", path=self.path
+        )
 
 
 def _checked(path: str | Path) -> Path:
