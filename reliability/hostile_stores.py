@@ -75,7 +75,7 @@ def attacks(size: Size) -> Iterator[Row]:
         return
     conditions = [f"{number} {str(text)[:60]}" for number, text in enumerate(CONDITIONS)]
     names = {"stores": [*STORES], "paths": [*PATHS], "conditions": conditions, "helpers": [*HELPERS]}
-    step = size.of(smoke=12, usual=1, full=1)
+    step = size.of(smoke=16, usual=1, full=1)
     cases = [Case(group, name) for group in GROUPS for name in names[group][::step]]
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         base = Path(folder).resolve()

@@ -21,7 +21,7 @@ KINDS = ("unreadable", "wrong note", "half", "next call fails", "leftovers")
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    count = size.of(smoke=3, usual=20, full=300)
+    count = size.of(smoke=2, usual=20, full=300)
     for writer, template in prepared_folders():
         yield killed_at_random(writer, template, count)
 

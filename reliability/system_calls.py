@@ -66,7 +66,7 @@ class Fault(NamedTuple):
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    most = size.of(smoke=3, usual=24, full=None)
+    most = size.of(smoke=2, usual=24, full=None)
     for writer, template in prepared_folders():
         with case_folder(template) as folder:
             calls = in_child(_calls, writer, folder).value
