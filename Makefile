@@ -53,7 +53,7 @@ attack: $(VENV)/.ready  ## attack files, stores and processes for minutes, and r
 		$(BIN)/python -m reliability.report && exit $$failed
 
 attack-smoke: $(VENV)/.ready  ## every attack for a few seconds
-	printf '%s\n' $(ATTACKS) | xargs -P 2 -I attack $(BIN)/python -m reliability.attack --smoke
+	printf '%s\n' $(ATTACKS) | JAX_DISABLE_MOST_OPTIMIZATIONS=1 xargs -P 2 -I attack $(BIN)/python -m reliability.attack --smoke
 
 clean:  ## remove the environments and what the tools left behind
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
