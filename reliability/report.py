@@ -34,8 +34,8 @@ INTRODUCTION = """
 Use this page to see what codeword promises when something goes wrong, what it does not promise, and how both were
 tested. Each table below comes from a program that attacks codeword and counts what failed.
 
-- `make attack` runs all programs in minutes. `python -m reliability.NAME --full`, from the top of the repository, runs
-  as many cases as the tables here show.
+- The line above each table is the command that measured it, from the top of the repository. `--full` runs as many
+  cases as a release should; `make attack` runs all programs without it.
 - A number in a column of failures is the number of cases that failed in this way. Anything but 0 is a miss, and the
   line below the table says why it is there.
 - `reliability/results/` holds the raw values, the machine and the versions. `python -m reliability.report` makes this
@@ -77,8 +77,8 @@ def programs() -> list[str]:
 def section(name: str) -> str:
     """Return the text and tables of a program."""
     title, text = text_of(name)
-    parts = [f"## {title}", *([text] if text else []), f"`python -m reliability.{name}`"]
-    rows = results_of(name)
+    rows, size = results_of(name), size_of(name)
+    parts = [f"## {title}", *([text] if text else []), f"`python -m reliability.{name}{' --full' * (size == 'full')}`"]
     for columns, group in groupby((row for row in rows if not row["skipped"]), key=columns_of):
         parts.append(table([["attack", "cases", *columns], *(line_of(row) for row in group)]))
     notes = [f"- {row['attack']}: {row['known']}" for row in rows if row["known"] and any(row["failures"].values())]
@@ -94,9 +94,17 @@ def text_of(name: str) -> tuple[str, str]:
 
 
 def results_of(name: str) -> list[Row]:
-    path = HERE / "results" / f"{name}.json"
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    rows: list[Row] = content_of(name).get("rows", [])
     return rows
+
+
+def size_of(name: str) -> str:
+    return str(content_of(name).get("size", "usual"))
+
+
+def content_of(name: str) -> dict[str, Any]:
+    path = HERE / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def columns_of(row: Row) -> tuple[str, ...]:
