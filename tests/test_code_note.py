@@ -11,7 +11,7 @@ import pytest
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError, OutputPathError, TableFileError
 from codeword.files import code_note, output_file
-from codeword.files.table_pieces import write_code_pieces
+from codeword.files.table_pieces import open_codes, write_code_pieces
 from codeword.files.tables import read_codes, read_origin, write_array, write_codes
 
 OLD, NEW = np.zeros((3, 2), np.uint8), np.ones((3, 2), np.uint8)
@@ -159,3 +159,18 @@ def test_a_huge_note_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
         file.truncate(2**40)  # takes no place
     with pytest.raises(TableFileError, match="longer than"):
         read_codes(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("num_bits", "received"), [(17, "must have 3 bytes per row"), (8, "must have 1 bytes per row"), (9, "padding bits")]
+)
+def test_a_note_whose_kind_does_not_fit_the_codes_is_refused(
+    tmp_path: Path, suffix: str, num_bits: int, received: str
+) -> None:
+    path = tmp_path / f"codes{suffix}"
+    write_codes(path, NEW, fingerprint=NEW_MODEL, kind=Bits(num_bits))
+    with pytest.raises(CodeError, match=f"codes{suffix}.* {received}"):
+        read_codes(path)
+    with pytest.raises(CodeError, match=f"codes{suffix}.* {received}"), open_codes(path) as (rows, _):
+        rows[0:1]

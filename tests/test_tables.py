@@ -35,7 +35,7 @@ from codeword.files.tables import (
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 MODEL = "0123456789abcdef" * 4
-CODES = np.array([[160, 64], [0, 255]], np.uint8)
+CODES = np.array([[160, 64], [0, 192]], np.uint8)
 
 finite = {"allow_nan": False, "allow_infinity": False}
 

@@ -92,11 +92,12 @@ def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[
         yield tables.read_codes(path, fingerprint=fingerprint)
         return
 
-    def check(columns: dict[str, Any], start: int) -> NDArray[np.uint8]:
-        return tables.as_codes(path, tables.as_numbers_table(path, columns, first_row=start))
-
     with sql_tables.open_table(path) as table:
         origin = tables.check_origin(path, tables.origin_in(table), fingerprint)
+
+        def check(columns: dict[str, Any], start: int) -> NDArray[np.uint8]:
+            return tables.as_codes(path, tables.as_numbers_table(path, columns, first_row=start), origin)
+
         with _rows(table, lambda names: tables.code_columns(path, names), check) as rows:
             yield rows, None if origin is None else origin.code
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.rows import as_array as as_array
-from codeword.code_kinds import CodeKind
+from codeword.code_kinds import Bits, CodeKind
+from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, DataTypeError, TableFileError
 from codeword.files import npy_file
 from codeword.files.code_note import Origin, origin_beside, origin_of, replaced_with_note
@@ -187,12 +188,12 @@ def read_code_table(path: str | Path, *, fingerprint: str | None = None) -> Code
     if path.suffix == ".npy":
         with opened(path) as file:
             origin = check_origin(path, origin_beside(path, file), fingerprint)
-            return CodeTable(as_codes(path, npy_file.mapped(path, file)), {}, origin)
+            return CodeTable(as_codes(path, npy_file.mapped(path, file), origin), {}, origin)
     with open_table(path) as table:
         origin = check_origin(path, origin_in(table), fingerprint)
         others = answer(table, "SELECT *")
     codes = as_numbers_table(path, {name: others.pop(name) for name in code_columns(path, list(others))})
-    return CodeTable(as_codes(path, codes), others, origin)
+    return CodeTable(as_codes(path, codes, origin), others, origin)
 
 
 def code_columns(path: Path, columns: list[str]) -> list[str]:
@@ -205,8 +206,8 @@ def code_columns(path: Path, columns: list[str]) -> list[str]:
     return names
 
 
-def as_codes(path: Path, codes: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the content of a file as codes, or raise if it is not bytes."""
+def as_codes(path: Path, codes: NDArray[Any], origin: Origin | None = None) -> NDArray[np.uint8]:
+    """Return the content of a file as codes, or raise if it is not bytes, or not of the kind that its note says."""
     if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
         codes = codes.astype(np.uint8)  # text has no dtype
     if codes.dtype != np.uint8 or codes.ndim != 2:
@@ -214,6 +215,13 @@ def as_codes(path: Path, codes: NDArray[Any]) -> NDArray[np.uint8]:
             f"{path} must hold codes, uint8 of shape (n, num_bytes): got shape {codes.shape}, dtype {codes.dtype}. "
             "Write it with `codeword encode`."
         )
+    if origin is not None and codes.shape[1] != origin.code.num_bytes:
+        raise CodeError(
+            f"{path} must have {origin.code.num_bytes} bytes per row, as its note says {origin.code}: got "
+            f"{codes.shape[1]}. Encode the data again."
+        )
+    if origin is not None and isinstance(origin.code, Bits):
+        check_bit_codes(codes, origin.code.num_bits, name=str(path))
     return codes
 
 
