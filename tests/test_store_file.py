@@ -161,7 +161,7 @@ DAMAGE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from codeword.errors import StoreFileError
+from codeword.errors import DiskError, StoreFileError
 from codeword.search import CodeStore
 good, bad, tally = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), {"error": 0, "right": 0}
 codes = np.arange(80, dtype=np.uint8).reshape(8, 10)
@@ -200,7 +200,7 @@ def test_damage_ends_in_an_error_or_the_right_answer(tmp_path: Path) -> None:
 FULL_DISK = """
 import json, os, resource, signal, sys
 import numpy as np
-from codeword.errors import OutputPathError
+from codeword.errors import DiskError, OutputPathError
 from codeword.search import CodeStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path, new, parquet = sys.argv[1:]
@@ -402,8 +402,11 @@ def test_a_file_whose_state_the_system_does_not_tell(store: CodeStore, monkeypat
         with monkeypatch.context() as patch:
             patch.setattr(Path, "stat", fails)
             calls.clear()
-            with suppress(StoreFileError):
+            with suppress(DiskError):
                 assert store.search(ZERO, 1)[1].tolist() == [["y"]]
             calls.clear()
-            with suppress(OutputPathError, StoreFileError):
+            with suppress(DiskError):
+                store.export_parquet(store.path.with_name("codes.parquet"))
+            calls.clear()
+            with suppress(DiskError):
                 assert store.append([f"w{failing}"], CODES[:1], {"label": ["new"], "year": [1]}) > 3

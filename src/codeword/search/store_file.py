@@ -122,13 +122,13 @@ class StoreFile:
 
     def require(self) -> None:
         """Check that the file exists."""
-        if not self.exists() or not self.path.is_file():
-            found = "a folder" if self.path.is_dir() else "no such file"
-            if self.path.exists() and not self.path.is_dir():
-                found = "a pipe or a device"
-            raise FileNotFoundError(
-                f"{self.path} must be a store of codes: got {found}. Append codes first, or check the path."
-            )
+        with self._in_words(writes=False):
+            if self.exists() and self.path.is_file():
+                return
+            found = "a folder" if self.path.is_dir() else "a pipe or a device" if self.path.exists() else "no such file"
+        raise FileNotFoundError(
+            f"{self.path} must be a store of codes: got {found}. Append codes first, or check the path."
+        )
 
     def state(self) -> list[object]:
         """Return a value that changes whenever any process changes the file."""
