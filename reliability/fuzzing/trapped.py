@@ -237,8 +237,8 @@ def _judged(call: Call, trap: Any, right: Any, number: int) -> None:
     where = f"{call.estimator}.{call.method}: {trap.name}"
     try:
         value = trap.make(call.right)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return  # no such form of this argument
+    except (ValueError, TypeError, OverflowError, IndexError, ImportError):
+        return  # no such form of this argument, or no such library beside this backend
     signal.alarm(HANG_SECONDS)
     try:
         answer = _plain(call.call(value))
