@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -12,7 +13,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from codeword.arrays.rows import as_frame
 from codeword.errors import DataError, ExpertError, ParameterError
 
 
@@ -103,8 +103,8 @@ def fit_out_of_fold(
 
 def rows_of(x: Any, rows: NDArray[np.intp]) -> Any:
     """Return some rows of an array or a frame, as the same type."""
-    frame = as_frame(x, "X")
-    return x[rows] if frame is None else frame[rows].to_native()
+    frame = nw.from_native(x, eager_only=True, pass_through=True)
+    return frame[rows].to_native() if isinstance(frame, nw.DataFrame) else x[rows]
 
 
 def _kind_of(expert: Any) -> str | None:

@@ -148,7 +148,11 @@ def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | N
         # A sparse array with one axis gets a second one here, and is refused by its shape below.
         users, items = (Ids.counted(number) for number in (*ratings.shape, 0)[:2])
         return RatingTable(_sorted_matrix(ratings, name, users, items), users, items, is_bare=True)
-    if isinstance(ratings, str | Path):
+    frame = as_frame(ratings, name)
+    if frame is not None:
+        check_columns(frame.columns, columns, f"`{name}`")
+        parts = [frame[column].to_numpy() for column in columns]
+    elif isinstance(ratings, str | Path):
         name = f"{name} ({ratings})"
         parts = list(read_named_columns(ratings, columns, numbers=columns[2:]).values())
         if Path(ratings).suffix == ".csv":
@@ -156,7 +160,7 @@ def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | N
                 if known is None or known.values.dtype.kind == "i":
                     parts[place] = _numbers_if_written_so(parts[place])
     else:
-        parts = _three_columns(ratings, columns, name)
+        parts = _three_arrays(ratings, name)
     users, rows = Ids.of(parts[0], f"{name}: {columns[0]}")
     items, places = Ids.of(parts[1], f"{name}: {columns[1]}")
     values = _numbers(parts[2], f"{name}: {columns[2]}")
@@ -178,19 +182,8 @@ def _numbers_if_written_so(texts: Any) -> Any:
     return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
 
 
-def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]:
-    if isinstance(ratings, tuple) and len(ratings) == 3:
-        parts = [part if isinstance(part, list | tuple) else np.atleast_1d(part) for part in ratings]
-        lengths = [len(part) for part in parts]
-        if 1 in lengths:  # one user of several items, say
-            parts = [
-                [*part] * max(lengths) if length == 1 else part for part, length in zip(parts, lengths, strict=True)
-            ]
-        if len({len(part) for part in parts}) > 1:
-            raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
-        return parts
-    frame = as_frame(ratings, name)
-    if frame is None:
+def _three_arrays(ratings: Any, name: str) -> list[Any]:
+    if not isinstance(ratings, tuple) or len(ratings) != 3:
         shape = f" of shape {ratings.shape}" if hasattr(ratings, "shape") else ""
         raise DataTypeError(
             f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
@@ -198,8 +191,13 @@ def _three_columns(ratings: Any, columns: Sequence[str], name: str) -> list[Any]
             "scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, x[rows, columns]) with "
             "rows, columns = np.nonzero(~np.isnan(x))."
         )
-    check_columns(frame.columns, columns, f"`{name}`")
-    return [frame[column].to_numpy() for column in columns]
+    parts = [part if isinstance(part, list | tuple) else np.atleast_1d(part) for part in ratings]
+    lengths = [len(part) for part in parts]
+    if 1 in lengths:  # one user of several items, say
+        parts = [[*part] * max(lengths) if length == 1 else part for part, length in zip(parts, lengths, strict=True)]
+    if len({len(part) for part in parts}) > 1:
+        raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
+    return parts
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:
