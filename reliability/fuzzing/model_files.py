@@ -94,9 +94,11 @@ def _other_zip(random: random.Random, members: dict[str, bytes]) -> bytes:
     method = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, member in members.items():
-            archive.writestr(random.choice((name, name, name, "../" + name, name.upper())), member)
+            entry = zipfile.ZipInfo(random.choice((name, name, name, "../" + name, name.upper())))  # of no date
+            archive.writestr(entry, member, method)
         if random.random() < 0.5:
-            archive.writestr(random.choice(("evil.py", "a/", "config.JSON")), json.dumps(odd_value(random)))
+            entry = zipfile.ZipInfo(random.choice(("evil.py", "a/", "config.JSON")))
+            archive.writestr(entry, json.dumps(odd_value(random)), method)
         archive.comment = random.choice((b"", b"comment", b"PK\5\6"))
     return random.choice((b"", b"", b"junk")) + buffer.getvalue()
 

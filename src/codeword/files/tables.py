@@ -289,8 +289,13 @@ def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
+    # DuckDB takes the type of objects from the first of them; those of codeword are texts.
+    typed = {
+        name: column.astype("U1") if column.dtype == object and not len(column) else column
+        for name, column in columns.items()
+    }
     with disk_errors(), locked_duckdb(target) as connection:
-        connection.register("columns", columns)
+        connection.register("columns", typed)
         copy_to(connection, "columns", target, options)
 
 
