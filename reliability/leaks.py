@@ -25,13 +25,15 @@ LIMIT = 0.02
 ROWS = np.random.default_rng(0).integers(0, 4, (200, 4, 4)) / 4
 CODES = np.random.default_rng(1).integers(0, 256, (2_000, 8), np.uint8)
 FIGURES = ("memory", "files", "threads", "programs", "objects")
-JAX_KEEPS = "JAX keeps a trace of each argmax that it compiles, up to 4,096 of them; nothing of codeword's grows"
+JAX_KEEPS = "JAX keeps a trace of each argmax that it compiles; whether anything else grows is not yet known"
 Use = Callable[[], Any]
 
 
 def attacks(size: Size) -> Iterator[Row]:
     for name, make, counts in USES:
         cycles, warm_up = size.of(*counts), size.of(2, 10, 20)
+        if cycles == 0:  # too long for a smoke test
+            continue
         row = Row.of_kinds(f"{name}, {cycles:,} times", *FIGURES)
         row.known = JAX_KEEPS if make is fits else ""
         row.cases = 1
