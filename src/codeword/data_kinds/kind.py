@@ -189,7 +189,7 @@ class DataKind(ABC):
     def to_config(self) -> dict[str, Any]:
         """Return plain values from which `data_kind_from_config` makes an equal object."""
         # Every kind is a dataclass; the base class is not.
-        names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]
+        names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]  # subclasses are dataclasses
         settings = {name: as_plain(getattr(self, name)) for name in names}
         kept = {name: value for name, value in settings.items() if (name, value) not in _LATER_SETTINGS.items()}
         return {"kind": type(self).__name__, **kept}

@@ -2,7 +2,7 @@
 
 # Registered together, so that a compiled model loads after `import codeword.layers` alone.
 import codeword.losses
-import codeword.metrics  # noqa: F401
+import codeword.metrics  # noqa: F401 - imported to be registered
 from codeword.layers.code_noise import CodeNoise as CodeNoise
 from codeword.layers.for_decoder import ForDecoder as ForDecoder
 from codeword.layers.hardmax import Hardmax as Hardmax

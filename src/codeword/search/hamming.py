@@ -72,12 +72,12 @@ class HammingIndex:
             codes, ids = codes[order], ids[order]
         self._ids, self._index = ids, faiss.IndexBinaryFlat(8 * codes.shape[1])
         # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
-        self._index.query_batch_size = _BLOCK  # type: ignore[attr-defined]
+        self._index.query_batch_size = _BLOCK  # type: ignore[attr-defined]  # FAISS adds it at run time
         self._index.add(codes)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickles and copies hold: the codes and ids, as FAISS' own object does not pickle."""
-        codes = faiss.vector_to_array(self._index.xb).reshape(len(self), -1)  # type: ignore[attr-defined]
+        codes = faiss.vector_to_array(self._index.xb).reshape(len(self), -1)  # type: ignore[attr-defined]  # as above
         return {"num_bits": self._num_bits, "codes": codes, "ids": self._ids}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
