@@ -103,7 +103,7 @@ def _codes() -> Any:
 def _written(suffix: str) -> Callable[[Path], Any]:
     def write(folder: Path) -> None:
         from codeword import Bits
-        from codeword.files.tables import write_codes
+        from codeword.files.output_table import write_codes
 
         write_codes(folder / f"codes{suffix}", _codes(), fingerprint=FINGERPRINT, kind=Bits(64))
 
@@ -111,7 +111,7 @@ def _written(suffix: str) -> Callable[[Path], Any]:
 
 
 def _read_codes(folder: Path) -> Any:
-    from codeword.files.tables import read_codes
+    from codeword.files.codes import read_codes
 
     (path,) = (path for path in folder.iterdir() if path.name.startswith("codes") and path.suffix != ".json")
     codes, kind = read_codes(path, fingerprint=FINGERPRINT)

@@ -126,7 +126,7 @@ def _parquet(folder: Path) -> Case:
 
 def _notes(folder: Path) -> Case:
     def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
-        from codeword.files.tables import read_codes
+        from codeword.files.codes import read_codes
 
         path = inputs / "x.npy"
         if not path.exists():
@@ -213,11 +213,11 @@ def _called(main: Any, line: list[str]) -> None:
 
 
 def _array_readers() -> list[Callable[[Path], Any]]:
-    from codeword.files import table_pieces, tables
+    from codeword.files import codes, table_pieces, tables
 
     return [
         lambda path: _touched(tables.read_array(path)),
-        tables.read_codes,
+        codes.read_codes,
         lambda path: _first(table_pieces.open_rows(path)),
         lambda path: _first(table_pieces.open_codes(path)),
         tables.column_names,
@@ -225,14 +225,14 @@ def _array_readers() -> list[Callable[[Path], Any]]:
 
 
 def _table_readers() -> list[Callable[[Path], Any]]:
-    from codeword.files import table_pieces, tables
+    from codeword.files import codes, table_pieces, tables
     from codeword.recommenders.rating_table import as_rating_table
 
     return [
         tables.read_array,
         lambda path: tables.read_array(path, empty_as_nan=True),
         tables.read_columns,
-        tables.read_code_table,
+        codes.read_code_table,
         tables.column_names,
         lambda path: tables.read_named_columns(path, ("user", "item"), numbers=("item",)),
         lambda path: tables.read_named_columns(path, ("column0", "column1", "column2")),

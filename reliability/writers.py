@@ -16,8 +16,8 @@ import codeword as cw
 import codeword.recommenders.rating_autoencoder
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError
+from codeword.files.codes import read_codes
 from codeword.files.table_pieces import write_code_pieces
-from codeword.files.tables import read_codes
 from codeword.search import CodeStore
 from reliability.children import in_child
 

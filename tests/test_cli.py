@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
-from codeword.files.tables import read_array, read_codes
+from codeword.files.codes import read_codes
+from codeword.files.tables import read_array
 
 IMAGES = cw.datasets.four_level_digits()[:60]
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ import codeword as cw
 from codeword.advice.advise import advise
 from codeword.cli import main
 from codeword.data_kinds import Levels, Ratings, parse_data_kind
-from codeword.files.tables import write_array, write_columns
+from codeword.files.output_table import write_array, write_columns
 
 FOUR = np.repeat([[0.0, 0.25, 0.5], [0.75, 0.5, 0.0]], 20, axis=0)
 

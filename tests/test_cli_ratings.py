@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
-from codeword.files.tables import read_columns, write_columns
+from codeword.files.output_table import write_columns
+from codeword.files.tables import read_columns
 
 NUM_USERS, NUM_ITEMS = 40, 30
 FIT = ["--data", "ratings:1-5", "--epochs", 1, "--json"]

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 import codeword as cw
 from codeword.cli import main
-from codeword.files.tables import read_columns, write_codes, write_columns
+from codeword.files.output_table import write_codes, write_columns
+from codeword.files.tables import read_columns
 
 NUM_ROWS = 40
 

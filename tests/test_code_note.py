@@ -11,8 +11,9 @@ import pytest
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError, OutputPathError, TableFileError
 from codeword.files import code_note, output_file
+from codeword.files.codes import read_codes, read_origin
+from codeword.files.output_table import write_array, write_codes
 from codeword.files.table_pieces import open_codes, write_code_pieces
-from codeword.files.tables import read_codes, read_origin, write_array, write_codes
 
 OLD, NEW = np.zeros((3, 2), np.uint8), np.ones((3, 2), np.uint8)
 OLD_MODEL, NEW_MODEL = "0" * 64, "1" * 64

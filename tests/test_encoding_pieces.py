@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
+from codeword.files.codes import read_codes
+from codeword.files.output_table import write_array
 from codeword.files.table_pieces import open_codes, open_rows
-from codeword.files.tables import read_array, read_codes, write_array
+from codeword.files.tables import read_array
 from codeword.inference import fixed_batches
 from codeword.inference.fixed_batches import BATCH_ROWS as PIECE
 

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse
 
 import codeword as cw
+from codeword.arrays.rows import as_array
 from codeword.backend import keras
-from codeword.files.tables import as_array
 from codeword.training import user_data
 from codeword.training.user_data import RowBatches, is_array
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import codeword as cw
 from codeword.code_kinds import Bits, Floats, Scalars
 from codeword.code_kinds.packing import pack
-from codeword.files.tables import read_codes
+from codeword.files.codes import read_codes
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

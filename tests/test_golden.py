@@ -8,7 +8,8 @@ import pytest
 
 import codeword as cw
 from codeword.code_kinds import packing
-from codeword.files.tables import read_array, read_codes, read_columns
+from codeword.files.codes import read_codes
+from codeword.files.tables import read_array, read_columns
 
 MARGIN = 5e-5  # within it another backend may give another symbol
 FOLDERS = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if (path / "model.codeword").is_file())

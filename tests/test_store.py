@@ -22,7 +22,8 @@ from codeword.errors import (
     OutputPathError,
     ParameterError,
 )
-from codeword.files.tables import read_origin, write_codes, write_columns
+from codeword.files.codes import read_origin
+from codeword.files.output_table import write_codes, write_columns
 from codeword.search import CodeStore, HammingIndex
 from codeword.search import store as store_module
 

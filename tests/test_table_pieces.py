@@ -10,8 +10,10 @@ import pytest
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError, DataError, OutputPathError, TableFileError
 from codeword.files import table_pieces
+from codeword.files.codes import read_codes
+from codeword.files.output_table import write_array, write_codes
 from codeword.files.table_pieces import open_codes, open_rows, write_array_pieces, write_code_pieces
-from codeword.files.tables import read_array, read_codes, write_array, write_codes
+from codeword.files.tables import read_array
 
 SUFFIXES = (".npy", ".csv", ".parquet")
 MODEL = "0123456789abcdef" * 4

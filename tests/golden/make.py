@@ -11,7 +11,7 @@ import numpy as np
 import codeword as cw
 from codeword.backend import keras
 from codeword.datasets import four_level_digits
-from codeword.files.tables import write_array, write_codes, write_columns
+from codeword.files.output_table import write_array, write_codes, write_columns
 
 NUM_ROWS = 64
 

@@ -25,9 +25,9 @@ def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -
     A .npy file keeps the shape of the rows; .csv and .parquet files have one column per number. The codes must come
     from the same model.
     """
+    from codeword.files.data_path import check_suffix
     from codeword.files.output_file import check_writable
     from codeword.files.table_pieces import open_codes, write_array_pieces
-    from codeword.files.tables import check_suffix
 
     check_suffix(output)
     check_writable(output)

@@ -40,7 +40,7 @@ def demo(output: Path, mnist: bool, as_json: bool) -> None:
     import numpy as np
 
     from codeword.errors import OutputPathError
-    from codeword.files.tables import write_array, write_codes
+    from codeword.files.output_table import write_array, write_codes
 
     start = time.perf_counter()
 

@@ -41,9 +41,10 @@ def encode(
         raise click.UsageError("--metadata is kept in a store. Pass --store, too.")
 
     from codeword.errors import DataError
+    from codeword.files.data_path import check_suffix
     from codeword.files.output_file import check_writable
     from codeword.files.table_pieces import open_rows, write_code_pieces
-    from codeword.files.tables import check_suffix, read_columns
+    from codeword.files.tables import read_columns
 
     if output is not None:
         check_suffix(output)

@@ -128,7 +128,7 @@ def _records(found: Recommendations) -> list[dict[str, Any]]:
 def _write(path: Path, found: Recommendations) -> dict[str, Any]:
     import numpy as np
 
-    from codeword.files.tables import write_columns
+    from codeword.files.output_table import write_columns
 
     left = ~np.isnan(found.ratings)
     users = np.repeat(found.users, left.sum(axis=1))

@@ -82,7 +82,7 @@ def _with_codes(path: Path, codes: Any) -> tuple[Any, Any]:
     """Return the store and the codes of the queries in a file."""
     from codeword.code_kinds import Bits
     from codeword.errors import CodeError
-    from codeword.files.tables import read_codes
+    from codeword.files.codes import read_codes
     from codeword.search import CodeStore
 
     store = CodeStore(path)
@@ -111,7 +111,7 @@ def _record(query: int, distances: Any, ids: Any) -> dict[str, Any]:
 def _write(path: Path, found: list[tuple[Any, Any]]) -> dict[str, Any]:
     import numpy as np
 
-    from codeword.files.tables import write_columns
+    from codeword.files.output_table import write_columns
 
     numbers = np.repeat(np.arange(len(found)), [len(ids) for _, ids in found])
     distances, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -18,6 +18,7 @@ from codeword.files.input_file import opened, reading
 from codeword.files.output_file import replaced_together, replaced_whole
 
 MAX_NOTE_BYTES = 2**20
+METADATA_KEY = "codeword"  # of the note in a Parquet file
 NOTE_ENTRIES = {"model", "code", "file", "before"}
 
 

@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.files import sql_tables, tables
+from codeword.files import sql_tables
+from codeword.files.codes import as_codes, check_origin, code_columns, origin_in, read_codes
+from codeword.files.data_path import existing_file
 from codeword.files.locked_duckdb import attach, database_files, literal, locked_duckdb
 from codeword.files.output_file import scratch_folder
+from codeword.files.output_table import copy_options, replaced_table
+from codeword.files.tables import as_numbers_table, read_array
 
 CELLS_PER_CHUNK = 1 << 22  # a query takes about 50 ms, however few rows it returns
 CELLS_PER_GROUP = 1 << 24  # DuckDB keeps a row group of a Parquet file in memory while it writes
@@ -72,13 +76,13 @@ def open_rows(path: str | Path) -> Iterator[Any]:
     The errors are those of `read_array`, raised at the latest when their slice is read. A .csv file is first converted
     to a temporary Parquet file, as the types of its columns depend on all rows. A `.npy` file is memory-mapped.
     """
-    path = tables.existing_file(path)
+    path = existing_file(path)
     if path.suffix == ".npy":
-        yield tables.read_array(path)
+        yield read_array(path)
         return
 
     def check(columns: dict[str, Any], start: int) -> NDArray[Any]:
-        return tables.as_numbers_table(path, columns, first_row=start)
+        return as_numbers_table(path, columns, first_row=start)
 
     with sql_tables.open_table(path) as table, _rows(table, list, check) as rows:
         yield rows
@@ -86,31 +90,31 @@ def open_rows(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[tuple[Any, CodeKind | None]]:
-    """Open a file of codes like `open_rows`, and yield what `tables.read_codes` returns."""
-    path = tables.existing_file(path)
+    """Open a file of codes like `open_rows`, and yield what `read_codes` returns."""
+    path = existing_file(path)
     if path.suffix == ".npy":
-        yield tables.read_codes(path, fingerprint=fingerprint)
+        yield read_codes(path, fingerprint=fingerprint)
         return
 
     with sql_tables.open_table(path) as table:
-        origin = tables.check_origin(path, tables.origin_in(table), fingerprint)
+        origin = check_origin(path, origin_in(table), fingerprint)
 
         def check(columns: dict[str, Any], start: int) -> NDArray[np.uint8]:
-            return tables.as_codes(path, tables.as_numbers_table(path, columns, first_row=start), origin)
+            return as_codes(path, as_numbers_table(path, columns, first_row=start), origin)
 
-        with _rows(table, lambda names: tables.code_columns(path, names), check) as rows:
+        with _rows(table, lambda names: code_columns(path, names), check) as rows:
             yield rows, None if origin is None else origin.code
 
 
 def write_array_pieces(path: str | Path, pieces: Iterable[NDArray[Any]], *, num_rows: int) -> tuple[int, ...]:
-    """Write at least one piece of an array, as `tables.write_array` writes all of it, and return its whole shape."""
+    """Write at least one piece of an array, as `write_array` writes all of it, and return its whole shape."""
     return _write(Path(path), pieces, num_rows, metadata=None)
 
 
 def write_code_pieces(
     path: str | Path, pieces: Iterable[NDArray[np.uint8]], *, num_rows: int, fingerprint: str, kind: CodeKind
 ) -> None:
-    """Write at least one piece of an array of codes, as `tables.write_codes` writes all of it."""
+    """Write at least one piece of an array of codes, as `write_codes` writes all of it."""
     _write(Path(path), pieces, num_rows, metadata={"model": fingerprint, "code": kind.to_config()})
 
 
@@ -145,11 +149,11 @@ def _unnamed_parquet(of: Path) -> Iterator[sql_tables.TableFile]:
 def _write(
     path: Path, pieces: Iterable[NDArray[Any]], num_rows: int, *, metadata: dict[str, Any] | None
 ) -> tuple[int, ...]:
-    with tables.replaced_table(path, metadata) as file:
+    with replaced_table(path, metadata) as file:
         if path.suffix == ".npy":
             row_shape = _write_npy(file, pieces, num_rows)
         else:
-            row_shape = _write_table(Path(file.name), pieces, tables.copy_options(path.suffix, metadata))
+            row_shape = _write_table(Path(file.name), pieces, copy_options(path.suffix, metadata))
     return (num_rows, *row_shape)
 
 

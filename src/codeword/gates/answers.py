@@ -10,8 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.rows import as_array
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import as_array
 
 
 def check_labels(y: Any) -> NDArray[Any]:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from codeword.arrays.rows import check_rows
+from codeword.arrays.rows import as_array, check_rows
 from codeword.data_kinds import Real
 from codeword.errors import DataError, ExpertError, ParameterError
-from codeword.files.tables import as_array
 from codeword.gates.answers import check_outputs
 from codeword.gates.experts import are_fitted, check_experts, fit_out_of_fold, fitted_clone, rows_of
 from codeword.gates.network import build_gate

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import CODE_COLUMN
+from codeword.files.codes import CODE_COLUMN
 from codeword.search.code_words import WORD_COLUMN
 
 # For each kind of NumPy dtype: the SQL type and the dtype that is passed to DuckDB.

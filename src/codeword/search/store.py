@@ -12,9 +12,10 @@ from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
 from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
+from codeword.files.codes import CODE_COLUMN, read_code_table
 from codeword.files.output_file import replaced_whole
+from codeword.files.output_table import copy_options
 from codeword.files.sql_tables import copy_to, first_line, quoted_name
-from codeword.files.tables import CODE_COLUMN, copy_options, read_code_table
 from codeword.search.code_words import bytes_in_sql, to_words, word_names
 from codeword.search.conditions import checked_query, condition_of, not_a_condition
 from codeword.search.hamming import HammingIndex, as_objects, check_distinct, check_width

@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from codeword.arrays.rows import as_array
 from codeword.backend import keras
 from codeword.errors import DataError, ParameterError
-from codeword.files.tables import as_array
 from codeword.keras_internals import RowOrder
 from codeword.training.batches import Batches, Load, blocks_in_order, take_rows
 

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_numbers
-from codeword.arrays.rows import take_rows
+from codeword.arrays.rows import as_array, take_rows
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.backend import keras
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import as_array
 
 MAX_ROWS = 2048
 

@@ -1,0 +1,65 @@
+"""Numbers, columns and codes written to .npy, .csv and .parquet files (no Keras)."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.code_kinds import CodeKind
+from codeword.files.code_note import METADATA_KEY, replaced_with_note
+from codeword.files.data_path import check_suffix
+from codeword.files.locked_duckdb import locked_duckdb
+from codeword.files.output_file import replaced_whole
+from codeword.files.sql_tables import columns_of, copy_to, disk_errors
+
+
+def write_array(path: str | Path, array: NDArray[Any]) -> None:
+    """Write numbers to a file, completely or not at all; tables have a column c0, c1, … for each number of a row."""
+    _write(Path(path), array, metadata=None)
+
+
+def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns of numbers or strings to a `.csv` or `.parquet` file, completely or not at all."""
+    with replaced_whole(path) as file:
+        _copy_columns(columns, file.name, copy_options(Path(path).suffix, None))
+
+
+def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
+    """Write codes with the fingerprint and code kind of their model, completely or not at all."""
+    _write(Path(path), codes, metadata={"model": fingerprint, "code": kind.to_config()})
+
+
+def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) -> None:
+    with replaced_table(path, metadata) as file:
+        if path.suffix == ".npy":
+            np.save(file, array, allow_pickle=False)
+        else:
+            _copy_columns(columns_of(array), file.name, copy_options(path.suffix, metadata))
+
+
+def replaced_table(path: Path, metadata: dict[str, Any] | None) -> AbstractContextManager[BinaryIO]:
+    """Open a file like `replaced_whole`; if its format cannot record the origin of codes, a note beside it does."""
+    check_suffix(path)
+    return replaced_whole(path) if path.suffix == ".parquet" else replaced_with_note(path, metadata)
+
+
+def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
+    """Return DuckDB's options for writing a file with this suffix."""
+    if suffix == ".csv":
+        return "FORMAT csv, HEADER"
+    text = json.dumps(metadata).replace("'", "''")
+    return "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
+
+
+def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:
+    # DuckDB takes the type of objects from the first of them; those of codeword are texts.
+    typed = {
+        name: column.astype("U1") if column.dtype == object and not len(column) else column
+        for name, column in columns.items()
+    }
+    with disk_errors(), locked_duckdb(target) as connection:
+        connection.register("columns", typed)
+        copy_to(connection, "columns", target, options)
