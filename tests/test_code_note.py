@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
+from codeword import CodeStore
 from codeword.code_kinds import Bits
 from codeword.errors import CodeError, OutputPathError, TableFileError
-from codeword.files import code_note, output_file
+from codeword.files import code_note, output_file, parquet_seal
 from codeword.files.codes import read_codes, read_origin
 from codeword.files.output_table import write_array, write_codes
 from codeword.files.table_pieces import open_codes, write_code_pieces
@@ -175,3 +177,47 @@ def test_a_note_whose_kind_does_not_fit_the_codes_is_refused(
         read_codes(path)
     with pytest.raises(CodeError, match=f"codes{suffix}.* {received}"), open_codes(path) as (rows, _):
         rows[0:1]
+
+
+def test_a_changed_byte_of_a_parquet_file_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "codes.parquet"
+    write_codes(path, np.arange(6, dtype=np.uint8).reshape(3, 2), fingerprint=NEW_MODEL, kind=Bits(16))
+    right, content = read_codes(path), path.read_bytes()
+    changed = 0
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        try:
+            codes, kind = read_codes(path)
+        except (TableFileError, CodeError) as error:
+            changed += "SHA-256" in str(error)
+        else:
+            assert (codes.tolist(), kind) == (right[0].tolist(), right[1])
+    assert changed > 20
+
+
+def test_an_export_without_a_model_is_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "codes.parquet"
+    CodeStore(tmp_path / "s.duckdb").append(None, OLD, {"label": ["one", "two", "three"]})
+    CodeStore(tmp_path / "s.duckdb").export_parquet(path)
+    assert read_origin(path) is None
+    path.write_bytes(path.read_bytes().replace(b"three", b"other"))
+    with pytest.raises(TableFileError, match=r"codes\.parquet must be as it was written"):
+        CodeStore(tmp_path / "new.duckdb").import_parquet(path)
+
+
+def test_a_parquet_file_that_another_program_has_changed_keeps_its_model(tmp_path: Path) -> None:
+    path = tmp_path / "codes.parquet"
+    write(path, OLD, OLD_MODEL)
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.append_column("id", [[7, 8, 9]]), path)  # it keeps the metadata
+    assert read_origin(path) == code_note.Origin(OLD_MODEL, Bits(16))
+    store = CodeStore(tmp_path / "s.duckdb")
+    store.import_parquet(path)
+    assert store.get([9]).codes.tolist() == OLD[:1].tolist()
+
+
+def test_the_seal_is_found_though_a_column_is_called_like_one(tmp_path: Path) -> None:
+    path, store = tmp_path / "codes.parquet", CodeStore(tmp_path / "s.duckdb")
+    store.append(None, OLD, {parquet_seal.BLANK: [1, 2, 3]})
+    store.export_parquet(path)
+    assert CodeStore(tmp_path / "new.duckdb").import_parquet(path) == 3

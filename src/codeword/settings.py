@@ -14,9 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from codeword.errors import ParameterError, shown
-
-MAX_SHOWN = 500  # characters of a value in a message
+from codeword.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Setting:
     def check(self, name: str, value: Any) -> None:
         """Raise `ParameterError` for a value that is not allowed."""
         if not self.holds(value):
-            raise ParameterError(f"`{name}` must be {self.words}: got {shown(value, MAX_SHOWN)}.")
+            raise ParameterError(f"`{name}` must be {self.words}: got {value!r}.")
 
 
 def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:

@@ -1,7 +1,8 @@
 """The note of codes: which model made them, of what kind they are, and which bytes it speaks of (no Keras).
 
-A Parquet file holds its note. Beside a .npy or .csv file it is a file of its own, which is replaced first, names the
-SHA-256 of the codes and keeps the note of the codes before: whatever is interrupted, the codes have their own note.
+Beside a .npy or .csv file it is a file of its own, which is replaced first, names the SHA-256 of the codes and keeps
+the note of the codes before: whatever is interrupted, the codes have their own note. A Parquet file holds its note
+(`parquet_seal`).
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.errors import CodeError, CodewordError, OutputPathError, TableFileError
+from codeword.files import parquet_seal
 from codeword.files.input_file import opened, reading
 from codeword.files.output_file import replaced_together, replaced_whole
 
@@ -52,9 +54,23 @@ def origin_beside(path: Path, file: BinaryIO) -> Origin | None:
     return None if own.keys() == {"file"} else _origin(path, own)
 
 
-def origin_of(path: Path, text: str | bytes) -> Origin:
-    """Return the origin that the text of a note describes."""
-    return _origin(path, _parsed(path, text))
+def origin_inside(path: Path, file: BinaryIO, text: str | bytes | None) -> Origin | None:
+    """Return the origin in the note of an open Parquet file, None if it records none; `text` is the note.
+
+    Another program may keep the note while it changes the file: then the length differs, and nothing is compared.
+
+    Raises:
+        TableFileError: If the file was damaged after it was written, or has a note that cannot be read.
+    """
+    with reading(path):
+        damaged = parquet_seal.is_broken(file)
+    if damaged:
+        raise TableFileError(
+            f"{path} must be as it was written: got a file whose SHA-256 differs from the one in its note. Restore it "
+            "from a copy, or encode the data again."
+        )
+    note = {} if text is None else _parsed(path, text)
+    return None if note.keys() <= {"file"} else _origin(path, note)
 
 
 @contextmanager
@@ -70,6 +86,20 @@ def replaced_with_note(path: Path, metadata: dict[str, Any] | None) -> Iterator[
         yield file
         file.flush()
         note.write(json.dumps({**metadata, "file": _seal(file), **before}, indent=1).encode())
+
+
+def note_inside(metadata: dict[str, Any]) -> str:
+    """Return the text of a note for a Parquet file, to be completed by `replaced_with_note_inside`."""
+    entries = json.dumps(metadata)[1:-1]
+    return f'{{{entries}{", " if entries else ""}"file": {parquet_seal.BLANK}}}'
+
+
+@contextmanager
+def replaced_with_note_inside(path: Path) -> Iterator[BinaryIO]:
+    """Open a Parquet file like `replaced_whole`, into which the block writes what `note_inside` returns."""
+    with replaced_whole(path) as file:
+        yield file
+        parquet_seal.fill_in(file)
 
 
 def _before(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from codeword.code_kinds import Bits, CodeKind
 from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError
 from codeword.files import npy_file
-from codeword.files.code_note import METADATA_KEY, Origin, origin_beside, origin_of
+from codeword.files.code_note import METADATA_KEY, Origin, origin_beside, origin_inside
 from codeword.files.data_path import existing_file
 from codeword.files.input_file import opened
 from codeword.files.locked_duckdb import literal, locked_duckdb
@@ -109,4 +109,4 @@ def origin_in(table: TableFile) -> Origin | None:
     query = f"SELECT value FROM parquet_kv_metadata({literal(table.name)}) WHERE key = '{METADATA_KEY}'"
     with locked_duckdb(table.name, table.path) as connection:
         found = asked(connection, table, query)["value"]
-    return origin_of(table.path, bytes(found[0])) if len(found) else None
+    return origin_inside(table.path, table.file, bytes(found[0]) if len(found) else None)

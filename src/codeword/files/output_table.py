@@ -1,6 +1,5 @@
 """Numbers, columns and codes written to .npy, .csv and .parquet files (no Keras)."""
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -9,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
-from codeword.files.code_note import METADATA_KEY, replaced_with_note
+from codeword.files.code_note import METADATA_KEY, note_inside, replaced_with_note, replaced_with_note_inside
 from codeword.files.data_path import check_suffix
-from codeword.files.locked_duckdb import locked_duckdb
+from codeword.files.locked_duckdb import literal, locked_duckdb
 from codeword.files.output_file import replaced_whole
 from codeword.files.sql_tables import columns_of, copy_to, disk_errors
 
@@ -41,17 +40,20 @@ def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) 
 
 
 def replaced_table(path: Path, metadata: dict[str, Any] | None) -> AbstractContextManager[BinaryIO]:
-    """Open a file like `replaced_whole`; if its format cannot record the origin of codes, a note beside it does."""
+    """Open a file like `replaced_whole`, together with its note if the note of its format lies beside it."""
     check_suffix(path)
-    return replaced_whole(path) if path.suffix == ".parquet" else replaced_with_note(path, metadata)
+    if path.suffix == ".parquet":
+        return replaced_whole(path) if metadata is None else replaced_with_note_inside(path)
+    return replaced_with_note(path, metadata)
 
 
 def copy_options(suffix: str, metadata: dict[str, Any] | None) -> str:
     """Return DuckDB's options for writing a file with this suffix."""
     if suffix == ".csv":
         return "FORMAT csv, HEADER"
-    text = json.dumps(metadata).replace("'", "''")
-    return "FORMAT parquet" + (f", KV_METADATA {{{METADATA_KEY}: '{text}'}}" if metadata else "")
+    if metadata is None:
+        return "FORMAT parquet"
+    return f"FORMAT parquet, KV_METADATA {{{METADATA_KEY}: {literal(note_inside(metadata))}}}"
 
 
 def _copy_columns(columns: dict[str, NDArray[Any]], target: str, options: str) -> None:

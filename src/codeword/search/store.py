@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError, StoreFileError, TableFileError, shown
+from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
+from codeword.files.code_note import replaced_with_note_inside
 from codeword.files.codes import CODE_COLUMN, read_code_table
-from codeword.files.output_file import replaced_whole
 from codeword.files.output_table import copy_options
 from codeword.files.sql_tables import copy_to, first_line, quoted_name
 from codeword.search.code_words import bytes_in_sql, to_words, word_names
@@ -288,8 +288,8 @@ class CodeStore:
     def export_parquet(self, path: str | Path) -> None:
         """Write all rows to a Parquet file, completely or not at all.
 
-        The columns are `id`, the bytes `c0`, `c1`, … and the metadata. The file records the fingerprint of the model.
-        `codeword decode` and `import_parquet` read it.
+        The columns are `id`, the bytes `c0`, `c1`, … and the metadata. The file records the fingerprint of the model,
+        and its own SHA-256. `codeword decode` and `import_parquet` read it.
 
         Args:
             path: Path of the new file, which ends in `.parquet`.
@@ -301,9 +301,9 @@ class CodeStore:
         if Path(path).suffix != ".parquet":
             raise TableFileError(f"{path} must end in .parquet: got {Path(path).suffix!r}.")
         self._file.require()
-        with replaced_whole(path) as file, self._file.reading(file.name) as (connection, note):
+        with replaced_with_note_inside(Path(path)) as file, self._file.reading(file.name) as (connection, note):
             columns = ["id", *bytes_in_sql(note.num_bits), *map(quoted_name, columns_of(connection))]
-            origin = {"model": note.fingerprint, "code": Bits(note.num_bits).to_config()} if note.fingerprint else None
+            origin = {"model": note.fingerprint, "code": Bits(note.num_bits).to_config()} if note.fingerprint else {}
             query = f"(SELECT {', '.join(columns)} FROM {CODES})"
             copy_to(connection, query, file.name, copy_options(".parquet", origin))
 
@@ -363,12 +363,10 @@ class CodeStore:
                 if isinstance(where, str):
                     checked = checked_query(connection, query, where, {**columns, **types})
                     return connection.execute("SELECT * FROM json_execute_serialized_sql(?)", [checked]).fetchnumpy()
-                for name, values in condition.lists.items():
-                    connection.register(name, {"value": values})
                 return connection.execute(query(condition.sql), condition.values).fetchnumpy()
             except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
                 raise not_a_condition(where, columns, first_line(error)) from error
 
 
 def _where(where: Any) -> str:
-    return "" if where is None else f" where {where[:200] if isinstance(where, str) else shown(where, 200)}"
+    return "" if where is None else f" where {str(where)[:200]}"
