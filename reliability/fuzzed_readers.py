@@ -255,14 +255,14 @@ def _touched(rows: Any) -> None:
 
 
 TARGETS = (
-    Target(".npy arrays and codes", (300, 20_000, 600_000), 5_000, _npy),
+    Target(".npy arrays and codes", (300, 20_000, 800_000), 5_000, _npy),
     Target("notes beside codes", (300, 10_000, 150_000), 5_000, _notes),
-    Target("models of ratings", (100, 5_000, 200_000), 2_500, _models("ratings")),
-    Target(".csv tables", (40, 500, 30_000), 250, _csv),
-    Target(".parquet tables", (40, 500, 30_000), 250, _parquet),
-    Target("stores", (20, 200, 6_000), 100, _stores),
-    Target("commands", (10, 150, 6_000), 150, _commands),
-    Target("models with networks", (20, 200, 8_000), 400, _models("model", "gate")),
+    Target("models of ratings", (100, 5_000, 90_000), 2_500, _models("ratings")),
+    Target(".csv tables", (40, 500, 3_000), 250, _csv),
+    Target(".parquet tables", (40, 500, 3_000), 250, _parquet),
+    Target("stores", (20, 200, 1_500), 100, _stores),
+    Target("commands", (10, 150, 1_500), 150, _commands),
+    Target("models with networks", (20, 200, 3_000), 400, _models("model", "gate")),
 )
 
 if __name__ == "__main__":
