@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from codeword.errors import DataError
+from codeword.errors import DataError, DataTypeError
 from codeword.search.metadata_columns import metadata_columns
 
 WEST = datetime.timezone(datetime.timedelta(hours=-5))
@@ -63,3 +63,10 @@ def test_other_times_are_stored_to_the_microsecond(times: Any, expected: list[st
 def test_a_column_of_no_times_fits_every_type() -> None:
     for nothing in (pl.Series([None, None], dtype=pl.Date), pd.Series([pd.NaT, pd.NaT])):
         assert metadata_columns({"when": nothing}, 2)["when"].sql_type == "NULL"
+
+
+@pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), (1, 2), [1, 2], {1: 2}])
+def test_values_that_are_sequences_are_refused_in_words(value: Any) -> None:
+    # DuckDB gives the cells of a column of BLOB as bytearrays.
+    with pytest.raises(DataTypeError, match=f"got {type(value).__name__} in column 'x'"):
+        metadata_columns({"x": np.array([value, None, value, value, value], object)}, 5)

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -72,6 +73,19 @@ def test_npy_is_mapped_not_loaded(tmp_path: Path) -> None:
     back = read_array(tmp_path / "x.npy")
     assert isinstance(back, np.memmap)
     assert not back.flags.writeable
+
+
+@pytest.mark.parametrize("read", [read_array, read_codes])
+def test_text_in_the_place_of_numbers_is_refused_before_it_is_in_memory(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "a.parquet"
+    query = "SELECT 1::UTINYINT AS c0, repeat(chr(65 + (range % 26)::INT), 1000) AS text FROM range(20_000)"
+    duckdb.execute(f"COPY ({query}) TO '{path}'")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="must hold only numbers: got text in column 'text'"):
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20  # of 20 MB
 
 
 @pytest.mark.parametrize("name", ["it's", "a b", "d[1]", "q*", "what?", "Jürgen", "year=2020/x"])

@@ -5,6 +5,7 @@ small `.json` file of the same name, next to a .npy or .csv file.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from codeword.files.code_note import METADATA_KEY, Origin, origin_beside, origin
 from codeword.files.data_path import existing_file
 from codeword.files.input_file import opened
 from codeword.files.locked_duckdb import literal, locked_duckdb
-from codeword.files.sql_tables import TableFile, answer, asked, open_table
+from codeword.files.sql_tables import TableFile, answer, asked, check_numbers, open_table
 from codeword.files.tables import as_numbers_table
 
 CODE_COLUMN = re.compile(r"c(0|[1-9]\d*)")
@@ -48,9 +49,14 @@ def read_code_table(path: str | Path, *, fingerprint: str | None = None) -> Code
             return CodeTable(as_codes(path, npy_file.mapped(path, file), origin), {}, origin)
     with open_table(path) as table:
         origin = check_origin(path, origin_in(table), fingerprint)
-        others = answer(table, "SELECT *")
+        others = answer(table, "SELECT *", check=lambda types: _check_types(path, types))
     codes = as_numbers_table(path, {name: others.pop(name) for name in code_columns(path, list(others))})
     return CodeTable(as_codes(path, codes, origin), others, origin)
+
+
+def _check_types(path: Path, types: Mapping[str, str]) -> None:
+    """Refuse a table without columns of codes, or with text in them, before any row is read."""
+    check_numbers(path, {name: types[name] for name in code_columns(path, list(types))})
 
 
 def code_columns(path: Path, columns: list[str]) -> list[str]:

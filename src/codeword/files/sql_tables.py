@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -49,10 +49,18 @@ def name_of(path: Path, file: BinaryIO) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute()))
 
 
-def answer(table: TableFile, select: str, *, header: bool | None = None, as_text: bool = False) -> dict[str, Any]:
+def answer(
+    table: TableFile,
+    select: str,
+    *,
+    header: bool | None = None,
+    as_text: bool = False,
+    check: Callable[[Mapping[str, str]], None] | None = None,
+) -> dict[str, Any]:
     """Return the columns with which DuckDB answers a query, given up to FROM, on a table file.
 
     By default a .csv file has a header unless its first line holds only numbers. Text takes a single pass over it.
+    `check` sees the types of a .parquet file's columns by name, and may raise, before any row is in memory.
     """
     as_text = as_text and table.suffix == ".csv"
     with locked_duckdb(table.name, table.path) as connection:
@@ -65,7 +73,7 @@ def answer(table: TableFile, select: str, *, header: bool | None = None, as_text
         options = ", all_varchar=true, sample_size=-1" if as_text else ""
         query = f"{select} FROM {table_reader(table, options, header=header)}"
         if table.suffix == ".parquet" and not select.startswith("DESCRIBE"):
-            check_unpacked(connection, table, query)
+            check_unpacked(connection, table, query, check)
         return asked(connection, table, query)
 
 
@@ -75,8 +83,13 @@ def asked(connection: duckdb.DuckDBPyConnection, table: TableFile, query: str) -
         return connection.execute(query).fetchnumpy()
 
 
-def check_unpacked(connection: duckdb.DuckDBPyConnection, table: TableFile, query: str) -> None:
-    """Refuse a query whose result has nested columns, or is far larger than the file justifies."""
+def check_unpacked(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableFile,
+    query: str,
+    check: Callable[[Mapping[str, str]], None] | None = None,
+) -> None:
+    """Refuse a query whose result has nested columns, is far larger than the file justifies, or fails `check`."""
     with damage_in_words(table):
         types = dict(row[:2] for row in connection.execute(f"DESCRIBE {query}").fetchall())
         nested = [f"{kind} in column {name!r}" for name, kind in types.items() if _NESTED_TYPE.fullmatch(kind)]
@@ -94,6 +107,8 @@ def check_unpacked(connection: duckdb.DuckDBPyConnection, table: TableFile, quer
             f"{table.path} must unpack to at most {MAX_UNPACKED_RATIO:,} times its {size:,} bytes: got {sums[0]:,} "
             f"rows of {len(types):,} columns, {unpacked:,} bytes. If you trust it, write it with less compression."
         )
+    if check is not None and sums[0]:
+        check(types)
 
 
 def check_numbers(path: Path, types: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from codeword.errors import DataError, DataTypeError, TableFileError
 from codeword.files import npy_file
 from codeword.files.data_path import existing_file
 from codeword.files.input_file import opened
-from codeword.files.sql_tables import TableFile, answer, open_table, quoted_name
+from codeword.files.sql_tables import TableFile, answer, check_numbers, open_table, quoted_name
 
 MAX_SHOWN = 8  # column names in a message
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
@@ -32,7 +32,8 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
         with opened(path) as file:
             return npy_file.mapped(path, file)
     with open_table(path) as table:
-        return as_numbers_table(path, answer(table, "SELECT *"), empty_as_nan=empty_as_nan)
+        columns = answer(table, "SELECT *", check=lambda types: check_numbers(path, types))
+    return as_numbers_table(path, columns, empty_as_nan=empty_as_nan)
 
 
 def as_numbers_table(

@@ -143,7 +143,7 @@ def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> N
                 "Check the encoding with which the text was read."
             )
         return np.fromiter(texts, object, len(texts))
-    filled = np.where(missing, present[0], array).tolist()
+    filled = [present[0] if gone else value for gone, value in zip(missing, array, strict=True)]
     if are(bool, np.bool_):
         return np.array(filled, bool)
     if are(bool, np.bool_, int, np.integer):
