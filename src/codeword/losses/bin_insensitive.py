@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
-from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
+from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.exact_tensors import as_float_tensor
-from codeword.losses.level_loss import LevelLoss, true_class
+from codeword.losses.level_loss import BinLoss, true_class
 
 ops = keras.ops
 
@@ -47,7 +47,7 @@ def bin_insensitive(
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class BinInsensitive(LevelLoss):
+class BinInsensitive(BinLoss):
     """Compute how far predictions lie outside the right bin, by `bin_insensitive`; inside it the loss is 0.
 
     A network with this loss learns to hit bins, not values. Its predictions are put on levels after training.
@@ -73,19 +73,4 @@ class BinInsensitive(LevelLoss):
         tube: its bin.
     """
 
-    def __init__(
-        self,
-        levels: int | Sequence[float],
-        edges: str | Sequence[float] = "midpoint",
-        *,
-        name: str = "bin_insensitive",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(levels, name=name, **kwargs)
-        self.edges = checked_edges(self.levels, edges)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return bin_insensitive(y_true, y_pred, self.levels, self.edges)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "edges": self.edges}
+    function = staticmethod(bin_insensitive)

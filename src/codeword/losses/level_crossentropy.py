@@ -49,8 +49,4 @@ class LevelCrossentropy(LevelLoss):
         1.0986
     """
 
-    def __init__(self, levels: int | Sequence[float], *, name: str = "level_crossentropy", **kwargs: Any) -> None:
-        super().__init__(levels, name=name, **kwargs)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return level_crossentropy(y_true, y_pred, self.levels)
+    function = staticmethod(level_crossentropy)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
-from codeword.data_kinds.level_edges import checked_edges, checked_levels, level_edges
+from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.exact_tensors import as_float_tensor
-from codeword.losses.level_loss import LevelLoss, true_class
+from codeword.losses.level_loss import BinLoss, true_class
 
 ops = keras.ops
 
@@ -54,7 +54,7 @@ def _targets(levels: Sequence[float], edges: str | Sequence[float]) -> np.ndarra
 
 
 @keras.saving.register_keras_serializable(package="codeword")
-class LevelSquaredError(LevelLoss):
+class LevelSquaredError(BinLoss):
     """Compute `level_squared_error`, to the value that lies safest in the right bin; with edges="midpoint" it is MSE.
 
     Args:
@@ -71,19 +71,4 @@ class LevelSquaredError(LevelLoss):
         0.0
     """
 
-    def __init__(
-        self,
-        levels: int | Sequence[float],
-        edges: str | Sequence[float] = "midpoint",
-        *,
-        name: str = "level_squared_error",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(levels, name=name, **kwargs)
-        self.edges = checked_edges(self.levels, edges)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return level_squared_error(y_true, y_pred, self.levels, self.edges)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "edges": self.edges}
+    function = staticmethod(level_squared_error)

@@ -58,8 +58,4 @@ class OrdinalCrossentropy(LevelLoss):
         Cheng, Wang and Pollastri, "A Neural Network Approach to Ordinal Regression", 2008, with logistic loss.
     """
 
-    def __init__(self, levels: int | Sequence[float], *, name: str = "ordinal_crossentropy", **kwargs: Any) -> None:
-        super().__init__(levels, name=name, **kwargs)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return ordinal_crossentropy(y_true, y_pred, self.levels)
+    function = staticmethod(ordinal_crossentropy)
