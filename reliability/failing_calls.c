@@ -41,6 +41,11 @@ static int needs_space(const char *call) {
         || !strcmp(call, "mkdir") || strstr(call, "allocate") || !strcmp(call, "link");
 }
 
+static int changes(const char *call) {
+    return needs_space(call) || !strcmp(call, "truncate") || !strcmp(call, "unlink") || !strcmp(call, "rename")
+        || !strcmp(call, "rmdir");
+}
+
 /* Count a call; return whether it must fail. */
 static int must_fail(const char *call, const char *path) {
     pthread_mutex_lock(&lock);
@@ -49,7 +54,8 @@ static int must_fail(const char *call, const char *path) {
         const char *name = strrchr(path, '/');
         snprintf(names[number], sizeof names[number], "%s %s", call, name ? name + 1 : path);
     }
-    if (number == chosen || (sticky && number > chosen && needs_space(call))) fail = failed = 1;
+    int too = error_number == ENOSPC ? needs_space(call) : changes(call);
+    if (number == chosen || (sticky && number > chosen && too)) fail = failed = 1;
     pthread_mutex_unlock(&lock);
     if (fail && !error_number) kill(getpid(), SIGKILL);
     if (fail) errno = error_number;

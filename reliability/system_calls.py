@@ -1,10 +1,10 @@
 """System calls that fail.
 
 Each system call of each writer on a file below the folder fails once: no space, no permission, too many open files, a
-disk error, no lock. A full disk fails all later writes, too. Before each call that changes something, a process is also
-killed. Then the same process, or the next, reads the files, which must hold all of the old state or all of the new one,
-and writes once more, after which no other file may be left. An error must be one of codeword's, and what it says of the
-files must be true.
+disk error, no lock. A full disk fails all later writes, too, and a broken one all later changes. Before each call that
+changes something, a process is also killed. Then the same process, or the next, reads the files, which must hold all of
+the old state or all of the new one, and writes once more, after which no other file may be left. An error must be one
+of codeword's, and what it says of the files must be true.
 
     python -m reliability.system_calls [--full]
 """
@@ -58,7 +58,10 @@ CHANGES += ("truncate", "unlink", "write")
 
 
 class Fault(NamedTuple):
-    """The call that fails, counted from 0, with which error or `KILL`, and whether all later writes fail, too."""
+    """The call that fails, counted from 0, with which error or `KILL`, and whether later calls fail, too.
+
+    After "ENOSPC" these are all calls that need space, after "EIO" all that change something.
+    """
 
     number: int
     error: str
@@ -82,8 +85,8 @@ def attacks(size: Size) -> Iterator[Row]:
 
 def _faults(number: int, call: str) -> list[Fault]:
     errors = [Fault(number, error, False) for error in ERRORS[call].split()]
-    full = [Fault(number, "ENOSPC", True)] if "ENOSPC" in ERRORS[call] else []
-    return [*errors, *full, *([Fault(number, KILL, False)] if call in CHANGES else [])]
+    lasting = [Fault(number, error, True) for error in ("ENOSPC", "EIO") if error in ERRORS[call] and call in CHANGES]
+    return [*errors, *lasting, *([Fault(number, KILL, False)] if call in CHANGES else [])]
 
 
 def _outcome(writer: Writer, folder: Path, fault: Fault) -> Outcome:
@@ -91,7 +94,7 @@ def _outcome(writer: Writer, folder: Path, fault: Fault) -> Outcome:
     if outcome.error != KILL:
         return outcome
     outcome = in_child(afterwards, writer, folder, seconds=60)
-    return outcome._replace(value=("killed", True, outcome.value)) if outcome.ending == "returned" else outcome
+    return outcome._replace(value=("killed", True, "", outcome.value)) if outcome.ending == "returned" else outcome
 
 
 def judge(row: Row, outcome: Outcome, fault: str) -> None:
@@ -99,12 +102,12 @@ def judge(row: Row, outcome: Outcome, fault: str) -> None:
     if outcome.ending != "returned":
         row.fail("hangs", f"{fault}: {outcome.error}")
         return
-    error, error_is_ours, (state, again, left) = outcome.value
+    error, error_is_ours, on_disk, (state, again, left) = outcome.value
     if not error_is_ours:
         row.fail("error not of ours", f"{fault}: {error}")
     if state not in ("old", "new"):
         row.fail(state if state in row.failures else "lost", f"{fault}: {state}, after {error or 'success'}")
-    elif is_false(error, state):
+    elif is_false(error, on_disk, state):
         row.fail("says otherwise", f"{fault}: the state is {state}, after {error or 'success'}")
     if again:
         row.fail("next call fails", f"{fault}: {again}, after {error or 'success'}")
@@ -112,10 +115,12 @@ def judge(row: Row, outcome: Outcome, fault: str) -> None:
         row.fail("leftovers", f"{fault}: {', '.join(left)}, after {error or 'success'}")
 
 
-def is_false(error: str, state: str) -> bool:
-    """Return whether a message, empty after success, says something else of the files than what is there."""
+def is_false(error: str, on_disk: str, state: str) -> bool:
+    """Return whether an error, empty after success, says something else of the files than what is there."""
     if not error:
         return state == "old"
+    if on_disk in ("old", "new"):
+        return state != on_disk
     return state == "new" and ("Nothing was" in error or "not changed" in error)
 
 
@@ -129,16 +134,18 @@ def _calls(writer: Writer, folder: Path) -> list[str]:
     return [library.attack_name(number).decode() for number in range(library.attack_seen())]
 
 
-def _failed(writer: Writer, folder: Path, fault: Fault) -> tuple[str, bool, tuple[str, str, list[str]]]:
+def _failed(writer: Writer, folder: Path, fault: Fault) -> tuple[str, bool, str, tuple[str, str, list[str]]]:
+    """Return the error of a writer, whether it is ours, its `on_disk`, and what was found afterwards."""
     use_for_all(folder)
     library = _library(folder, fault)
-    error, error_is_ours = "", True
+    error, error_is_ours, on_disk = "", True, ""
     try:
         writer.write(folder)
     except BaseException as raised:
         error, error_is_ours = f"{type(raised).__name__}: {raised}", is_ours(raised)
+        on_disk = getattr(raised, "on_disk", "")
     library.attack_disarm()
-    return error, error_is_ours, afterwards(writer, folder)
+    return error, error_is_ours, on_disk, afterwards(writer, folder)
 
 
 def _library(folder: Path, fault: Fault) -> Any:

@@ -92,18 +92,20 @@ def test_what_a_kill_left_is_judged():
 
 def test_what_a_failed_call_left_is_judged():
     row = Row.of_kinds("append", *system_calls.KINDS)
-    for error, is_ours, after in [
-        ("", True, ("new", "", [])),
-        ("OutputPathError: Nothing was written.", True, ("old", "", [])),
-        ("OutputPathError: Nothing was written.", True, ("new", "", [])),
-        ("OSError: [Errno 5]", False, ("new", "DataError: ids", [])),
-        ("", True, ("old", "", [".a.tmp"])),
-        ("", True, ("wrong note", "", [])),
-        ("", True, ("StoreFileError: damaged", "", [])),
+    for error, is_ours, on_disk, after in [
+        ("", True, "", ("new", "", [])),
+        ("OutputPathError: Nothing was written.", True, "old", ("old", "", [])),
+        ("OutputPathError: Nothing was written.", True, "", ("new", "", [])),
+        ("OutputPathError: It is there.", True, "new", ("old", "", [])),
+        ("OutputPathError: No one knows.", True, "unknown", ("new", "", [])),
+        ("OSError: [Errno 5]", False, "", ("new", "DataError: ids", [])),
+        ("", True, "", ("old", "", [".a.tmp"])),
+        ("", True, "", ("wrong note", "", [])),
+        ("", True, "", ("StoreFileError: damaged", "", [])),
     ]:
-        system_calls.judge(row, in_child(lambda *answer: answer, error, is_ours, after), "write a")
+        system_calls.judge(row, in_child(lambda *answer: answer, error, is_ours, on_disk, after), "write a")
     system_calls.judge(row, in_child(leave), "write a")
-    expected = {"error not of ours": 1, "says otherwise": 2, "wrong note": 1, "lost": 1, "hangs": 1, "leftovers": 1}
+    expected = {"error not of ours": 1, "says otherwise": 3, "wrong note": 1, "lost": 1, "hangs": 1, "leftovers": 1}
     assert row.failures == {"half": 0, "next call fails": 1, **expected}
 
 

@@ -19,8 +19,8 @@ import pytest
 
 import codeword
 from codeword.errors import DiskError, OutputPathError, StoreBusyError, StoreFileError
-from codeword.files import locked_duckdb
-from codeword.search import CodeStore, store_lock
+from codeword.files import locked_duckdb, output_file
+from codeword.search import CodeStore, store_file, store_lock
 
 CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -130,6 +130,57 @@ def test_ctrl_c_leaves_the_old_rows(store: CodeStore, monkeypatch: pytest.Monkey
     monkeypatch.undo()
     assert everything(store) == before
     assert store.append(["w"], CODES[:1], {"label": ["a"], "year": [1]}) == 4
+
+
+class FailingCommit:
+    """A connection whose `commit` fails, after it has added some bytes to the log that it does not take back."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, log: Path, kept: bytes) -> None:
+        self.connection, self.log, self.kept = connection, log, kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def commit(self) -> None:
+        if self.kept:
+            self.log.write_bytes(self.kept)
+        raise duckdb.TransactionException("Failed to commit: the disk says no")
+
+
+@pytest.mark.parametrize(("kept", "on_disk"), [(b"", "old"), (b"some rows", "unknown")])
+def test_a_commit_that_fails_says_what_is_known(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch, kept: bytes, on_disk: str
+) -> None:
+    plain, log = store_file.locked_duckdb, store.path.with_name("codes.duckdb.wal")
+    monkeypatch.setattr(store_file, "locked_duckdb", lambda *files: FailingCommit(plain(*files), log, kept))
+    with pytest.raises(OutputPathError, match=r"Failed to commit: the disk says no\b.*[Ss]tore") as caught:
+        store.delete(["x"])
+    assert (caught.value.path, caught.value.on_disk) == (store.path, on_disk)
+
+
+@pytest.mark.parametrize(("failing", "on_disk"), [(("fsync",), "old"), (("fsync", "unlink"), "new")])
+def test_a_new_store_that_could_be_lost_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: tuple[str, ...], on_disk: str
+) -> None:
+    path, syncs = tmp_path / "new.duckdb", []
+
+    def sync(descriptor: int) -> None:
+        syncs.append(descriptor)
+        if len(syncs) == 2:  # of the folder, after that of the file
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def unlink(file: Path, **_: Any) -> None:
+        if file == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(output_file.os, "fsync", sync)
+    if "unlink" in failing:
+        monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(OutputPathError, match=r"got Input/output error\.") as caught:
+        CodeStore(path).append(None, CODES)
+    monkeypatch.undo()
+    assert (caught.value.path, caught.value.on_disk) == (path, on_disk)
+    assert path.exists() == (on_disk == "new")
 
 
 def test_errors_of_the_system_are_ours(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:

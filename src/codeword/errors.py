@@ -92,7 +92,7 @@ class DiskError(CodewordError, OSError):
     Attributes:
         path: The file.
         on_disk: What it holds now: "old", as before; "new", as wanted, but perhaps not safe from a power failure; or
-            "unknown".
+            "unknown", which only a store can be, if the disk fails so that a change can neither be finished nor undone.
     """
 
     def __init__(self, message: str = "", *, path: str | os.PathLike[str] | None = None, on_disk: str = "old") -> None:

@@ -119,22 +119,20 @@ def _move_all(drafts: list[_Draft]) -> None:
             raise cannot_write(current.path, error) from error
         raise
     for draft in drafts:
-        sync_folder(draft.path, draft.folder)
+        try:
+            _sync_folder(draft.folder)
+        except OSError as error:
+            raise perhaps_lost(draft.path, error) from error
 
 
-def sync_folder(path: Path, folder: int | None) -> None:
-    """Make a rename survive a power failure, where the system can; `folder` is the open folder of `path`."""
+def _sync_folder(folder: int | None) -> None:
+    """Make a rename in an open folder survive a power failure, where the system can."""
     try:
         if folder is not None:
             os.fsync(folder)
     except OSError as error:
         if error.errno not in _NO_SUCH_SYNC:
-            raise OutputPathError(
-                f"{path} must be on a disk that keeps what is written: got {_words(error)}. The new file is there, but "
-                "could be lost if the power fails. Check the disk, then write it again.",
-                path=path,
-                on_disk="new",
-            ) from error
+            raise
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -245,13 +243,17 @@ def _close(folder: int | None) -> None:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Move a finished file within its file system, so that after a crash it is there completely or not at all."""
+    """Move a finished file within its file system, so that after a crash it is there completely or not at all.
+
+    Raises:
+        OSError: As the system raises it. If the file was moved, only the sync of the folder has failed.
+    """
     folder = _open_folder(path.parent)
     try:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        sync_folder(path, folder)
+        _sync_folder(folder)
     finally:
         _close(folder)
 
@@ -277,6 +279,16 @@ def cannot_write(path: Path, error: OSError) -> OutputPathError:
         f"{path} must be in an existing, writable folder with free space: got {_words(error)}. Nothing was written.",
         path=path,
         on_disk="old",
+    )
+
+
+def perhaps_lost(path: Path, error: OSError) -> OutputPathError:
+    """Return the error for a path that was written, but whose folder the system does not sync."""
+    return OutputPathError(
+        f"{path} must be on a disk that keeps what is written: got {_words(error)}. The new file is there, but "
+        "could be lost if the power fails. Check the disk, then write it again.",
+        path=path,
+        on_disk="new",
     )
 
 

@@ -156,7 +156,8 @@ class CodeStore:
             DataError: If ids repeat, or ids or metadata do not fit the store.
             DataTypeError: If ids or metadata have a type that a store cannot keep.
             StoreBusyError: If other processes hold the store for longer than `timeout_seconds`.
-            OutputPathError: If the file cannot be written, or the disk is full. The store is not changed.
+            OutputPathError: If the file cannot be written, or the disk is full. The store is not changed, unless
+                `on_disk` says otherwise.
         """
         return self._append(ids, codes, metadata, self._fingerprint, self._code)
 

@@ -19,7 +19,7 @@ from codeword.errors import (
     StoreFileError,
 )
 from codeword.files.locked_duckdb import attach, database_files, locked_duckdb
-from codeword.files.output_file import cannot_write, move_into_place
+from codeword.files.output_file import cannot_write, move_into_place, perhaps_lost
 from codeword.files.sql_tables import first_line
 from codeword.search.store_lock import Patience, check_own_file, held
 from codeword.search.store_schema import StoreNote, read_note
@@ -73,7 +73,8 @@ class StoreFile:
                     note = self._note(connection)
                     connection.begin()
                     yield connection, note
-                    connection.commit()
+                    with self._reaching_the_disk():
+                        connection.commit()
                 self._known = self.state(), note
 
     @contextmanager
@@ -140,6 +141,34 @@ class StoreFile:
         return self.path.with_name(f"{self.path.name}.wal")
 
     @contextmanager
+    def _reaching_the_disk(self) -> Iterator[None]:
+        """Translate DuckDB's errors where it brings a transaction to the disk.
+
+        Before it raises, DuckDB takes back what it has added to its log, unless the disk refuses this, too.
+        """
+        before = self._log_size()
+        try:
+            yield
+        except duckdb.Error as error:
+            if self._log_size() == before:
+                raise self._unwritable(first_line(error)) from error
+            raise OutputPathError(
+                f"{self.path} must be on a disk that keeps what is written: got {first_line(error)}, and what was "
+                "written could not be taken back. Check which rows the store has before you repeat the call.",
+                path=self.path,
+                on_disk="unknown",
+            ) from error
+
+    def _log_size(self) -> int | None:
+        """Return the number of bytes in DuckDB's log, 0 without one, None if the system does not tell."""
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError:
+            return None
+
+    @contextmanager
     def _new_file(self, patience: Patience) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a new database next to the path and move it there after the block has succeeded."""
         if self._log.exists():
@@ -153,8 +182,9 @@ class StoreFile:
             with self._connected(made, patience, read_only=False) as connection:
                 connection.begin()
                 yield connection
-                connection.commit()
-                connection.execute("CHECKPOINT store")  # closing does it too, but is silent when the disk is full
+                with self._reaching_the_disk():
+                    connection.commit()
+                    connection.execute("CHECKPOINT store")  # closing does it too, but is silent when the disk is full
             self._move(made)
         except OSError as error:
             raise error if isinstance(error, CodewordError) else cannot_write(self.path, error) from error
@@ -166,9 +196,12 @@ class StoreFile:
         """Move a new store to its path; if it could be lost there in a power failure, it is taken back."""
         try:
             move_into_place(made, self.path)
-        except OSError:
+        except OSError as error:
             if not made.exists():
-                self.path.unlink()
+                try:
+                    self.path.unlink()
+                except OSError:
+                    raise perhaps_lost(self.path, error) from error
             raise
 
     @property
@@ -228,9 +261,7 @@ class StoreFile:
         text = first_line(error)
         signs = text.replace(str(self.path.parent), "").lower()  # a folder may have any name
         if not read_only and any(sign in signs for sign in _SIGNS_OF_NO_PLACE):
-            return OutputPathError(
-                f"{self.path} must be writable, on a disk with free space: got {text}. The store was not changed."
-            )
+            return self._unwritable(text)
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in signs for sign in _SIGNS_OF_THE_SYSTEM):
             return self._unreadable(text)
         if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
@@ -238,6 +269,13 @@ class StoreFile:
         return StoreFileError(
             f"{self.path} must be a store of codes: got a file that cannot be read as one ({text}). "
             "Restore it from a copy."
+        )
+
+    def _unwritable(self, found: str) -> OutputPathError:
+        return OutputPathError(
+            f"{self.path} must be writable, on a disk with free space: got {found}. The store was not changed.",
+            path=self.path,
+            on_disk="old",
         )
 
     def _unreadable(self, found: str) -> DiskError:
