@@ -51,6 +51,18 @@ def edited(name: str, path: Path, change: Callable[[dict[str, Any], dict[str, np
     return path
 
 
+def with_text_ids(of: str, first: str, last: str) -> Callable[[Any, dict[str, np.ndarray]], None]:
+    """Return a change that gives "users" or "items" texts as ids: `first` and a number, and at the end `last`."""
+
+    def change(config: Any, arrays: dict[str, np.ndarray]) -> None:
+        ids = [*(f"{first}{number:09d}" for number in range(len(arrays[f"biases/{of}"]) - 1)), last]
+        arrays.pop(f"ids/{of}", None)
+        arrays[f"ids/{of}/text"] = np.frombuffer("".join(ids).encode(), np.uint8)
+        arrays[f"ids/{of}/ends"] = np.cumsum([len(each) for each in ids])
+
+    return change
+
+
 def unchecked(path: Path, monkeypatch: pytest.MonkeyPatch, config: Any, arrays: dict[str, Any]) -> None:
     """Write a file that our own writer would refuse."""
     with monkeypatch.context() as patch:
@@ -187,13 +199,7 @@ def test_a_thousand_layers_are_refused_and_so_are_they_in_the_constructor(path: 
 
 
 def test_one_long_id_costs_its_own_length_only(path: Path) -> None:
-    def with_a_long_id(config: Any, arrays: dict[str, np.ndarray]) -> None:
-        ids = [f"{number:09d}" for number in range(len(arrays["biases/users"]) - 1)] + ["~" * 200_000]
-        arrays.pop("ids/users", None)
-        arrays["ids/users/text"] = np.frombuffer("".join(ids).encode(), np.uint8)
-        arrays["ids/users/ends"] = np.cumsum([len(each) for each in ids])
-
-    edited("ratings.codeword", path, with_a_long_id)
+    edited("ratings.codeword", path, with_text_ids("users", "", "~" * 200_000))
     model = cw.load(path)  # imports are not counted
     tracemalloc.start()
     try:
@@ -301,13 +307,7 @@ def test_a_file_that_the_system_does_not_let_us_read_is_not_called_damaged(
 
 
 def test_ids_of_a_stranger_are_printed_without_control_characters(path: Path) -> None:
-    def with_odd_ids(config: Any, arrays: dict[str, np.ndarray]) -> None:
-        ids = [f"\x1b[2J{number:09d}" for number in range(len(arrays["biases/items"]) - 1)] + ["~" * 100_000]
-        arrays.pop("ids/items", None)
-        arrays["ids/items/text"] = np.frombuffer("".join(ids).encode(), np.uint8)
-        arrays["ids/items/ends"] = np.cumsum([len(each) for each in ids])
-
-    edited("ratings.codeword", path, with_odd_ids)
+    edited("ratings.codeword", path, with_text_ids("items", "\x1b[2J", "~" * 100_000))
     user = cw.load(path).users_[0]
     result = CliRunner().invoke(main, ["recommend", str(path), "--user", str(user), "-k", "1000"])
     assert result.exit_code == 0, result.output
