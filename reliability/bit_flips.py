@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reliability.children import in_child
-from reliability.fuzzed_readers import GOLDEN, load_libraries, memory_folder
-from reliability.fuzzing.batches import Case, ChangedError, run_batch
+from reliability.fuzzing.batches import Case, ChangedError, load_libraries, memory_folder, run_batch
+from reliability.golden import golden
 from reliability.results import Row, Size, run
 
 KINDS = ("changed unnoticed", "foreign errors", "code run", "crashes", "hangs", "memory")
@@ -84,7 +84,7 @@ def _damaged(content: bytes, place: int, bit: int) -> bytes:
 
 
 def _copied(name: str) -> Callable[[Path], Any]:
-    return lambda folder: (folder / f"{name}.codeword").write_bytes((GOLDEN / f"{name}.codeword").read_bytes())
+    return lambda folder: (folder / name).write_bytes(*golden(name))
 
 
 def _read_model(folder: Path) -> Any:
@@ -156,9 +156,9 @@ def _read_export(folder: Path) -> Any:
 
 
 FORMATS = (
-    Format("model of ratings", _copied("ratings"), "ratings.codeword", _read_model, (200, 2_000, None)),
-    Format("model of an autoencoder", _copied("model"), "model.codeword", _read_model, (200, 2_000, None)),
-    Format("model of a gate", _copied("gate"), "gate.codeword", _read_model, (200, 2_000, None)),
+    Format("model of ratings", _copied("ratings.codeword"), "ratings.codeword", _read_model, (200, 2_000, None)),
+    Format("model of an autoencoder", _copied("model.codeword"), "model.codeword", _read_model, (200, 2_000, None)),
+    Format("model of a gate", _copied("gate.codeword"), "gate.codeword", _read_model, (200, 2_000, None)),
     Format("codes in .npy", _written(".npy"), "codes.npy", _read_codes, (100, None, None)),
     Format("note of codes in .npy", _written(".npy"), "codes.npy.json", _read_codes, (100, None, None)),
     Format("codes in .csv", _written(".csv"), "codes.csv", _read_codes, (20, 300, None)),

@@ -17,10 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ import numpy as np
 from codeword.errors import StoreBusyError
 from codeword.search import CodeStore, HammingIndex
 from reliability.children import in_child
-from reliability.results import Row, Size, run
+from reliability.results import Attack, Row, Size, run
+from reliability.threads import HungError, in_threads, meanwhile
 
 CASES = "CODEWORD_CASES"  # in the environment of the process that runs them
 KINDS = ("wrong answer", "error not of ours", "hangs or crashes")
@@ -41,8 +42,8 @@ MAX_HANGS = 3  # then it is known that it hangs
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    cases = [(row, number) for row, attack in enumerate(ATTACKS) for number in range(size.of(*attack[2]))]
-    rows = [Row.of_kinds(name, *KINDS) for name, _, _ in ATTACKS]
+    cases = [(row, number) for row, attack in enumerate(ATTACKS) for number in range(size.of(*attack.counts))]
+    rows = [Row.of_kinds(attack.name, *KINDS) for attack in ATTACKS]
     while cases:
         answered = 0
         for (row, _), error in zip(cases, _errors_of(cases), strict=False):
@@ -91,14 +92,10 @@ def _answer(cases: list[tuple[int, int]]) -> None:
         error = ""
         with tempfile.TemporaryDirectory(prefix="attack-") as folder:
             try:
-                ATTACKS[row][1](Path(folder), number)
+                ATTACKS[row].call(Path(folder), number)
             except BaseException as raised:
                 error = f"{type(raised).__name__}: {raised}"
         print(json.dumps(error), flush=True)
-
-
-class HungError(Exception):
-    """A process that did not end."""
 
 
 def nearest(queries: Any, k: int = 3) -> list[list[int]]:
@@ -115,25 +112,9 @@ def search(index: Any, count: int = len(QUERIES)) -> None:
     assert index.search(QUERIES[:count], 3)[1].tolist() == RIGHT[:count]
 
 
-def in_threads(count: int, call: Callable[[int], None]) -> None:
-    """Call in many threads at once, and raise the first of their errors."""
-    errors: list[BaseException] = []
-
-    def work(number: int) -> None:
-        try:
-            call(number)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(3 * MAX_SECONDS)
-    if any(thread.is_alive() for thread in threads):
-        raise HungError("a thread has not ended")
-    if errors:
-        raise errors[0]
+def at_once(count: int, call: Callable[[int], Any]) -> None:
+    """Call with 0, 1, 2, … in as many threads."""
+    in_threads([partial(call, number) for number in range(count)], 3 * MAX_SECONDS)
 
 
 def in_fork(call: Callable[[], Any]) -> None:
@@ -164,7 +145,7 @@ def made(folder: Path) -> CodeStore:
 
 def index_in_threads(_: Path, __: int) -> None:
     index = HammingIndex(CODES)
-    in_threads(16, lambda number: [search(index, 1 + 6 * number) for _ in range(20)] and None)
+    at_once(16, lambda number: [search(index, 1 + 6 * number) for _ in range(20)])
 
 
 def store_in_threads(folder: Path, _: int) -> None:
@@ -183,7 +164,7 @@ def store_in_threads(folder: Path, _: int) -> None:
         else:
             assert store.search(QUERIES, 3)[1].tolist() == RIGHT
 
-    in_threads(16, work)
+    at_once(16, work)
     assert len(store) == len(CODES) + 28
 
 
@@ -195,19 +176,9 @@ def search_then_fork(_: Path, __: int) -> None:
 
 
 def search_while_forked(_: Path, __: int) -> None:
-    index, ended = HammingIndex(CODES), threading.Event()
-
-    def on() -> None:
-        while not ended.is_set():
-            search(index)
-
-    thread = threading.Thread(target=on, daemon=True)
-    thread.start()
-    try:
+    index = HammingIndex(CODES)
+    with meanwhile(lambda: search(index)):
         in_fork(lambda: search(index))
-    finally:
-        ended.set()
-        thread.join()
 
 
 def store_then_fork(folder: Path, _: int) -> None:
@@ -224,21 +195,11 @@ def store_then_fork(folder: Path, _: int) -> None:
 
 def store_while_forked(folder: Path, number: int) -> None:
     """Fork while another thread opens and closes the file."""
-    store, ended = made(folder), threading.Event()
-
-    def on() -> None:
-        while not ended.is_set():
-            len(store)
-
-    thread = threading.Thread(target=on, daemon=True)
-    thread.start()
-    try:
+    store = made(folder)
+    with meanwhile(lambda: len(store)):
         for _ in range(3):
             time.sleep(0.01 * (number % 7))
             in_fork(lambda: len(store))
-    finally:
-        ended.set()
-        thread.join()
 
 
 def within_then_fork(_: Path, __: int) -> None:
@@ -313,32 +274,25 @@ def processes_append(folder: Path, _: int) -> None:
         raise HungError("a reader that never sees all rows")
 
     calls = [*(lambda first=first: _append_batches(store, first) for first in (0, 5, 10)), read, read]
-    in_threads(5, lambda number: in_fork(calls[number]))
+    at_once(5, lambda number: in_fork(calls[number]))
     assert _whole(store) == 3 * 5 * 7
 
 
 def lock_files_vanish(folder: Path, _: int) -> None:
     """Someone removes the lock files all the time."""
-    store, ended = made(folder), threading.Event()
+    store = made(folder)
 
     def remove() -> None:
-        while not ended.is_set():
-            for suffix in (".room", ".turn", ".lock"):
-                (folder / f".s.duckdb{suffix}").unlink(missing_ok=True)
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=remove, daemon=True)
-    thread.start()
+        for suffix in (".room", ".turn", ".lock"):
+            (folder / f".s.duckdb{suffix}").unlink(missing_ok=True)
+        time.sleep(0.001)
 
     def write(number: int) -> None:
         for step in range(2):
             store.append([100_000 + 10 * number + step], CODES[:1], {"part": [0]})
 
-    try:
-        in_threads(3, lambda number: in_fork(lambda: write(number)))
-    finally:
-        ended.set()
-        thread.join()
+    with meanwhile(remove):
+        at_once(3, lambda number: in_fork(lambda: write(number)))
     assert len(store) == len(CODES) + 6
 
 
@@ -381,23 +335,22 @@ def store_vanishes(folder: Path, number: int) -> None:
     assert store.search(QUERIES, 1)[1].tolist() == [[5]] * len(QUERIES)
 
 
-# How often each is tried: in a smoke test, usually, in full.
-ATTACKS: list[tuple[str, Callable[[Path, int], None], tuple[int, int, int]]] = [
-    ("one index in 16 threads", index_in_threads, (1, 10, 50)),
-    ("one store in 16 threads, which read and append", store_in_threads, (1, 5, 25)),
-    ("a search, then one in a fork", search_then_fork, (3, 20, 100)),
-    ("`within`, then one in a fork", within_then_fork, (1, 10, 50)),
-    ("a fork while another thread searches", search_while_forked, (3, 20, 100)),
-    ("a store that was searched, in a fork", store_then_fork, (1, 10, 50)),
-    ("a fork while another thread opens the store", store_while_forked, (1, 20, 50)),
-    ("a pool of forked processes after a search", pool_of_forks, (1, 5, 20)),
-    ("a pool of spawned processes", pool_of_spawned, (0, 1, 5)),
-    ("joblib, threads and processes", workers_of_joblib, (0, 1, 5)),
-    ("copies and pickles of an index and a store", copies, (1, 1, 3)),
-    ("three processes append, two read", processes_append, (1, 5, 25)),
-    ("lock files are removed all the time", lock_files_vanish, (1, 10, 50)),
-    ("a writer that is stopped", holder_stops, (1, 3, 10)),
-    ("a store that is removed or replaced", store_vanishes, (2, 4, 20)),
+ATTACKS = [
+    Attack("one index in 16 threads", index_in_threads, (1, 10, 50)),
+    Attack("one store in 16 threads, which read and append", store_in_threads, (1, 5, 25)),
+    Attack("a search, then one in a fork", search_then_fork, (3, 20, 100)),
+    Attack("`within`, then one in a fork", within_then_fork, (1, 10, 50)),
+    Attack("a fork while another thread searches", search_while_forked, (3, 20, 100)),
+    Attack("a store that was searched, in a fork", store_then_fork, (1, 10, 50)),
+    Attack("a fork while another thread opens the store", store_while_forked, (1, 20, 50)),
+    Attack("a pool of forked processes after a search", pool_of_forks, (1, 5, 20)),
+    Attack("a pool of spawned processes", pool_of_spawned, (0, 1, 5)),
+    Attack("joblib, threads and processes", workers_of_joblib, (0, 1, 5)),
+    Attack("copies and pickles of an index and a store", copies, (1, 1, 3)),
+    Attack("three processes append, two read", processes_append, (1, 5, 25)),
+    Attack("lock files are removed all the time", lock_files_vanish, (1, 10, 50)),
+    Attack("a writer that is stopped", holder_stops, (1, 3, 10)),
+    Attack("a store that is removed or replaced", store_vanishes, (2, 4, 20)),
 ]
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ import numpy as np
 import codeword as cw
 from codeword.errors import ForkedProcessError
 from reliability.children import in_child
-from reliability.results import Row, Size, run
+from reliability.results import Attack, Row, Size, run
+from reliability.threads import in_threads, meanwhile
 
 KINDS = ("other answer", "error not of ours", "hangs or crashes")
 ROWS = np.random.default_rng(0).integers(0, 4, (300, 4, 4)) / 4
@@ -36,11 +37,11 @@ MAX_SECONDS = 600.0
 
 
 def attacks(size: Size) -> Iterator[Row]:
-    for name, attack, counts in ATTACKS:
-        row = Row.of_kinds(name, *KINDS)
-        for number in range(size.of(*counts)):
+    for attack in ATTACKS:
+        row = Row.of_kinds(attack.name, *KINDS)
+        for number in range(size.of(*attack.counts)):
             row.cases += 1
-            outcome = in_child(attack, number, seconds=MAX_SECONDS)
+            outcome = in_child(attack.call, number, seconds=MAX_SECONDS)
             if outcome.ending in ("hung", "died"):
                 row.fail("hangs or crashes", outcome.error)
             elif outcome.ending == "raised":
@@ -79,29 +80,18 @@ def fitted(seed: int, encoder: Any = None) -> str:
     return digest(autoencoder(seed, encoder=encoder).fit(ROWS).encode(ROWS))
 
 
-def in_threads(calls: list[Callable[[], Any]]) -> list[Any]:
-    return joblib.Parallel(len(calls), backend="threading")(joblib.delayed(call)() for call in calls)
-
-
 def fits_beside_fits(number: int) -> None:
     encoder = own_encoder()
     calls = [functools.partial(fitted, number), functools.partial(fitted, number + 1, encoder)]
     alone = [call() for call in calls]
-    ended = threading.Event()
 
     def draw() -> None:
-        while not ended.is_set():
-            random.seed(3)
-            np.random.seed(random.randrange(9))
-            time.sleep(0.0005)
+        random.seed(3)
+        np.random.seed(random.randrange(9))
+        time.sleep(0.0005)
 
-    noise = threading.Thread(target=draw)
-    noise.start()
-    try:
-        assert in_threads(calls * 2) == alone * 2
-    finally:
-        ended.set()
-        noise.join()
+    with meanwhile(draw):
+        assert in_threads(calls * 2, MAX_SECONDS) == alone * 2
     streams = random.getstate(), np.random.get_state()[1].tolist()
     calls[1]()
     assert (random.getstate(), np.random.get_state()[1].tolist()) == streams
@@ -119,7 +109,7 @@ def sixteen_threads(number: int) -> None:
         rated = stars.predict(users, stars.items_[:20])
         return digest(*found, items, scores, rated, choice.choose(np.linspace(-1, 1, 90).reshape(30, 3)))
 
-    assert len(set(in_threads([answers] * 16))) == 1
+    assert len(set(in_threads([answers] * 16, MAX_SECONDS))) == 1
 
 
 def fresh_processes(number: int) -> None:
@@ -186,14 +176,13 @@ def interrupted(call: Callable[[], Any], seconds: float) -> None:
         time.sleep(1.0)  # until Python notices the signal
 
 
-# How often each is tried: in a smoke test, usually, in full.
-ATTACKS: list[tuple[str, Callable[[int], None], tuple[int, int, int]]] = [
-    ("two fits beside two others and a thread that reseeds", fits_beside_fits, (0, 2, 10)),
-    ("three models in 16 threads", sixteen_threads, (0, 2, 10)),
-    ("fresh processes: `PYTHONHASHSEED`, 1 to 4 threads", fresh_processes, (0, 4, 16)),
-    ("workers of joblib and `spawn`", workers, (0, 1, 3)),
-    ("a fork of a process that has computed", forks, (1, 3, 9)),
-    ("Ctrl-C in `fit`, `codeword.fit` and `encode`", interrupts, (0, 4, 40)),
+ATTACKS = [
+    Attack("two fits beside two others and a thread that reseeds", fits_beside_fits, (0, 2, 10)),
+    Attack("three models in 16 threads", sixteen_threads, (0, 2, 10)),
+    Attack("fresh processes: `PYTHONHASHSEED`, 1 to 4 threads", fresh_processes, (0, 4, 16)),
+    Attack("workers of joblib and `spawn`", workers, (0, 1, 3)),
+    Attack("a fork of a process that has computed", forks, (1, 3, 9)),
+    Attack("Ctrl-C in `fit`, `codeword.fit` and `encode`", interrupts, (0, 4, 40)),
 ]
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ more memory than 10 times the file and 200 MB.
     python -m reliability.fuzzed_readers [--full]
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,21 +22,21 @@ import numpy as np
 
 from reliability.children import in_child
 from reliability.fuzzing import model_files, npy_files, store_files, table_files
-from reliability.fuzzing.batches import Case, run_batch
+from reliability.fuzzing.batches import Case, load_libraries, memory_folder, run_batch
+from reliability.golden import GOLDEN, golden
 from reliability.results import Row, Size, run
 
 KINDS = ("foreign errors", "code run", "crashes", "hangs", "memory")
-GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "0.1"
 SEED = 20_261
 
 
 class Target(NamedTuple):
-    """A family of readers: how many files at each size, files per child, and what makes the cases."""
+    """A family of readers: what makes its cases, how many files at each size, and files per child."""
 
     name: str
+    case: Callable[[Path], Case]
     counts: tuple[int, int, int]  # smoke, usual, full
     batch: int
-    case: Callable[[Path], Case]
 
 
 def attacks(size: Size) -> Iterator[Row]:
@@ -71,57 +70,26 @@ def fuzzed(target: Target, count: int, folder: Path) -> Row:
     return row
 
 
-def load_libraries() -> None:
-    """Load what readers need before the processes fork, and use nothing of it: threads do not survive a fork."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    import duckdb
-    import pyarrow.parquet
-    import sklearn.svm
+class Files(NamedTuple):
+    """A format of data files: what damages one, whole ones, and what reads them."""
 
-    import codeword
-    from codeword.backend import keras
-    from codeword.cli import main
-
-    assert all((duckdb, pyarrow.parquet, sklearn.svm, keras, main))
-    for name in codeword.__all__:
-        getattr(codeword, name)
+    damaged: Callable[[Random, list[bytes]], bytes]
+    whole: list[bytes]
+    readers: Callable[[], list[Callable[[Path], Any]]]
 
 
-def memory_folder() -> str | None:
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+def _files(suffix: str) -> Callable[[Path], Case]:
+    damaged, whole, readers = FILES[suffix]
 
+    def made(folder: Path) -> Case:
+        def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
+            path = inputs / f"x{suffix}"
+            path.write_bytes(damaged(random, whole))
+            return lambda: random.choice(readers())(path)
 
-def _npy(folder: Path) -> Case:
-    whole = npy_files.templates()
+        return Case(write)
 
-    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
-        path = inputs / "x.npy"
-        path.write_bytes(npy_files.npy_file(random, whole))
-        return lambda: random.choice(_array_readers())(path)
-
-    return Case(write)
-
-
-def _csv(folder: Path) -> Case:
-    whole = [(GOLDEN / name).read_bytes() for name in ("codes.csv", "ratings.csv")]
-
-    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
-        path = inputs / "x.csv"
-        path.write_bytes(table_files.csv_file(random, whole))
-        return lambda: random.choice(_table_readers())(path)
-
-    return Case(write)
-
-
-def _parquet(folder: Path) -> Case:
-    whole = [(GOLDEN / "codes.parquet").read_bytes()]
-
-    def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
-        path = inputs / "x.parquet"
-        path.write_bytes(table_files.parquet_file(random, whole))
-        return lambda: random.choice(_table_readers())(path)
-
-    return Case(write)
+    return made
 
 
 def _notes(folder: Path) -> Case:
@@ -138,7 +106,7 @@ def _notes(folder: Path) -> Case:
 
 
 def _models(*names: str) -> Callable[[Path], Case]:
-    whole = model_files.templates(names)
+    whole = golden(*(f"{name}.codeword" for name in names))
 
     def made(folder: Path) -> Case:
         def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
@@ -171,19 +139,13 @@ def _commands(folder: Path) -> Case:
     models = {name: str(GOLDEN / f"{name}.codeword") for name in ("model", "ratings")}
     store = folder / "good.duckdb"
     in_child(lambda: store.write_bytes(store_files.template(folder)))
-    tables = [(GOLDEN / "codes.csv").read_bytes()], [(GOLDEN / "codes.parquet").read_bytes()]
 
     def write(random: Random, inputs: Path, number: int) -> Callable[[], Any]:
         from codeword.cli import main
 
-        kind = random.choice(("npy", "csv", "parquet"))
-        path, output = inputs / f"y.{kind}", str(folder / f"output.{random.choice(('npy', 'csv', 'parquet'))}")
-        content = {
-            "npy": lambda: npy_files.npy_file(random, npy_files.templates()),
-            "csv": lambda: table_files.csv_file(random, tables[0]),
-            "parquet": lambda: table_files.parquet_file(random, tables[1]),
-        }[kind]()
-        path.write_bytes(content)
+        suffix = random.choice(list(FILES))
+        path, output = inputs / f"y{suffix}", str(folder / f"output{random.choice(list(FILES))}")
+        path.write_bytes(FILES[suffix].damaged(random, FILES[suffix].whole))
         line = random.choice((
             ["advise", str(path)],
             ["encode", models["model"], str(path), output],
@@ -254,15 +216,20 @@ def _touched(rows: Any) -> None:
         np.asarray(rows[0:2]).tolist()
 
 
+FILES = {
+    ".npy": Files(npy_files.npy_file, npy_files.templates(), _array_readers),
+    ".csv": Files(table_files.csv_file, golden("codes.csv", "ratings.csv"), _table_readers),
+    ".parquet": Files(table_files.parquet_file, golden("codes.parquet"), _table_readers),
+}
 TARGETS = (
-    Target(".npy arrays and codes", (300, 20_000, 800_000), 5_000, _npy),
-    Target("notes beside codes", (300, 10_000, 150_000), 5_000, _notes),
-    Target("models of ratings", (100, 5_000, 90_000), 2_500, _models("ratings")),
-    Target(".csv tables", (40, 500, 3_000), 250, _csv),
-    Target(".parquet tables", (40, 500, 3_000), 250, _parquet),
-    Target("stores", (20, 200, 1_500), 100, _stores),
-    Target("commands", (10, 150, 1_500), 150, _commands),
-    Target("models with networks", (20, 200, 3_000), 400, _models("model", "gate")),
+    Target(".npy arrays and codes", _files(".npy"), (300, 20_000, 800_000), 5_000),
+    Target("notes beside codes", _notes, (300, 10_000, 150_000), 5_000),
+    Target("models of ratings", _models("ratings"), (100, 5_000, 90_000), 2_500),
+    Target(".csv tables", _files(".csv"), (40, 500, 3_000), 250),
+    Target(".parquet tables", _files(".parquet"), (40, 500, 3_000), 250),
+    Target("stores", _stores, (20, 200, 1_500), 100),
+    Target("commands", _commands, (10, 150, 1_500), 150),
+    Target("models with networks", _models("model", "gate"), (20, 200, 3_000), 400),
 )
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import numpy as np
 
 import codeword as cw
 from reliability.children import in_child
-from reliability.results import Row, Size, run
+from reliability.results import Attack, Row, Size, run
 
 LIMIT = 0.02
 ROWS = np.random.default_rng(0).integers(0, 4, (200, 4, 4)) / 4
@@ -152,16 +152,15 @@ def stores(folder: Path) -> Use:
     return use
 
 
-# How often each is used: in a smoke test, usually, in full.
-USES: list[tuple[str, Callable[[Path], Use], tuple[int, int, int]]] = [
-    ("an autoencoder is fitted, encodes and decodes", fits, (2, 30, 300)),
-    ("a model is saved, loaded and used", saves, (2, 30, 300)),
-    ("a model encodes and decodes", encodes, (5, 300, 1_000)),
-    ("a recommender is fitted and used", recommenders, (2, 30, 300)),
-    ("a gate is fitted and used", gates, (0, 10, 300)),
-    ("an index is searched", searches, (10, 2_000, 10_000)),
-    ("an index is made and searched", indexes, (10, 300, 1_000)),
-    ("a store is opened, searched and read", stores, (5, 100, 1_000)),
+USES = [
+    Attack("an autoencoder is fitted, encodes and decodes", fits, (2, 30, 300)),
+    Attack("a model is saved, loaded and used", saves, (2, 30, 300)),
+    Attack("a model encodes and decodes", encodes, (5, 300, 1_000)),
+    Attack("a recommender is fitted and used", recommenders, (2, 30, 300)),
+    Attack("a gate is fitted and used", gates, (0, 10, 300)),
+    Attack("an index is searched", searches, (10, 2_000, 10_000)),
+    Attack("an index is made and searched", indexes, (10, 300, 1_000)),
+    Attack("a store is opened, searched and read", stores, (5, 100, 1_000)),
 ]
 
 if __name__ == "__main__":

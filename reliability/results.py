@@ -34,6 +34,14 @@ class Size(NamedTuple):
         return {"smoke": smoke, "usual": usual, "full": full}[self.name]
 
 
+class Attack(NamedTuple):
+    """An entry of a program's table: the name of its row, what is called, and how often, depending on the size."""
+
+    name: str
+    call: Callable[..., Any]
+    counts: tuple[int, int, int]  # smoke, usual, full
+
+
 @dataclass
 class Row:
     """One attack: its cases, and its failures by kind, zeros included.

@@ -20,8 +20,8 @@ from codeword.files.codes import read_codes
 from codeword.files.table_pieces import write_code_pieces
 from codeword.search import CodeStore
 from reliability.children import in_child
+from reliability.golden import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "0.1"
 OLD, NEW = (SimpleNamespace(fingerprint_=letters * 32, code_=Bits(64)) for letters in ("0d", "1e"))
 ROWS = 500
 OLD_CODES, NEW_CODES = (np.random.default_rng(seed).integers(0, 256, (ROWS, 8), np.uint8) for seed in (0, 1))

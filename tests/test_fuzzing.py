@@ -13,6 +13,7 @@ from codeword.errors import DataError
 from reliability import mutation
 from reliability.fuzzing import batches, model_files, npy_files, table_files
 from reliability.fuzzing.damage import changed_bytes, changed_json, json_bytes
+from reliability.golden import golden
 
 
 def fill_memory():
@@ -65,7 +66,7 @@ def test_a_fault_of_the_program_itself_is_no_finding(tmp_path):
         lambda random: npy_files.npy_file(random, npy_files.templates()),
         lambda random: table_files.csv_file(random, [b"a,b\n1,2\n"]),
         table_files.note_file,
-        lambda random: model_files.model_file_of(random, model_files.templates(("ratings",))),
+        lambda random: model_files.model_file_of(random, golden("ratings.codeword")),
     ],
 )
 def test_the_same_seed_makes_the_same_file(made):

@@ -45,6 +45,26 @@ SIGNS_OF_CODE = (
 )  # fmt: skip
 
 
+def load_libraries() -> None:
+    """Load what readers need before the processes fork, and use nothing of it: threads do not survive a fork."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import duckdb
+    import pyarrow.parquet
+    import sklearn.svm
+
+    import codeword
+    from codeword.backend import keras
+    from codeword.cli import main
+
+    assert all((duckdb, pyarrow.parquet, sklearn.svm, keras, main))
+    for name in codeword.__all__:
+        getattr(codeword, name)
+
+
+def memory_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 def run_batch(
     case: Case, seed: int, start: int, stop: int, folder: Path, on_failure: Callable[[str, str], None]
 ) -> int:

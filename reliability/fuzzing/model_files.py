@@ -103,12 +103,6 @@ def _other_zip(random: random.Random, members: dict[str, bytes]) -> bytes:
     return random.choice((b"", b"", b"junk")) + buffer.getvalue()
 
 
-def templates(names: tuple[str, ...]) -> list[bytes]:
-    """Return whole files of these models."""
-    golden = Path(__file__).parents[2] / "tests" / "golden" / "0.1"
-    return [(golden / f"{name}.codeword").read_bytes() for name in names]
-
-
 def use(path: Path) -> Any:
     """Load a model and let it answer a little; what it answers to a damaged file that is accepted must be finite."""
     import codeword
