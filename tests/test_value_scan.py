@@ -16,6 +16,11 @@ def _small_pieces(monkeypatch):
     monkeypatch.setattr(value_scan, "CELLS_A_PIECE", 50)
 
 
+def test_any_byte_but_0_of_a_boolean_is_true():
+    odd = np.array([[0, 1], [100, 255]], np.uint8).view(bool)  # as other programs write them to .npy files
+    assert scan_values(odd).distinct == (0.0, 1.0)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", "bool", ">f4", ">i2"])
 def test_figures_are_those_of_numpy(dtype):
     x = (np.random.default_rng(0).random((40, 3, 5)) * 9).astype(dtype)

@@ -46,6 +46,15 @@ def plain(text: str) -> str:
     )
 
 
+def shown(value: object, most: int = 60) -> str:
+    """Return the `repr` of a value for a message, cut to about `most` characters; it never raises."""
+    try:
+        text = repr(value)
+    except Exception:  # too deep, an integer of too many digits, or a class with a fault
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} … ({len(text):,} characters)"
+
+
 class ParameterError(CodewordError, ValueError):
     """A setting that cannot work, whatever the data."""
 

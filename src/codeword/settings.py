@@ -14,7 +14,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from codeword.errors import ParameterError
+from codeword.errors import ParameterError, shown
+
+MAX_SHOWN = 500  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Setting:
     def check(self, name: str, value: Any) -> None:
         """Raise `ParameterError` for a value that is not allowed."""
         if not self.holds(value):
-            raise ParameterError(f"`{name}` must be {self.words}: got {value!r}.")
+            raise ParameterError(f"`{name}` must be {self.words}: got {shown(value, MAX_SHOWN)}.")
 
 
 def check_settings(owner: Any, table: Mapping[str, Setting]) -> None:

@@ -142,7 +142,7 @@ class _Running:
     def take(self, start: int, piece: NDArray[Any]) -> None:
         flat = piece.reshape(len(piece), -1)
         if flat.dtype.kind == "b":
-            flat = flat.view(np.uint8)
+            flat = flat.astype(np.uint8)  # not a view: any byte but 0 in a file means true
         if flat.dtype.kind == "f" and flat.dtype.itemsize == 2:
             flat = flat.astype(np.float32)
         low, high = flat.min(axis=0), flat.max(axis=0)

@@ -11,12 +11,21 @@ from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from codeword.errors import ParameterError
+from codeword.errors import ParameterError, shown
 from codeword.files.sql_tables import first_line, quoted_name
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
+# The NumPy dtype of a type of columns, and the types of Python that it takes as they are.
+_ARRAYS: dict[str, tuple[Any, set[type]]] = {
+    "VARCHAR": (object, {str}),
+    "BIGINT": (np.int64, {int}),
+    "DOUBLE": (np.float64, {int, float}),
+    "BOOLEAN": (bool, {bool}),
+    "TIMESTAMP": ("datetime64[us]", set()),
+}
 _CLASSES = {"BETWEEN", "CASE", "CAST", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "OPERATOR"}
 _OPERATORS = {
     *("OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "OPERATOR_NULLIF"),
@@ -42,10 +51,11 @@ _FUNCTIONS = {
 
 
 class Condition(NamedTuple):
-    """An SQL expression, and the values of its parameters."""
+    """An SQL expression, the values of its parameters, and the arrays that it looks into by name."""
 
     sql: str
     values: list[Any]
+    lists: dict[str, NDArray[Any]]
 
 
 def condition_of(where: Any, columns: Mapping[str, str]) -> Condition:
@@ -56,22 +66,25 @@ def condition_of(where: Any, columns: Mapping[str, str]) -> Condition:
                 f"`where` must have at most {MAX_CHARACTERS:,} characters: got {len(where):,}. Pass long lists of "
                 'values as {"column": [value, …]}.'
             )
-        return Condition(where, [])
+        return Condition(where, [], {})
     if not isinstance(where, Mapping):
         raise ParameterError(
             "`where` must be an SQL condition as a string, or a mapping from columns to values, such as "
-            f'{{"label": "cat", "year": (2000, 2010)}}: got {where!r}.'
+            f'{{"label": "cat", "year": (2000, 2010)}}: got {shown(where)}.'
         )
-    parts = [_of_column(name, wanted, columns) for name, wanted in where.items()]
-    return Condition(" AND ".join(f"({part.sql})" for part in parts) or "TRUE", [v for p in parts for v in p.values])
+    whole = Condition("TRUE", [], {})
+    for name, wanted in where.items():
+        part = _of_column(name, wanted, columns, f"list{len(whole.lists)}")
+        whole = Condition(f"{whole.sql} AND ({part.sql})", whole.values + part.values, whole.lists | part.lists)
+    return whole
 
 
-def _of_column(name: Any, wanted: Any, columns: Mapping[str, str]) -> Condition:
+def _of_column(name: Any, wanted: Any, columns: Mapping[str, str], list_name: str) -> Condition:
     if not isinstance(name, str) or name not in columns:
-        raise ParameterError(f"`where` must name columns of the store, {', '.join(columns)}: got {name!r}.")
+        raise ParameterError(f"`where` must name columns of the store, {_listed(columns)}: got {shown(name)}.")
     column, kind = quoted_name(name), columns[name]
     if wanted is None:
-        return Condition(f"{column} IS NULL", [])
+        return Condition(f"{column} IS NULL", [], {})
     if isinstance(wanted, tuple):
         if len(wanted) != 2 or all(end is None for end in wanted):
             raise ParameterError(
@@ -80,32 +93,52 @@ def _of_column(name: Any, wanted: Any, columns: Mapping[str, str]) -> Condition:
             )
         ends = [(sign, end) for sign, end in zip((">=", "<="), wanted, strict=True) if end is not None]
         return Condition(
-            " AND ".join(f"{column} {sign} ?" for sign, _ in ends), [_value(name, kind, end) for _, end in ends]
+            " AND ".join(f"{column} {sign} ?" for sign, _ in ends), [_value(name, kind, end) for _, end in ends], {}
         )
     if isinstance(wanted, list | set | frozenset) or (isinstance(wanted, np.ndarray) and wanted.ndim):
-        values = [_value(name, kind, value) for value in wanted if value is not None]
-        # A typed list, as DuckDB would guess the type of an empty one.
-        sql = f"{column} IN (SELECT unnest(?::{kind}[]))"
-        return Condition(f"{sql} OR {column} IS NULL" if len(values) < len(wanted) else sql, [values])
-    return Condition(f"{column} = ?", [_value(name, kind, wanted)])
+        if isinstance(wanted, np.ndarray) and wanted.dtype.kind in "biufU":
+            wanted = wanted.tolist()
+        present = [value for value in wanted if value is not None]
+        or_missing = f" OR {column} IS NULL" if len(present) < len(wanted) else ""
+        if not present:
+            return Condition(f"FALSE{or_missing}", [], {})
+        sql = f"{column} IN (SELECT value FROM {list_name}){or_missing}"
+        return Condition(sql, [], {list_name: _values(name, kind, present)})
+    return Condition(f"{column} = ?", [_value(name, kind, wanted)], {})
+
+
+def _values(name: str, kind: str, wanted: list[Any]) -> NDArray[Any]:
+    """Return values of the column's type as an array, which DuckDB reads far faster than a list."""
+    dtype, plain = _ARRAYS[kind]
+    if set(map(type, wanted)) <= plain:  # a million of them in a fraction of the time
+        try:
+            values = np.array(wanted, dtype)
+            if not np.isnan(values).any() if kind == "DOUBLE" else kind != "VARCHAR" or all(map(_is_unicode, wanted)):
+                return values
+        except OverflowError:
+            pass
+    return np.array([_value(name, kind, value) for value in wanted], dtype)
 
 
 def _value(name: str, kind: str, value: Any) -> Any:
     """Return a value of the column's type, or raise; DuckDB would convert others, and sometimes fail at it."""
-    value = value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value
+    given, value = value, value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if kind == "VARCHAR" and isinstance(value, str):
-        if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value):
-            return str(value)
-    elif kind == "BIGINT" and is_whole and -(2**63) <= value < 2**63:
+    if kind == "VARCHAR" and isinstance(value, str) and _is_unicode(value):
+        return str(value)
+    if kind == "BIGINT" and is_whole and -(2**63) <= value < 2**63:
         return int(value)
-    elif kind == "DOUBLE" and (is_whole or isinstance(value, float)) and value == value and abs(value) < 2**1023:
+    if kind == "DOUBLE" and ((is_whole and abs(value) < 2**1023) or (isinstance(value, float) and value == value)):
         return float(value)
-    elif kind == "BOOLEAN" and isinstance(value, bool):
+    if kind == "BOOLEAN" and isinstance(value, bool):
         return value
-    elif kind == "TIMESTAMP" and (time := _as_time(value)) is not None:
+    if kind == "TIMESTAMP" and (time := _as_time(value)) is not None:
         return time
-    raise ParameterError(f"`where` must compare {name} with values that its type {kind} can hold: got {_short(value)}.")
+    raise ParameterError(f"`where` must compare {name} with values that its type {kind} can hold: got {shown(given)}.")
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _as_time(value: Any) -> datetime.datetime | None:
@@ -114,10 +147,13 @@ def _as_time(value: Any) -> datetime.datetime | None:
         if isinstance(value, str):
             value = datetime.datetime.fromisoformat(value)
         if isinstance(value, np.datetime64):
-            value = value.astype("datetime64[us]").item()
+            year = value.astype("datetime64[Y]").item()  # None, or an integer beyond Python's years
+            value = value.astype("datetime64[us]").item() if isinstance(year, datetime.date) else None
+        if not isinstance(value, datetime.date) or value != value:  # a missing time of pandas is a date, too
+            return None
         if isinstance(value, datetime.datetime):
             return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
-        return datetime.datetime(value.year, value.month, value.day) if isinstance(value, datetime.date) else None
+        return datetime.datetime(value.year, value.month, value.day)
     except (ValueError, OverflowError):
         return None
 
@@ -176,7 +212,7 @@ def _fault(node: dict[str, Any], names: set[str]) -> str | None:
     if kind == "OPERATOR" and node["type"] not in _OPERATORS:
         return str(node["type"]).lower().replace("_", " ")
     if kind == "COLUMN_REF" and (len(node["column_names"]) != 1 or node["column_names"][0].lower() not in names):
-        return f"the name {_short('.'.join(node['column_names']))}"
+        return f"the name {shown('.'.join(node['column_names']))}"
     if kind == "CAST" and not _is_plain_type(node):
         return "a conversion to another type"
     if kind == "FUNCTION":
@@ -184,7 +220,7 @@ def _fault(node: dict[str, Any], names: set[str]) -> str | None:
         extras = node["distinct"] or node["filter"] or node["order_bys"]["orders"]
         named = any(part["name"] for part in node["arguments"])
         if of_catalog or extras or named or node["function_name"].lower() not in _FUNCTIONS:
-            return f"the function {_short(node['function_name'])}"
+            return f"the function {shown(node['function_name'])}"
     return None
 
 
@@ -194,16 +230,14 @@ def _is_plain_type(node: dict[str, Any]) -> bool:
     return kind["type_name"].upper() in _TYPES and not (kind["children"] or kind["schema"] or kind["catalog"])
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:40]} … ({len(text):,} characters)"
-
-
 def not_a_condition(where: Any, columns: Mapping[str, str], found: str) -> ParameterError:
     """Return the error for a condition that DuckDB or the rules above refuse."""
-    shown = where if len(str(where)) <= 200 else f"{str(where)[:150]} …"
-    listed = ", ".join(list(columns)[:20]) + (", …" if len(columns) > 20 else "")
     return ParameterError(
-        f"`where` must be an SQL condition on {listed}: got {shown!r} ({found[:300]}). Put names in double quotes and "
-        "strings in single quotes. It may compare columns and use simple functions, but no subqueries."
+        f"`where` must be an SQL condition on {_listed(columns)}: got {shown(where, 200)} ({found[:300]}). Put names "
+        "in double quotes and strings in single quotes. It may compare columns and use simple functions, but no "
+        "subqueries."
     )
+
+
+def _listed(columns: Mapping[str, str]) -> str:
+    return ", ".join(list(columns)[:20]) + (", …" if len(columns) > 20 else "")

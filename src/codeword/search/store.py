@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
+from codeword.errors import CodeError, DataError, StoreFileError, TableFileError, shown
 from codeword.files.code_note import replaced_with_note_inside
 from codeword.files.codes import CODE_COLUMN, read_code_table
 from codeword.files.output_table import copy_options
@@ -364,10 +364,12 @@ class CodeStore:
                 if isinstance(where, str):
                     checked = checked_query(connection, query, where, {**columns, **types})
                     return connection.execute("SELECT * FROM json_execute_serialized_sql(?)", [checked]).fetchnumpy()
+                for name, values in condition.lists.items():
+                    connection.register(name, {"value": values})
                 return connection.execute(query(condition.sql), condition.values).fetchnumpy()
             except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
                 raise not_a_condition(where, columns, first_line(error)) from error
 
 
 def _where(where: Any) -> str:
-    return "" if where is None else f" where {str(where)[:200]}"
+    return "" if where is None else f" where {where[:200] if isinstance(where, str) else shown(where, 200)}"
