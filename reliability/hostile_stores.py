@@ -28,7 +28,7 @@ from codeword.search import CodeStore
 from reliability import watched
 from reliability.children import Outcome, in_child, is_ours
 from reliability.hostile_files import HELPERS, PATHS
-from reliability.hostile_sql import CONDITIONS, GOOD, MACROS, MUST_BE_REFUSED, STORES
+from reliability.hostile_sql import CONDITIONS, GOOD, MACROS, MAPPINGS, MUST_BE_REFUSED, STORES
 from reliability.results import Row, Size, run
 
 BASE = "CODEWORD_WATCHED"  # the folder of the prepared cases, in the environment of the process that strace watches
@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
     @property
     def condition(self) -> Any:
-        return CONDITIONS[int(self.name.split()[0])]
+        return MAPPINGS[self.name][0] if self.group == "mappings" else CONDITIONS[int(self.name.split()[0])]
 
 
 class Call(NamedTuple):
@@ -65,6 +65,7 @@ GROUPS = {
     "stores": "stores of strangers",
     "paths": "paths and files that are no stores",
     "conditions": "hostile `where`",
+    "mappings": "hostile `where` as a mapping",
     "helpers": "links and files in the place of helper files",
 }
 
@@ -74,7 +75,8 @@ def attacks(size: Size) -> Iterator[Row]:
         yield Row("stores of strangers", skipped="it needs strace, which must be allowed to trace")
         return
     conditions = [f"{number} {str(text)[:60]}" for number, text in enumerate(CONDITIONS)]
-    names = {"stores": [*STORES], "paths": [*PATHS], "conditions": conditions, "helpers": [*HELPERS]}
+    names = {"stores": [*STORES], "paths": [*PATHS], "conditions": conditions}
+    names |= {"mappings": [*MAPPINGS], "helpers": [*HELPERS]}
     step = size.of(smoke=16, usual=1, full=1)
     cases = [Case(group, name) for group in GROUPS for name in names[group][::step]]
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
@@ -130,8 +132,16 @@ def judge(row: Row, case: Case, calls: list[Call], outcome: Outcome, right: dict
             wrong.setdefault("wrong answer", shown)
         if not call.error and call.name == "search" and case.name in MUST_BE_REFUSED:
             wrong["wrong answer"] = shown
+        if case.group == "mappings" and call.name == "search where" and not _is_chosen(case, call):
+            wrong["wrong answer"] = shown
     for kind, shown in wrong.items():
         row.fail(kind, shown)
+
+
+def _is_chosen(case: Case, call: Call) -> bool:
+    """Return whether a mapping has chosen the row that it means, or nothing if it is refused or means none."""
+    expected = MAPPINGS[case.name][1]
+    return bool(call.error) if expected is None else call.answer.endswith(f", [[{expected}]]]")
 
 
 def _build(base: Path, cases: list[Case]) -> list[str]:
@@ -234,7 +244,7 @@ def _calls(case: Case, path: Path, folder: Path, file: Any) -> None:
         "search again": lambda: sorted(store.search(CODE, 4)[1][0].tolist()),
         "delete": lambda: store.delete([1]),
     }
-    if case.group == "conditions":
+    if case.group in ("conditions", "mappings"):
         calls = {"open": opened, "search where": lambda: _filtered(store, case.condition, folder)}
     for name, call in calls.items():
         answer, error, ours = "", "", True

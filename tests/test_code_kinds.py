@@ -129,6 +129,7 @@ def test_numpy_numbers_are_as_good_as_python_numbers() -> None:
         (lambda: Choices(0), "0"),
         (lambda: Choices(2, size=1), "1"),
         (lambda: Choices(2, size=65_537), "65537"),
+        (lambda: Bits(10**5_000), "a value of type int"),
     ],
 )
 def test_impossible_settings_are_refused(make: Any, received: str) -> None:
