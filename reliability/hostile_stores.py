@@ -27,8 +27,10 @@ import numpy as np
 from codeword.search import CodeStore
 from reliability import watched
 from reliability.children import Outcome, in_child, is_ours
+from reliability.hostile_conditions import CONDITIONS
 from reliability.hostile_files import HELPERS, PATHS
-from reliability.hostile_sql import CONDITIONS, GOOD, MACROS, MAPPINGS, MUST_BE_REFUSED, STORES
+from reliability.hostile_mappings import MAPPINGS
+from reliability.hostile_tables import GOOD, MACROS, MUST_BE_REFUSED, STORES
 from reliability.results import Row, Size, run
 
 BASE = "CODEWORD_WATCHED"  # the folder of the prepared cases, in the environment of the process that strace watches
