@@ -11,30 +11,35 @@ fault at all, such as another size of pieces: at most one in ten may be left.
 import ast
 import builtins
 import contextlib
-import copy
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import io
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, pairwise
 from pathlib import Path
 from random import Random
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from reliability.results import Row, Size, run
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "codeword"
-TIMEOUT_SECONDS = 60
-SECONDS_OF_TESTS = 30.0  # for one mutant
+SECONDS_OF_GROUP = 36_000.0
+SECONDS_WITHOUT_MUTANTS = 1_800.0
+SECONDS_TO_START = 20.0
+SECONDS_OF_TESTS = 10.0  # for one mutant
 LEAST_SCORE = 0.9
-SEARCH_TESTS = ("test_store*.py", "test_hamming.py", "test_retrieval.py")
+SEARCH_TESTS = ("test_store*.py", "test_hamming.py", "test_retrieval.py", "test_metadata_columns.py")
 GROUPS = {
     "packing": (["code_kinds/packing.py"], ["tests/test_packing.py"]),
     "code_kinds": (
@@ -45,7 +50,10 @@ GROUPS = {
         sorted(f"data_kinds/{path.name}" for path in (SOURCE / "data_kinds").glob("*.py") if path.stem != "__init__"),
         ["tests/test_data_kinds.py", "tests/test_one_table.py"],
     ),
-    "model_file": (["files/model_file.py"], ["tests/test_model_file.py", "tests/test_formats.py"]),
+    "model_file": (
+        ["files/model_file.py"],
+        ["tests/test_model_file.py", "tests/test_formats.py", "tests/test_hostile_models.py"],
+    ),
     "search": (
         sorted(f"search/{path.name}" for path in (SOURCE / "search").glob("*.py") if path.stem != "__init__"),
         sorted(f"tests/{path.name}" for name in SEARCH_TESTS for path in (ROOT / "tests").glob(name)),
@@ -91,27 +99,34 @@ OTHER_CALL = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum":
 
 
 class Mutant(NamedTuple):
-    """One fault: the file, the line, what is changed, and the changed tree."""
+    """One fault: the file, the line, what is changed, and which change at which place of the tree it is."""
 
     file: str
     line: int
     what: str
-    tree: ast.Module
+    place: int
+    change: int
+
+    @property
+    def tree(self) -> ast.Module:
+        """The changed tree."""
+        tree = ast.parse((SOURCE / self.file).read_text())
+        _, apply = _changes(_changeable(tree)[self.place])[self.change]
+        apply()
+        return ast.fix_missing_locations(tree)
 
 
 def mutants_of(file: str) -> list[Mutant]:
     """Return every mutant of a source file."""
-    tree = ast.parse((SOURCE / file).read_text())
-    places = [place for place in _places(tree) if _changes(place)]
-    found = []
-    for number, place in enumerate(places):
-        for change in range(len(_changes(place))):
-            changed = copy.deepcopy(tree)
-            node = [other for other in _places(changed) if _changes(other)][number]
-            what, apply = _changes(node)[change]
-            apply()
-            found.append(Mutant(file, place.node.lineno, what, ast.fix_missing_locations(changed)))
-    return found
+    return [
+        Mutant(file, place.node.lineno, what, number, change)
+        for number, place in enumerate(_changeable(ast.parse((SOURCE / file).read_text())))
+        for change, (what, _) in enumerate(_changes(place))
+    ]
+
+
+def _changeable(tree: ast.Module) -> list["_Place"]:
+    return [place for place in _places(tree) if _changes(place)]
 
 
 class _Place(NamedTuple):
@@ -191,7 +206,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoade
     """Import one module from another tree."""
 
     def __init__(self, file: str, tree: ast.Module) -> None:
-        super().__init__(".".join(["codeword", *Path(file).with_suffix("").parts]), str(SOURCE / file))
+        super().__init__(_module_name(file), str(SOURCE / file))
         self.tree = tree
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
@@ -209,38 +224,142 @@ class _Marked(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
-        for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            if isinstance(block, list) and isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
-                setattr(node, field, [new for statement in block for new in (self._mark(statement), statement)])
+        is_run = isinstance(node, ast.stmt | ast.excepthandler | ast.match_case) and not isinstance(node, ast.ClassDef)
+        for field in ("body", "orelse", "finalbody") if is_run else ():
+            block = getattr(node, field, [])
+            setattr(node, field, [new for statement in block for new in self._marked(statement)])
         return node
 
-    def _mark(self, statement: ast.stmt) -> ast.stmt:
+    def _marked(self, statement: ast.stmt) -> list[ast.stmt]:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            return [statement]  # a docstring is one only in the first place
         mark = ast.parse(f"__import__('builtins').codeword_line({self.file!r}, {statement.lineno})").body[0]
-        return ast.copy_location(mark, statement)
+        return [ast.copy_location(mark, statement), statement]
 
 
 class _Lines:
-    """Which lines of some files each test runs, and how long it takes: a plugin of pytest."""
+    """Which lines of the library each test runs, and how long its parts take: a plugin of pytest."""
 
-    def __init__(self, files: list[str]) -> None:
+    def __init__(self) -> None:
         self.lines: dict[str, dict[str, set[int]]] = {}
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, dict[str, float]] = {}
         self.failed: list[str] = []
-        self.now: dict[str, set[int]] = {}
-        builtins.codeword_line = lambda file, line: self.now.setdefault(file, set()).add(line)  # type: ignore[attr-defined]  # ours
-        for file in files:
-            tree = ast.fix_missing_locations(_Marked(file).visit(ast.parse((SOURCE / file).read_text())))
-            sys.meta_path.insert(0, _Changed(file, tree))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.now = {}
+        now = self.lines.setdefault(nodeid, {})
+        builtins.codeword_line = lambda file, line: now.setdefault(file, set()).add(line)  # type: ignore[attr-defined]  # ours
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
-        self.lines[report.nodeid] = self.now
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+        self.seconds.setdefault(report.nodeid, {})[report.when] = report.duration
+
+
+class Tests(NamedTuple):
+    """Which lines of which files each test runs, how long it takes, and those that fail."""
+
+    lines: dict[str, dict[str, list[int]]]
+    seconds: dict[str, float]
+    failed: list[str]
+
+
+class _Group:
+    """Run the tests without mutants, and then with each, in forks of a process that has collected them: a plugin.
+
+    The code of a function is exchanged where it is. To import the library and its tests again takes forty times as
+    long.
+    """
+
+    def __init__(self, files: list[str], mutants: list[Mutant]) -> None:
+        self.mutants = mutants
+        self.tests: Tests | None = None
+        self.passed: list[bool] = []
+        builtins.codeword_line = lambda file, line: None  # type: ignore[attr-defined]  # ours
+        for file in files:
+            sys.meta_path.insert(0, _Changed(file, ast.fix_missing_locations(_Marked(file).visit(_tree(file)))))
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        answer = _in_child(partial(_seen, session), SECONDS_WITHOUT_MUTANTS)
+        self.tests = Tests(*answer) if answer else Tests({}, {}, ["the run itself"])
+        items = {item.nodeid: item for item in session.items}
+        for mutant in [] if self.tests.failed else self.mutants:
+            chosen, new = _covering(mutant, self.tests), _changed_function(mutant)
+            function = _function_of(mutant.file, new)
+            work = partial(_passes, session, [items[name] for name in chosen], function, new)
+            self.passed.append(bool(_in_child(work, _timeout(chosen, self.tests))))
+        return True
+
+
+def _seen(session: Any) -> tuple[Any, ...]:
+    plugin = _Lines()
+    session.config.pluginmanager.register(plugin)
+    _run(session, session.items)
+    lines = {name: {file: sorted(seen) for file, seen in found.items()} for name, found in plugin.lines.items()}
+    return lines, _costs(session.items, plugin.seconds), plugin.failed
+
+
+def _costs(items: list[Any], seconds: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return how long each test takes alone: also what it shares with others, and only the first of them waited for."""
+    names = [item.nodeid for item in items if item.nodeid in seconds]
+    shared = {item.nodeid: (item.path, *item.fixturenames) for item in items}
+    first: dict[Any, float] = {}
+    for name in names:
+        first[shared[name]] = max(seconds[name]["setup"], first.get(shared[name], 0))
+    return {name: sum(seconds[name].values()) - seconds[name]["setup"] + first[shared[name]] for name in names}
+
+
+def _passes(session: Any, tests: list[Any], function: Any, new: CodeType) -> bool:
+    function.__code__ = new
+    _run(session, tests)
+    return not session.testsfailed
+
+
+def _run(session: Any, tests: list[Any]) -> None:
+    for test, following in pairwise([*tests, None]):
+        session.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
+        if session.testsfailed:
+            return
+
+
+def _function_of(file: str, code: CodeType) -> FunctionType:
+    """Return the function of an imported module that a new code is for."""
+    module = sys.modules[_module_name(file)]
+    place = (str(SOURCE / file), code.co_qualname, code.co_firstlineno)
+    codes = ((one, one.__code__) for one in _functions(module))
+    found = {id(one): one for one, old in codes if (old.co_filename, old.co_qualname, old.co_firstlineno) == place}
+    [function] = found.values()
+    return function
+
+
+def _functions(owner: Any) -> Iterator[FunctionType]:
+    """Yield the functions that a module and its classes hold."""
+    for value in vars(owner).values():
+        if isinstance(value, type) and value.__module__ == getattr(owner, "__module__", owner.__name__):
+            yield from _functions(value)
+        parts = (value, *(getattr(value, name, None) for name in ("fget", "func", "__func__", "__wrapped__")))
+        yield from (part for part in parts if isinstance(part, FunctionType))
+
+
+def _changed_function(mutant: Mutant) -> CodeType | None:
+    """Return the new code of the one function that differs, None if the module or a class itself does."""
+    old, new = (compile(tree, mutant.file, "exec", dont_inherit=True) for tree in (_tree(mutant.file), mutant.tree))
+    while not new.co_flags & inspect.CO_OPTIMIZED:
+        if old.replace(co_consts=new.co_consts) != new:
+            return None
+        pairs = list(zip(old.co_consts, new.co_consts, strict=True))
+        changed = [pair for pair in pairs if (type(pair[0]), pair[0]) != (type(pair[1]), pair[1])]
+        if len(changed) != 1 or not isinstance(changed[0][1], CodeType):
+            return None
+        old, new = changed[0]
+    return None if new.co_name == "<lambda>" else new
+
+
+def _tree(file: str) -> ast.Module:
+    return ast.parse((SOURCE / file).read_text())
+
+
+def _module_name(file: str) -> str:
+    return ".".join(["codeword", *Path(file).with_suffix("").parts])
 
 
 def _in_child(work: Any, timeout: float) -> Any:
@@ -271,39 +390,34 @@ def _in_child(work: Any, timeout: float) -> Any:
     return json.loads(answer) if answer else None
 
 
-def _tested(tests: list[str], mutant: Mutant | None, plugin: Any = None) -> int:
+def _pytest(tests: list[str], plugin: Any = None) -> int:
     import pytest
 
-    if mutant is not None:
-        sys.meta_path.insert(0, _Changed(mutant.file, mutant.tree))
-    options = ["-q", "-x", "-p", "no:cacheprovider", "--no-header"]
+    folder = f"--basetemp={tempfile.gettempdir()}/codeword-mutation-{os.getuid()}"
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--tb=no", "--assert=plain", folder]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return int(pytest.main([*options, *tests], plugins=[plugin] if plugin else []))
 
 
-def _baseline(files: list[str], tests: list[str]) -> tuple[dict[str, dict[str, list[int]]], dict[str, float]]:
-    def work() -> Any:
-        plugin = _Lines(files)
-        code = _tested(tests, None, plugin)
-        lines = {name: {file: sorted(seen) for file, seen in found.items()} for name, found in plugin.lines.items()}
-        return code, lines, plugin.seconds, plugin.failed
-
-    code, lines, seconds, failed = _in_child(work, 1800) or (99, {}, {}, ["the run itself"])
-    if code:
-        raise SystemExit(f"The tests must pass without mutants: {failed} failed.")
-    return lines, seconds
+def _passes_anew(tests: list[str], mutant: Mutant) -> bool:
+    """Return whether tests pass with a mutant of what runs on import; nothing must be imported yet."""
+    sys.meta_path.insert(0, _Changed(mutant.file, mutant.tree))
+    return _pytest(tests) == 0
 
 
-def _covering(mutant: Mutant, lines: dict[str, dict[str, list[int]]], seconds: dict[str, float]) -> list[str]:
+def _timeout(names: list[str], tests: Tests) -> float:
+    return SECONDS_TO_START + 4 * sum(tests.seconds[name] for name in names)
+
+
+def _covering(mutant: Mutant, tests: Tests) -> list[str]:
     """Return the quickest tests that run the changed line, or of all tests if it runs only on import."""
-    tree = ast.parse((SOURCE / mutant.file).read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    functions = [node for node in ast.walk(_tree(mutant.file)) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     inside = [node for node in functions if _first(node) <= mutant.line <= (node.end_lineno or 0)]
-    found = [name for name, seen in lines.items() if _runs(mutant.line, inside, seen.get(mutant.file, []))]
+    found = [name for name, seen in tests.lines.items() if _runs(mutant.line, inside, seen.get(mutant.file, []))]
     if not inside:
-        found = list(lines)
-    found.sort(key=lambda name: seconds[name])
-    times = accumulate(seconds[name] for name in found)
+        found = list(tests.lines)
+    found.sort(key=lambda name: tests.seconds[name])
+    times = accumulate(tests.seconds[name] for name in found)
     return [name for name, time in zip(found, times, strict=True) if time < SECONDS_OF_TESTS] or found[:1]
 
 
@@ -328,24 +442,38 @@ def _runs(line: int, inside: list[Any], seen: list[int]) -> bool:
 def examined(group: str, sample: int | None, seed: int = 0) -> Row:
     """Put faults into the files of a group."""
     files, tests = GROUPS[group]
-    text = {file: (SOURCE / file).read_text().splitlines() for file in files}
     mutants = [mutant for file in files for mutant in mutants_of(file)]
     chosen = mutants if sample is None else Random(seed).sample(mutants, min(sample, len(mutants)))
-    lines, seconds = _baseline(files, tests)
     row = Row.of_kinds(group, "unnoticed")
-    for mutant in chosen:
-        covering = _covering(mutant, lines, seconds)
-        timeout = TIMEOUT_SECONDS + 4 * sum(seconds[name] for name in covering)
-        code = _in_child(lambda names=covering, one=mutant: _tested(names, one), timeout) if covering else 0
+    for mutant, passed in _tried(chosen, files, [*tests, *(f"src/codeword/{file}" for file in files)]):
         row.cases += 1
-        if code == 0:
+        if passed:
             row.failures["unnoticed"] += 1
-            line = text[mutant.file][mutant.line - 1].strip()
-            row.examples.append(f"{mutant.file}:{mutant.line}: {mutant.what}, {len(covering)} tests: {line}")
+            line = (SOURCE / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
+            row.examples.append(f"{mutant.file}:{mutant.line}: {mutant.what}: {line}")
     score = 1 - row.failures["unnoticed"] / max(1, row.cases)
     row.figures = {"noticed": f"{score:.0%}", "of possible": f"{len(mutants):,}"}
     row.known = "a missing test, or no fault at all" if score >= LEAST_SCORE else ""
     return row
+
+
+def _tried(mutants: list[Mutant], files: list[str], tests: list[str]) -> Iterator[tuple[Mutant, bool]]:
+    """Yield each mutant, and whether the tests pass with it."""
+    inside = [mutant for mutant in mutants if _changed_function(mutant) is not None]
+
+    def work() -> Any:
+        plugin = _Group(files, inside)
+        _pytest(tests, plugin)
+        return plugin.tests, plugin.passed
+
+    answer = _in_child(work, SECONDS_OF_GROUP)
+    known = Tests(*answer[0]) if answer and answer[0] else Tests({}, {}, ["the run itself"])
+    if known.failed:
+        raise SystemExit(f"The tests must pass without mutants: {known.failed} failed.")
+    yield from zip(inside, answer[1], strict=True)
+    for mutant in (one for one in mutants if one not in inside):
+        names = _covering(mutant, known)
+        yield mutant, bool(_in_child(partial(_passes_anew, names, mutant), _timeout(names, known)))
 
 
 def _prepare() -> None:

@@ -156,6 +156,18 @@ def test_stairs_learn_by_the_slope_that_was_chosen(name: str, example: Stairs) -
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=f"{slope} {width}")
 
 
+def test_the_slopes_by_default_are_those_of_the_docstrings() -> None:
+    x = np.random.default_rng(4).normal(size=(5, 300)).astype(np.float32) * 4
+    narrow = activations.staircase(UNEQUAL, slope="tanh")
+    functions = [activations.sign, activations.step, activations.threshold, narrow, activations.hardmax]
+    slopes = gradient(side_by_side(functions), x, weights := np.resize([1.0, -2.0, 0.5], x.shape).astype(np.float32))
+    outside = [np.abs(x[0]), np.abs(x[1]), np.maximum(-x[2], 0), np.maximum(np.maximum(-1.55 - x[3], x[3] - 4), 0)]
+    for row, (distance, width) in enumerate(zip(outside, [1, 1, 1, (7.7 + 3) / 12], strict=True)):
+        expected = weights[row] * slope_formula(distance, "tanh", width)
+        np.testing.assert_allclose(slopes[row], expected, rtol=1e-3, atol=1e-5, err_msg=str(row))
+    np.testing.assert_allclose(slopes[4], softmax_gradient(x[4], weights[4], -1, 1.0), rtol=1e-4, atol=1e-6)
+
+
 @one_of_each
 def test_stairs_learn_in_half_precision(name: str, example: Stairs) -> None:
     middle = (example.edges[0] + example.edges[-1]) / 2
