@@ -417,6 +417,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "model.codeword"
     delays = np.random.default_rng(0).uniform(0, 0.05, 10)

@@ -239,6 +239,7 @@ print(json.dumps(tally))
 """
 
 
+@pytest.mark.slow
 def test_damage_ends_in_an_error_or_the_right_answer(tmp_path: Path) -> None:
     store = CodeStore(tmp_path / "good.duckdb")
     ids = [f"row {number}" for number in range(8)]
@@ -278,6 +279,7 @@ print(json.dumps([messages, rows, len(store), len(CodeStore(path).index())]))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
     store = CodeStore(tmp_path / "codes.duckdb")
     store.append(None, np.full((5, 8), 9, np.uint8))
@@ -303,6 +305,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_waiting_for_others(store: CodeStore, caplog: pytest.LogCaptureFixture) -> None:
     process = run(HOLD, store.path)
     assert process.stdout is not None
@@ -351,6 +354,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.slow
 def test_several_processes_write_and_read_whole_batches(tmp_path: Path) -> None:
     path = tmp_path / "codes.duckdb"
     CodeStore(path).append(np.arange(7), np.full((7, 9), 2, np.uint8), {"batch": np.zeros(7, int)})
@@ -366,6 +370,7 @@ def test_several_processes_write_and_read_whole_batches(tmp_path: Path) -> None:
     assert len(CodeStore(path)) == 17 * 7
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:
     path, first = tmp_path / "codes.duckdb", 0
     for wait_for in (1, 5, 3):
