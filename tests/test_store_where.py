@@ -13,6 +13,7 @@ import pytest
 
 from codeword.errors import CodeError, ParameterError, StoreBusyError
 from codeword.search import CodeStore
+from codeword.search.conditions import not_a_condition
 from codeword.search.store_file import StoreFile
 from reliability.hostile_conditions import FILES, FUNCTIONS, NETWORK, SQL, TIME_AND_MEMORY
 
@@ -83,6 +84,10 @@ MAPPINGS: list[tuple[Any, list[int]]] = [
     ({}, [0, 1, 2, 3, 4, 5]),
     ({"label": "cat"}, [0]),
     ({"label": "it's"}, [3]),
+    ({"label": "äöü"}, []),
+    ({"year": [-(2**63), 2**63 - 1, 1999]}, [0]),
+    ({"year": (-(2**63), 2**63 - 1)}, [0, 1, 2, 3, 5]),
+    ({"rate": (-(2**1022), 2**1022)}, [0, 2, 3, 4, 5]),
     ({"label": "x' OR true --"}, []),
     ({"label": None}, [2]),
     ({"label": ["cat", "dog", None]}, [0, 1, 2]),
@@ -110,9 +115,10 @@ MAPPINGS: list[tuple[Any, list[int]]] = [
 ]
 
 
-def test_mappings(store: CodeStore) -> None:
-    for where, expected in MAPPINGS:
-        assert ids(store, where) == expected, where
+def test_mappings(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened_once(store, monkeypatch):
+        for where, expected in MAPPINGS:
+            assert ids(store, where) == expected, where
     assert store.search(ZERO, 1, where={"label": "dog"})[1].tolist() == [[1]]
     with pytest.raises(CodeError, match=r"got none where \{'label': 'none'\}"):
         store.index({"label": "none"})
@@ -131,6 +137,14 @@ def test_mappings(store: CodeStore) -> None:
         ({"year": 2.0}, "2.0"),
         ({"year": True}, "True"),
         ({"year": 2**63}, "9223372036854775808"),
+        ({"year": -(2**63) - 1}, "-9223372036854775809"),
+        ({"label": "a\udfffb"}, "'a.udfffb'"),
+        ({"rate": 2**1023}, "8988"),
+        ({"rate": True}, "True"),
+        ({"rate": "1"}, "'1'"),
+        ({"is ok": "true"}, "'true'"),
+        ({"seen": 2020}, "2020"),
+        ({"seen": datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=1)))}, "datetime"),
         ({"rate": float("nan")}, "nan"),
         ({"rate": 10**400}, ""),
         ({"is ok": 1}, "1"),
@@ -201,6 +215,50 @@ def test_hostile_conditions_are_refused(store: CodeStore, group: list[str], monk
     assert not any("s3cret" in answer for answer in answers.values())
     assert {file.name for file in store.path.parent.iterdir()} == before
     assert len(store) == 6
+
+
+REASONS = {
+    "codes.id = 1": "the name 'codes.id'",
+    "id.id = 1": "the name 'id.id'",
+    "rowid = 1": "the name 'rowid'",
+    "colour = 1": "the name 'colour'",
+    "main.abs(id) = 1": "the function 'abs'",
+    "abs(DISTINCT id) = 1": "the function 'abs'",
+    "abs(id) FILTER (WHERE true) = 1": "the function 'abs'",
+    "abs(id ORDER BY id) = 1": "the function 'abs'",
+    "substr(label, start := 1) = 'a'": "the function 'substr'",
+    "repeat(label, 2) = 'a'": "the function 'repeat'",
+    "label::VARCHAR(5) = 'a'": "a conversion to another type",
+    "id::main.INTEGER = 1": "a conversion to another type",
+    "id::INTEGER[] = [1]": "a conversion to another type",
+    "id::UUID = 'a'": "a conversion to another type",
+    "label[1] = 'a'": "array extract",
+    "TRY(id) = 1": "operator try",
+    "label COLLATE nocase = 'x'": "collate",
+    "abs(id) OVER () = 1": "window",
+    "EXISTS (SELECT 1)": "a subquery",
+    "id = ?": "more than one expression",
+    "true) ORDER BY (1": "more than one expression",
+    "NOT " * 50 + '"is ok"': "more than 50 expressions inside each other",
+}
+
+
+def test_a_condition_is_refused_for_what_is_wrong_with_it_before_it_is_run(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened_once(store, monkeypatch):
+        for where, reason in REASONS.items():
+            assert f"({reason}). Put names" in answered(store, where), where
+        assert answered(store, "NOT " * 49 + '"is ok"') == ""  # 50 expressions
+        assert ids(store, "id = 3".ljust(10_000)) == [3]
+        assert "must have at most 10,000 characters: got 10,001" in answered(store, "id = 3".ljust(10_001))
+
+
+def test_an_error_lists_no_more_than_twenty_columns() -> None:
+    names = [f"column {number}" for number in range(21)]
+    error = str(not_a_condition("x", dict.fromkeys(names, ""), "nonsense"))
+    assert f"condition on {', '.join(names[:20])}, …: got 'x' (nonsense)" in error
+    assert "column 19: got" in str(not_a_condition("x", dict.fromkeys(names[:20], ""), "nonsense"))
 
 
 def test_no_condition_takes_long(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,7 +208,7 @@ def _fault(node: dict[str, Any], names: set[str]) -> str | None:
     """Return what is wrong with one part of an expression, or None."""
     kind = node["class"]
     if kind not in _CLASSES or node.get("alias"):
-        return {"SUBQUERY": "a subquery", "PARAMETER": "a parameter"}.get(kind, kind.lower().replace("_", " "))
+        return "a subquery" if kind == "SUBQUERY" else kind.lower().replace("_", " ")
     if kind == "OPERATOR" and node["type"] not in _OPERATORS:
         return str(node["type"]).lower().replace("_", " ")
     if kind == "COLUMN_REF" and (len(node["column_names"]) != 1 or node["column_names"][0].lower() not in names):
