@@ -112,7 +112,9 @@ def test_every_command_has_help_an_example_and_json(command):
     assert "Example" in shown
     assert f"codeword {command.name}" in shown
     assert "--json" in shown
-    assert command.name in run("--help").output
+    overview = run("--help").output
+    assert command.name in overview
+    assert max(map(len, [*shown.splitlines(), *overview.splitlines()])) <= 80
 
 
 def test_every_command_and_option_is_documented():

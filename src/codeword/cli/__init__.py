@@ -51,7 +51,7 @@ class _LoadedOnUse(click.Group):
 Examples:
   codeword advise images.npy
   codeword examine model.keras images.npy
-  codeword fit images.npy --data levels:0,0.25,0.5,0.75 --code bits:64 --output digits.codeword
+  codeword fit images.npy --code bits:64 --output digits.codeword
   codeword encode digits.codeword images.npy codes.npy
   codeword decode digits.codeword codes.npy images-again.npy
   codeword encode digits.codeword images.npy --store codes.duckdb
@@ -64,5 +64,7 @@ def main() -> None:
     """Train neural networks with discrete parts, and use what they produce.
 
     Commands read and write .npy, .csv and .parquet files. Results go to stdout, progress to stderr.
+    `codeword COMMAND --help` explains a command.
+
     Exit codes: 0 success, 1 bad data or findings, 2 wrong usage.
     """

@@ -17,7 +17,7 @@ Examples:
 )
 @click.argument("input", type=PATH)
 @columns_option
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
 def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: bool) -> None:

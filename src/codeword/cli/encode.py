@@ -13,7 +13,8 @@ from codeword.cli.reporting import PATH, errors_in_words, json_option, load_mode
 Examples:
   codeword encode digits.codeword images.npy codes.npy
   codeword encode digits.codeword images.parquet codes.parquet --json
-  codeword encode digits.codeword images.npy --store codes.duckdb --metadata labels.csv"""
+  codeword encode digits.codeword images.npy --store codes.duckdb \\
+    --metadata labels.csv"""
 )
 @click.argument("model", type=PATH)
 @click.argument("input", type=PATH)
@@ -22,8 +23,8 @@ Examples:
 @click.option(
     "--metadata",
     type=PATH,
-    help="A .csv or .parquet table with one row per row of INPUT, kept with the codes in --store. If it has a column "
-    "id, that column is the ids; otherwise the rows are numbered.",
+    help="Table (.csv, .parquet) with one row for each row of INPUT, to be kept with the codes in --store. Its column "
+    "id, if there is one, holds the ids. Otherwise the rows are numbered.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option

@@ -40,7 +40,11 @@ Examples:
 @click.argument("data", type=PATH)
 @click.argument("targets", type=PATH, required=False)
 @click.option(
-    "--validation", nargs=2, type=PATH, help="Held-out inputs and targets; for an autoencoder the same file twice."
+    "--validation",
+    nargs=2,
+    type=PATH,
+    metavar="DATA TARGETS",
+    help="Files of held-out inputs and targets; for an autoencoder the same file twice.",
 )
 @click.option("--code-layer", help="Name of the layer whose values are, or will be, rounded to bits.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the row sample.")
@@ -71,9 +75,12 @@ def examine(
 ) -> None:
     """Report why the Keras model in MODEL (.keras) does not learn the data in DATA (.npy, .csv, .parquet).
 
-    Without TARGETS the data is its own target, as for an autoencoder. No file is written or changed. MODEL may come
-    from a stranger: it is loaded in a process of its own, within limits of memory and time, and runs no code.
-    Exit code: 0 if there are at most notes, 1 if there are errors or warnings.
+    Without TARGETS the data is its own target, as for an autoencoder. No file is written or changed.
+
+    MODEL may come from a stranger: it is loaded in a process of its own, within limits of memory and time, and runs no
+    code. Limits need Linux; --trust removes them.
+
+    Exit codes: 0 if there are at most notes, 1 if there are errors or warnings.
     """
     if not model.is_file():
         raise FileNotFoundError(f"{model} must be a Keras model: there is no such file.")

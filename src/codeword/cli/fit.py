@@ -24,40 +24,61 @@ ONLY_FOR_RATINGS = ("by", "members", "columns")
 @click.command(
     epilog="""\b
 Examples:
-  codeword fit images.npy --data levels:0,0.25,0.5,0.75 --edges floor --code bits:64 --output digits.codeword
-  codeword fit photos.npy --data unit --code bits:32 --objective groups --augment images --output photos.codeword
-  codeword fit table.csv --code scalars:8 --hidden 128,64 --epochs 100 --output table.codeword --json
-  codeword fit ratings.csv --data ratings:0.5-5/0.5 --by both --output films.codeword"""
+  codeword fit images.npy --output digits.codeword --code bits:64 \\
+    --data levels:0,0.25,0.5,0.75 --edges floor
+  codeword fit photos.npy --output photos.codeword --code bits:32 \\
+    --data unit --objective groups --augment images
+  codeword fit table.csv --output table.codeword --code scalars:8 \\
+    --hidden 128,64 --epochs 100 --json
+  codeword fit ratings.csv --output films.codeword \\
+    --data ratings:0.5-5/0.5 --by both"""
 )
 @click.argument("input", type=PATH)
 @click.option("--output", "-o", required=True, type=PATH, help="The .codeword file to write.")
 @click.option(
     "--data",
     "data_text",
-    help="binary, unit, real, real:common (columns of one kind: embeddings), levels:4, levels:0,0.25,0.5,0.75, "
-    "ratings:1-5 or, in steps, ratings:0.5-5/0.5  [default: inferred from the data, never ratings]",
+    metavar="KIND",
+    help="Which values the data takes: binary; unit (from 0 to 1); real; real:common (all columns on one scale, as in "
+    "embeddings); levels:4 (0 to 3) or levels:0,0.25,0.5,0.75; ratings:1-5 or, with their step, ratings:0.5-5/0.5.  "
+    "[default: inferred from the data, but never ratings]",
 )
 @click.option(
-    "--edges", default="midpoint", type=click.Choice(["midpoint", "floor"]), help="Bins of levels.", show_default=True
+    "--edges",
+    default="midpoint",
+    type=click.Choice(["midpoint", "floor"]),
+    help="Levels: an output changes to the next level halfway (midpoint), or when it reaches it (floor).",
+    show_default=True,
 )
 @click.option(
-    "--code", default="bits:64", show_default=True, help="bits:64, scalars:8, scalars:8x16, choices:8x256 or floats:8"
+    "--code",
+    metavar="KIND",
+    default="bits:64",
+    show_default=True,
+    help="What a code consists of: bits:64; scalars:8 or, of 16 steps each, scalars:8x16; choices:8x256; floats:8.",
 )
-@click.option("--hidden", help="Units of the hidden layers, such as 512,512.  [default: those of Autoencoder]")
+@click.option(
+    "--hidden",
+    metavar="UNITS",
+    help="Units of the hidden layers of the encoder, such as 512,256.  [default: 512,512]",
+)
 @click.option(
     "--objective",
     type=click.Choice(list(OBJECTIVES)),
-    help="What codes are for. reconstruct: rows; groups: finding all rows of a kind; neighbors: finding the nearest "
-    "rows. The last two need bits.  [default: groups for bits of unit and real data, else reconstruct]",
+    help="What the codes are for. reconstruct: getting rows back; groups: finding all rows of a kind; neighbors: "
+    "finding the nearest rows. The last two need bits.  [default: groups for bits of unit and real data, else "
+    "reconstruct]",
 )
 @click.option(
-    "--neighbors", type=click.IntRange(min=1), help="Groups, neighbors: nearest rows to choose from.  [default: 10]"
+    "--neighbors",
+    type=click.IntRange(min=1),
+    help="Groups, neighbors: number of nearest rows to draw from.  [default: 10]",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Groups, neighbors: steps of a walk to a similar row. For texts take --objective groups --neighbors 100 "
-    "--steps 1.  [default: 20 for groups, 1 for neighbors]",
+    help="Groups, neighbors: steps of the random walk to a similar row. For embeddings of text use --objective "
+    "groups --neighbors 100 --steps 1.  [default: 20 for groups, 1 for neighbors]",
 )
 @click.option(
     "--augment", type=click.Choice(["images"]), help="Groups, neighbors: images keep their code when turned or shifted."
@@ -65,25 +86,36 @@ Examples:
 @click.option(
     "--swap",
     type=click.FloatRange(0, 1),
-    help="Reconstruct: share of cells swapped with other rows in training.  [default: 0.15 for bits and choices]",
+    help="Reconstruct: share of the cells that are swapped with other rows during training.  [default: 0.15 "
+    "for bits and choices]",
 )
 @click.option(
     "--noise",
     type=click.FloatRange(0, 1),
-    help="With --objective: noise before the code in training.  [default: 0.2 for reconstructing bits, else 0]",
+    help="With --objective: noise added before the code during training.  [default: 0.2 for "
+    "reconstructing bits, else 0]",
 )
 @click.option(
     "--by",
     type=click.Choice(["items", "users", "both"]),
-    help="Ratings. items: most exact; users: smaller; both: mixed.  [default: items]",
+    help="Ratings: a row of the network holds the ratings of an item (most accurate) or of a user (smaller). both: "
+    "networks of both kinds, averaged.  [default: items]",
 )
-@click.option("--members", type=click.IntRange(min=1), help="Ratings: networks, averaged.  [default: 1]")
+@click.option("--members", type=click.IntRange(min=1), help="Ratings: number of networks to average.  [default: 1]")
 @columns_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: measured best]")
-@click.option("--validation", type=PATH, help="A file of held-out data; the best weights on it are kept.")
-@click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better validation loss before it stops.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Maximum number of epochs.  [default: 40 for reconstruct, 14 for ratings, else 1,200 steps]",
+)
+@click.option("--validation", type=PATH, help="File of held-out data. The weights that fit it best are kept.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    help="Number of epochs without a better validation loss after which training stops.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the training.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress bars.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
 @errors_in_words
 def fit(
@@ -99,9 +131,10 @@ def fit(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train an autoencoder on the rows of INPUT (.npy, .csv, .parquet) and save it.
+    """Train an autoencoder on the rows of INPUT (.npy, .csv, .parquet), and save the model.
 
-    With --data ratings:1-5 it trains a recommender instead, on a table (.csv, .parquet) with one row per rating.
+    With --data ratings:1-5 this trains a recommender instead, on a table (.csv, .parquet) with one row per rating.
+    Options that begin with Levels, Groups, Ratings and so on are only for these.
     """
     from codeword.code_kinds import parse_code_kind
     from codeword.data_kinds import parse_data_kind

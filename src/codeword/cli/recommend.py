@@ -34,18 +34,20 @@ class Recommendations(NamedTuple):
     epilog="""\b
 Examples:
   codeword recommend films.codeword --user 42 --user 43 -k 10
-  codeword recommend films.codeword --new ratings-of-new-users.csv --output best.parquet"""
+  codeword recommend films.codeword --new ratings.csv --output best.parquet"""
 )
 @click.argument("model", type=PATH)
+@click.option("--user", "-u", "users", multiple=True, help="Id of a user in the training data. May be repeated.")
 @click.option(
-    "--user", "-u", "users", multiple=True, help="Id of a user in the training data. Repeat it for several users."
+    "--new",
+    type=PATH,
+    help="Table of ratings (.csv, .parquet) by users that the model has not seen. Nothing is trained.",
 )
-@click.option("--new", type=PATH, help="Ratings of new users, .csv or .parquet. No training takes place.")
 @columns_option
 @click.option(
     "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."
 )
-@click.option("--output", "-o", type=PATH, help="Write a .csv or .parquet table instead of printing.")
+@click.option("--output", "-o", type=PATH, help="Write the result to this .csv or .parquet table.")
 @json_option
 @errors_in_words
 def recommend(
@@ -59,8 +61,8 @@ def recommend(
 ) -> None:
     """Recommend items that users of MODEL, or new users, have not rated, best first.
 
-    Items are ranked by predicted rating. Users without a rating of a known item get the items that are rated highest in
-    general, with a remark.
+    Items are ranked by predicted rating. Users who have not rated any known item get the items that are rated
+    highest in general, with a remark.
     """
     if bool(users) == (new is not None):
         raise click.UsageError("Pass either --user, once or several times, or --new with a table of ratings.")

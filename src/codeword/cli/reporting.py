@@ -26,7 +26,8 @@ def _three_names(context: click.Context, option: click.Parameter, text: str | No
 columns_option = click.option(
     "--columns",
     callback=_three_names,
-    help="Names of the columns of users, items and ratings, such as user,item,rating.",
+    metavar="NAMES",
+    help="Names of the columns of users, items and ratings, in this order, such as user,item,rating.",
 )
 
 

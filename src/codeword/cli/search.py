@@ -23,16 +23,20 @@ SHOWN_QUERIES = 20
     epilog="""\b
 Examples:
   codeword search codes.duckdb --codes query-codes.npy -k 10
-  codeword search codes.duckdb --model digits.codeword queries.npy --where "label = 7"
-  codeword search codes.duckdb --codes query-codes.npy --within 3 --output found.parquet"""
+  codeword search codes.duckdb --model digits.codeword queries.npy \\
+    --where "label = 7 AND year > 2020"
+  codeword search codes.duckdb --codes query-codes.npy --within 3 \\
+    --output found.parquet"""
 )
 @click.argument("store", type=PATH)
 @click.argument("queries", type=PATH, required=False)
-@click.option("--codes", type=PATH, help="Codes of the queries, written by `codeword encode`.")
+@click.option("--codes", type=PATH, help="File of the codes of the queries, written by `codeword encode`.")
 @click.option("--model", type=PATH, help="Model that encodes the rows in QUERIES.")
 @click.option("--number", "-k", "k", type=click.IntRange(min=1), help="Number of codes per query.  [default: 10]")
-@click.option("--within", type=click.IntRange(min=0), help="Instead of -k: all codes within this distance in bits.")
-@click.option("--where", help="SQL condition on id and the metadata.")
+@click.option(
+    "--within", type=click.IntRange(min=0), help="Instead of -k: find all codes within this distance, in bits."
+)
+@click.option("--where", help="Which codes to search: an SQL condition on id and the columns of metadata.")
 @click.option("--output", "-o", type=PATH, help="Write the result to this .csv or .parquet table.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 @json_option
@@ -49,10 +53,10 @@ def search(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Search STORE for the codes nearest to queries by Hamming distance.
+    """Search STORE for the codes nearest to the queries by Hamming distance.
 
-    The search is exact. Among equal distances the lower id comes first. Queries are codes (--codes, which does not load
-    Keras) or rows in the file QUERIES, which --model encodes.
+    Queries are either codes (--codes, which does not load Keras) or rows in the file QUERIES, which --model encodes.
+    The search is exact. Among equal distances the lower id comes first.
     """
     if (codes is None) == (queries is None) or (queries is None) != (model is None):
         raise click.UsageError("Pass either --codes with the codes of queries, or --model and a file QUERIES of rows.")
