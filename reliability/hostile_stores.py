@@ -207,18 +207,27 @@ def _watched(base: Path) -> None:
 
 
 def _run(base: Path, case: Case, path: Path, number: int | None = None, folder: Path | None = None) -> Any:
-    made = base / "calls"
-    with made.open("w") as file:
+    told = base / "calls"
+    with told.open("w") as file:
         watched.mark(number)
         outcome = in_child(_calls, case, path, folder or base, file, seconds=25)
         watched.mark(None)
-    return [json.loads(line) for line in made.read_text().splitlines()], outcome
+    return [json.loads(line) for line in told.read_text().splitlines()], outcome
 
 
 def _calls(case: Case, path: Path, folder: Path, file: Any) -> None:
     """Make the calls of a case and write what came of each to a file, as the process may not live to return them."""
     os.chdir(folder)
     tempfile.tempdir = str(folder)
+    for name, call in _calls_of(case, path, folder).items():
+        made = _made(name, call)
+        file.write(json.dumps(made) + "\n")
+        file.flush()
+        if name == "open" and made.error:
+            return
+
+
+def _calls_of(case: Case, path: Path, folder: Path) -> dict[str, Callable[[], Any]]:
     store: Any = None
 
     def opened() -> str:
@@ -231,8 +240,9 @@ def _calls(case: Case, path: Path, folder: Path, file: Any) -> None:
         content = (folder / "exported.parquet").read_bytes()
         return SECRET if SECRET.encode() in content else ""
 
-    new = [CODE, {"label": ["new"]}]
-    calls: dict[str, Callable[[], Any]] = {
+    if case.group in ("conditions", "mappings"):
+        return {"open": opened, "search where": lambda: _filtered(store, case.condition, folder)}
+    return {
         "open": opened,
         "len": lambda: len(store),
         "repr": lambda: repr(store).replace(str(path), ""),
@@ -242,25 +252,22 @@ def _calls(case: Case, path: Path, folder: Path, file: Any) -> None:
         "search where": lambda: [found.tolist() for found in store.search(CODE, 1, where="label = 'cat'")],
         "get": lambda: [store.get([1]).codes.tolist(), store.get([1]).metadata["label"].tolist()],
         "export": exported,
-        "append": lambda: store.append(None, *new),
+        "append": lambda: store.append(None, CODE, {"label": ["new"]}),
         "search again": lambda: sorted(store.search(CODE, 4)[1][0].tolist()),
         "delete": lambda: store.delete([1]),
     }
-    if case.group in ("conditions", "mappings"):
-        calls = {"open": opened, "search where": lambda: _filtered(store, case.condition, folder)}
-    for name, call in calls.items():
-        answer, error, ours = "", "", True
-        processor, start = time.process_time(), time.monotonic()
-        try:
-            answer = str(call())
-        except BaseException as raised:
-            error, ours = f"{type(raised).__name__}: {raised}", is_ours(raised)
-        seconds = (time.process_time() - processor, time.monotonic() - start)
-        shown = SECRET if SECRET in answer + error else ""
-        file.write(json.dumps([name, answer[:500] + shown, error[:500], ours, *seconds]) + "\n")
-        file.flush()
-        if store is None:
-            return
+
+
+def _made(name: str, call: Callable[[], Any]) -> Call:
+    answer, error, ours = "", "", True
+    processor, start = time.process_time(), time.monotonic()
+    try:
+        answer = str(call())
+    except BaseException as raised:
+        error, ours = f"{type(raised).__name__}: {raised}", is_ours(raised)
+    seconds = (time.process_time() - processor, time.monotonic() - start)
+    shown = SECRET if SECRET in answer + error else ""
+    return Call(name, answer[:500] + shown, error[:500], ours, *seconds)
 
 
 def _filtered(store: CodeStore, condition: Any, folder: Path) -> Any:

@@ -163,13 +163,15 @@ def _store_state(old: tuple[int, ...], new: tuple[int, ...]) -> Callable[[Path],
             index = _kept_store(folder).index()
             distances, ids = index.search(NEW_CODES[:1], len(index))
             found = dict(zip(ids[0].tolist(), distances[0].tolist(), strict=True))
-        return {True: "old"}.get(found == _distances(*old), "new" if found == _distances(*new) else "half")
+        if found == _distances(*old):
+            return "old"
+        return "new" if found == _distances(*new) else "half"
 
     return state
 
 
-def _anew(write: Callable[[Path], Any]) -> Callable[[Path, str], None]:
-    """Write into a store again: rows that are there already are deleted first."""
+def _after_deleting(write: Callable[[Path], Any]) -> Callable[[Path, str], None]:
+    """Return a call that writes into a store again: rows that are there already are deleted first."""
 
     def again(folder: Path, state: str) -> None:
         if state != "old":
@@ -222,13 +224,13 @@ def writers() -> list[Writer]:
         found.append(Writer(f"encode over a .{suffix}", old, write, _codes_state(name, True), _same(write)))
     return [
         *found,
-        Writer("first append", _nothing, _append, first, _anew(_append)),
-        Writer("append", _old_store, _append, more, _anew(_append)),
-        Writer("encode to a first store", _nothing, _encode_to_store, first, _anew(_encode_to_store)),
+        Writer("first append", _nothing, _append, first, _after_deleting(_append)),
+        Writer("append", _old_store, _append, more, _after_deleting(_append)),
+        Writer("encode to a first store", _nothing, _encode_to_store, first, _after_deleting(_encode_to_store)),
         Writer("delete", _both, _delete, _store_state((0, 1), (0,)), _same(_delete)),
         Writer("export over a .parquet", _exported_before, _export, _export_state, _same(_export)),
-        Writer("import into a first store", _given, _import, first, _anew(_import)),
-        Writer("import", _old_and_given, _import, more, _anew(_import)),
+        Writer("import into a first store", _given, _import, first, _after_deleting(_import)),
+        Writer("import", _old_and_given, _import, more, _after_deleting(_import)),
     ]
 
 

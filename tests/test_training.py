@@ -17,7 +17,7 @@ from codeword.inference.fixed_batches import BATCH_ROWS, in_fixed_batches
 from codeword.keras_internals import draw_from_own_generators, global_seed_generator, set_global_seed_generator
 from codeword.objectives.swapped_rows import SwappedRows
 from codeword.training import recipe
-from codeword.training.interrupts import interrupts_later
+from codeword.training.interrupts import delayed_interrupts
 from codeword.training.keras_loop import KerasBatches
 from codeword.training.recipe import seeded
 
@@ -189,7 +189,7 @@ def test_an_interrupt_waits_for_the_end_of_the_block():
     done = []
 
     def interrupt():
-        with interrupts_later():
+        with delayed_interrupts():
             signal.raise_signal(signal.SIGINT)
             done.append("the rest")
 
@@ -203,7 +203,7 @@ def test_an_interrupt_waits_for_the_end_of_the_block():
 
 def test_other_threads_and_ignored_interrupts_are_left_alone():
     def twice():
-        with interrupts_later():
+        with delayed_interrupts():
             return 2
 
     with ThreadPoolExecutor(1) as other:

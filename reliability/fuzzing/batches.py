@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,62 +121,78 @@ def _followed(reading: int, shared: mmap.mmap, child: int, on_failure: Callable[
 
 
 def _work(case: Case, seed: int, start: int, stop: int, folder: Path, shared: mmap.mmap, writing: int) -> None:
-    code_run: list[str] = []
-    own = os.getpid()
-
-    def listen(event: str, arguments: Any) -> None:
-        if event in SIGNS_OF_CODE and os.getpid() == own:
-            code_run.append(event)
+    """Read inputs in the child, write what fails to the pipe, and end the child."""
 
     def tell(kind: str, words: str) -> None:
         os.write(writing, json.dumps([kind, words[:600]]).encode() + b"\n")
 
+    def tell_of(number: int, kind: str, words: str) -> None:
+        tell(kind, f"input {number}: {words}")
+
     try:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
-        warnings.simplefilter("ignore")
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + ADDRESS_BYTES,) * 2)
+        _be_quiet_and_limited()
         case.warm()
         shared[16] = 1
-        sys.addaudithook(listen)
-        accepted = 0
+        code_run = _code_run_from_now_on()
+        number = accepted = 0
         for number in range(start, stop):
             shared[:16] = struct.pack("<QQ", number, accepted)
-            source = random.Random(f"{seed} {number}")
-            read = case.write(source, folder, number)
+            read = case.write(random.Random(f"{seed} {number}"), folder, number)
             code_run.clear()
             size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-            resident, peak, begun = _resident(), _peak(), time.process_time()
-            try:
-                with contextlib.suppress(SystemExit):
-                    read()
-                accepted += 1
-            except ChangedError as error:
-                tell("changed unnoticed", f"input {number}: {error}")
-            except BaseException as error:
-                if not is_ours(error):
-                    tell(
-                        "foreign errors",
-                        f"input {number}: {type(error).__module__}.{type(error).__name__}: {error} {_where(error)}",
-                    )
-            if time.process_time() - begun > HANG_SECONDS:
-                tell("hangs", f"input {number}: {time.process_time() - begun:.1f} s of the processor")
+            resident, peak = _resident(), _peak()
+            accepted += _is_accepted(read, partial(tell_of, number))
             if code_run:
-                tell("code run", f"input {number}: {sorted(set(code_run))}")
+                tell_of(number, "code run", f"{sorted(set(code_run))}")
             grown = _peak() - resident
             if _peak() > peak and grown > MEMORY_FACTOR * size + MEMORY_BYTES:
-                tell("memory", f"input {number}: {grown / 2**20:.0f} MiB for a file of {size} bytes")
-                shared[:16] = struct.pack("<QQ", number, accepted)
+                tell_of(number, "memory", f"{grown / 2**20:.0f} MiB for a file of {size} bytes")
                 break  # the peak would hide what comes
-        else:
-            shared[:16] = struct.pack("<QQ", stop - 1, accepted)
+        shared[:16] = struct.pack("<QQ", number, accepted)
     except BaseException as error:
         tell("fuzzer", f"{error!r} {_where(error)}")
         shared[:16] = struct.pack("<QQ", stop - 1, 0)
     finally:
         os._exit(0)
+
+
+def _be_quiet_and_limited() -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + ADDRESS_BYTES,) * 2)
+
+
+def _code_run_from_now_on() -> list[str]:
+    """Return a list to which Python adds each event of this process that is a sign of code."""
+    events: list[str] = []
+    own = os.getpid()
+
+    def listen(event: str, arguments: Any) -> None:
+        if event in SIGNS_OF_CODE and os.getpid() == own:
+            events.append(event)
+
+    sys.addaudithook(listen)
+    return events
+
+
+def _is_accepted(read: Callable[[], Any], tell: Callable[[str, str], None]) -> bool:
+    """Read one input; tell errors that are not ours and reads that take long."""
+    begun, accepted = time.process_time(), False
+    try:
+        with contextlib.suppress(SystemExit):
+            read()
+        accepted = True
+    except ChangedError as error:
+        tell("changed unnoticed", str(error))
+    except BaseException as error:
+        if not is_ours(error):
+            tell("foreign errors", f"{type(error).__module__}.{type(error).__name__}: {error} {_where(error)}")
+    if time.process_time() - begun > HANG_SECONDS:
+        tell("hangs", f"{time.process_time() - begun:.1f} s of the processor")
+    return accepted
 
 
 def _where(error: BaseException) -> str:

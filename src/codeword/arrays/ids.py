@@ -146,10 +146,19 @@ def _texts(array: NDArray[Any], name: str) -> NDArray[Any]:
     try:
         "".join(different).encode()
     except UnicodeEncodeError:
-        halves = sum(any("\ud800" <= each <= "\udfff" for each in text) for text in different)
+        halves = sum(not is_unicode(text) for text in different)
     if zeros or halves:
         raise DataError(
             f"`{name}` must hold text of whole characters, without NUL: got {zeros} ids with NUL, {halves} with halves "
             "of characters. Check the encoding with which it was read."
         )
     return np.array(texts, object)
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text consists of whole characters: no encoding can write half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

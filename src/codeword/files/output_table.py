@@ -12,7 +12,7 @@ from codeword.files.code_note import METADATA_KEY, note_inside, replaced_with_no
 from codeword.files.data_path import check_suffix
 from codeword.files.locked_duckdb import literal, locked_duckdb
 from codeword.files.output_file import replaced_whole
-from codeword.files.sql_tables import columns_of, copy_to, disk_errors
+from codeword.files.sql_tables import copy_to, disk_errors, numbered_columns
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -36,7 +36,7 @@ def _write(path: Path, array: NDArray[Any], *, metadata: dict[str, Any] | None) 
         if path.suffix == ".npy":
             np.save(file, array, allow_pickle=False)
         else:
-            _copy_columns(columns_of(array), file.name, copy_options(path.suffix, metadata))
+            _copy_columns(numbered_columns(array), file.name, copy_options(path.suffix, metadata))
 
 
 def replaced_table(path: Path, metadata: dict[str, Any] | None) -> AbstractContextManager[BinaryIO]:

@@ -148,8 +148,8 @@ def table_reader(table: TableFile, options: str = "", *, header: bool | None = N
     return f"{'read_csv' if table.suffix == '.csv' else 'read_parquet'}({literal(table.name)}{options})"
 
 
-def columns_of(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return the columns of an array by the names c0, c1, …, with rows flattened."""
+def numbered_columns(array: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the columns of an array by the names c0, c1, …; rows of several axes are flattened."""
     flat = array.reshape(len(array), math.prod(array.shape[1:]))
     native = flat.astype(array.dtype.newbyteorder("="), copy=False)
     return {f"c{number}": np.ascontiguousarray(native[:, number]) for number in range(flat.shape[1])}

@@ -175,7 +175,7 @@ def _write_table(file: Path, pieces: Iterable[NDArray[Any]], options: str) -> tu
         attach(connection, rows, "pieces")
         statement = "CREATE TABLE pieces.rows AS"
         for chunk in _chunks(pieces):
-            connection.register("columns", sql_tables.columns_of(chunk))
+            connection.register("columns", sql_tables.numbered_columns(chunk))
             connection.execute(f"{statement} SELECT * FROM columns")
             row_shape, statement = chunk.shape[1:], "INSERT INTO pieces.rows"
         if options.startswith("FORMAT parquet"):

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.ids import is_unicode
 from codeword.errors import ParameterError, shown
 from codeword.files.sql_tables import first_line, quoted_name
 
@@ -113,7 +114,7 @@ def _values(name: str, kind: str, wanted: list[Any]) -> NDArray[Any]:
     if set(map(type, wanted)) <= plain:  # a million of them in a fraction of the time
         try:
             values = np.array(wanted, dtype)
-            if not np.isnan(values).any() if kind == "DOUBLE" else kind != "VARCHAR" or all(map(_is_unicode, wanted)):
+            if not np.isnan(values).any() if kind == "DOUBLE" else kind != "VARCHAR" or all(map(is_unicode, wanted)):
                 return values
         except OverflowError:
             pass
@@ -124,7 +125,7 @@ def _value(name: str, kind: str, value: Any) -> Any:
     """Return a value of the column's type, or raise; DuckDB would convert others, and sometimes fail at it."""
     given, value = value, value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if kind == "VARCHAR" and isinstance(value, str) and _is_unicode(value):
+    if kind == "VARCHAR" and isinstance(value, str) and is_unicode(value):
         return str(value)
     if kind == "BIGINT" and is_whole and -(2**63) <= value < 2**63:
         return int(value)
@@ -135,10 +136,6 @@ def _value(name: str, kind: str, value: Any) -> Any:
     if kind == "TIMESTAMP" and (time := _as_time(value)) is not None:
         return time
     raise ParameterError(f"`where` must compare {name} with values that its type {kind} can hold: got {shown(given)}.")
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _as_time(value: Any) -> datetime.datetime | None:

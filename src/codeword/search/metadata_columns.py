@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from codeword.arrays.ids import is_unicode
 from codeword.errors import DataError, DataTypeError
 from codeword.files.codes import CODE_COLUMN
 from codeword.search.code_words import WORD_COLUMN
@@ -72,7 +73,7 @@ def _by_name(metadata: Any) -> Mapping[Any, Any]:
 def _is_free(name: str) -> bool:
     """Return whether DuckDB accepts a name and no column of codes uses it."""
     of_codes = WORD_COLUMN.fullmatch(name.lower()) or CODE_COLUMN.fullmatch(name.lower())
-    return bool(name) and not of_codes and "\0" not in name and _is_whole(name)
+    return bool(name) and not of_codes and "\0" not in name and is_unicode(name)
 
 
 def _checked(name: str, values: Any, count: int) -> MetadataColumn:
@@ -136,7 +137,7 @@ def _of_objects(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> N
 
     if are(str):
         texts = [None if gone else str(value) for gone, value in zip(missing, array, strict=True)]
-        halves = sum(not _is_whole(text) for text in texts if text is not None)
+        halves = sum(not is_unicode(text) for text in texts if text is not None)
         if halves:
             raise DataError(
                 f"`metadata` must hold valid Unicode: got {halves} strings with lone surrogates in column {name!r}. "
@@ -192,14 +193,6 @@ def _too_far(name: str, found: Any) -> DataError:
         f"`metadata` must hold times from the year -{MAX_YEAR} to {MAX_YEAR}: got {found} in column {name!r}. Convert "
         "the column to numbers."
     )
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _too_large(name: str, value: Any) -> DataError:

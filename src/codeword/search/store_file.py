@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from codeword.arrays.ids import is_unicode
 from codeword.errors import (
     CodewordError,
     DataError,
@@ -26,9 +27,16 @@ from codeword.search.store_schema import StoreNote, read_note
 
 # Parts of DuckDB's messages, in lower case, for files that it cannot read or write.
 _SIGNS_OF_THE_SYSTEM = ("permission denied", "too many open files", "out of memory")
-_SIGNS_OF_NO_PLACE = ("no space left", "not enough space", "could not write", "permission denied", "read-only", "fsync")
+_SIGNS_OF_FAILED_WRITES = (
+    "no space left",
+    "not enough space",
+    "could not write",
+    "permission denied",
+    "read-only",
+    "fsync",
+)
 # Parts of DuckDB's messages for a file that is open elsewhere: in another process (POSIX, Windows), or in this one.
-_SIGNS_OF_OTHERS = ("Could not set lock", "used by another process", "Unique file handle conflict")
+_SIGNS_OF_OTHER_CLIENTS = ("Could not set lock", "used by another process", "Unique file handle conflict")
 
 
 class StoreFile:
@@ -79,7 +87,7 @@ class StoreFile:
 
     @contextmanager
     def _in_words(self, *, writes: bool) -> Iterator[None]:
-        """Translate errors of the system that no one has translated; none comes after a transaction has ended."""
+        """Translate errors of the system that are not translated yet; none occurs after a transaction has ended."""
         try:
             yield
         except OSError as error:
@@ -210,7 +218,7 @@ class StoreFile:
         return self.path.with_name(f".{self.path.name}.new")
 
     def _remove_draft(self) -> None:
-        """Remove what a writer has left, which was killed. The caller holds the lock."""
+        """Remove what a killed writer has left. The caller holds the lock."""
         try:
             found = os.lstat(self._draft)
         except OSError:
@@ -243,7 +251,7 @@ class StoreFile:
                     attach(connection, file, "store", read_only=read_only)
                     break
                 except duckdb.Error as error:
-                    if not any(sign in str(error) for sign in _SIGNS_OF_OTHERS):
+                    if not any(sign in str(error) for sign in _SIGNS_OF_OTHER_CLIENTS):
                         raise
                 patience.pause("another DuckDB client, which has the file open")
             yield connection
@@ -260,7 +268,7 @@ class StoreFile:
     def _translated(self, error: duckdb.Error, read_only: bool) -> Exception:
         text = first_line(error)
         signs = text.replace(str(self.path.parent), "").lower()  # a folder may have any name
-        if not read_only and any(sign in signs for sign in _SIGNS_OF_NO_PLACE):
+        if not read_only and any(sign in signs for sign in _SIGNS_OF_FAILED_WRITES):
             return self._unwritable(text)
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in signs for sign in _SIGNS_OF_THE_SYSTEM):
             return self._unreadable(text)
@@ -289,7 +297,7 @@ def _checked(path: str | Path) -> Path:
     path = Path(path)
     text = str(path.absolute())
     special = [letter for letter in ("?", "\\", "\0") if letter in text and letter != os.sep]
-    if special or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if special or not is_unicode(text):
         raise ParameterError(
             f"`path` must be the name of a file, in Unicode and without ?, backslash and NUL, which DuckDB does not "
             f"take for letters: got {text!r}."

@@ -1,4 +1,4 @@
-"""Ctrl-C during a training."""
+"""Ctrl-C during training."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_later() -> Iterator[None]:
+def delayed_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back until the end of a block whose results must not be lost."""
     handler = signal.getsignal(signal.SIGINT)
     # Python runs handlers in the main thread only.

@@ -16,7 +16,7 @@ from codeword import keras_internals
 from codeword.backend import keras
 from codeword.training.batch_hooks import is_hooked, looks_at_batches, looks_at_model
 from codeword.training.batches import Batches, Load
-from codeword.training.interrupts import interrupts_later
+from codeword.training.interrupts import delayed_interrupts
 from codeword.training.jax_steps import compiled_steps
 
 SECONDS_PER_CALL = 0.2  # so that the progress bar moves, and an interrupt is noticed
@@ -74,7 +74,7 @@ class _Training:
             try:
                 logs = self._run_epochs(range(initial_epoch, epochs), validation_due)
             finally:
-                with interrupts_later():
+                with delayed_interrupts():
                     self._write()
                     if epochs > 0:
                         model.optimizer.finalize_variable_values(model.trainable_weights)
@@ -142,7 +142,7 @@ class _Training:
         return logs
 
     def _call(self, load: Load) -> Any:
-        with interrupts_later():  # JAX deletes the old state before the new one is here
+        with delayed_interrupts():  # JAX deletes the old state before the new one is here
             state, metrics, reported = self._train(self._taken(), self._metrics, load.arrays, load.draws, load.bounds)
             self._hand_over(state, metrics)
         return reported
