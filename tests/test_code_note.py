@@ -14,7 +14,7 @@ from codeword.code_kinds import Bits
 from codeword.errors import CodeError, OutputPathError, TableFileError
 from codeword.files import code_note, output_file, parquet_seal
 from codeword.files.codes import read_codes, read_origin
-from codeword.files.output_table import write_array, write_codes
+from codeword.files.output_table import write_array, write_codes, write_columns
 from codeword.files.table_pieces import open_codes, write_code_pieces
 
 OLD, NEW = np.zeros((3, 2), np.uint8), np.ones((3, 2), np.uint8)
@@ -131,6 +131,14 @@ def test_numbers_in_place_of_codes_take_the_note_with_them(tmp_path: Path, suffi
         code_note.note_path(path).write_bytes(foreign)
         write_array(path, NEW)
         assert code_note.note_path(path).read_bytes() == foreign
+
+
+def test_columns_in_place_of_codes_take_the_note_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    write(path, OLD, OLD_MODEL)
+    write_columns(path, {"id": np.arange(3), "c0": np.arange(3)})
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_codes(path)[0].tolist() == [[0], [1], [2]]
 
 
 def test_a_note_that_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

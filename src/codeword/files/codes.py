@@ -35,7 +35,12 @@ class CodeTable(NamedTuple):
 
 
 def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDArray[np.uint8], CodeKind | None]:
-    """Read codes and their code kind, None if the file does not record it; raise if another model made them."""
+    """Read codes and their code kind, None if the file does not record it.
+
+    Raises:
+        FileNotFoundError, TableFileError: If there is no file, or it or its note is damaged or has another format.
+        DataError, CodeError: If it does not hold codes, or those of another model than `fingerprint` names.
+    """
     table = read_code_table(path, fingerprint=fingerprint)
     return table.codes, None if table.origin is None else table.origin.code
 
@@ -99,7 +104,7 @@ def check_origin(path: Path, origin: Origin | None, fingerprint: str | None) -> 
 
 
 def read_origin(path: str | Path) -> Origin | None:
-    """Return the recorded origin of a file's codes; None if there is no record."""
+    """Return the recorded origin of a file's codes, None if there is no record; raise as `read_codes` does."""
     path = existing_file(path)
     if path.suffix == ".npy":
         with opened(path) as file:
@@ -109,7 +114,7 @@ def read_origin(path: str | Path) -> Origin | None:
 
 
 def origin_in(table: TableFile) -> Origin | None:
-    """Return the recorded origin of the codes in an open table; None if there is no record."""
+    """Return the recorded origin of the codes in an open table, None if there is no record."""
     if table.path.suffix == ".csv":
         return origin_beside(table.path, table.file)
     query = f"SELECT value FROM parquet_kv_metadata({literal(table.name)}) WHERE key = '{METADATA_KEY}'"

@@ -16,18 +16,24 @@ from codeword.files.sql_tables import copy_to, disk_errors, numbered_columns
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
-    """Write numbers to a file, completely or not at all; tables have a column c0, c1, … for each number of a row."""
+    """Write numbers to a file, completely or not at all; tables have a column c0, c1, … for each number of a row.
+
+    Raises:
+        TableFileError: If the path has another suffix than .npy, .csv and .parquet.
+        OutputPathError: If the file cannot be written.
+    """
     _write(Path(path), array, metadata=None)
 
 
 def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Write columns of numbers or strings to a `.csv` or `.parquet` file, completely or not at all."""
-    with replaced_whole(path) as file:
-        _copy_columns(columns, file.name, copy_options(Path(path).suffix, None))
+    """Write columns of numbers or strings to a .csv or .parquet file; raise `OutputPathError` as `write_array` does."""
+    path = Path(path)
+    with replaced_table(path, None) as file:
+        _copy_columns(columns, file.name, copy_options(path.suffix, None))
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:
-    """Write codes with the fingerprint and code kind of their model, completely or not at all."""
+    """Write codes with the fingerprint and code kind of their model; raise as `write_array` does."""
     _write(Path(path), codes, metadata={"model": fingerprint, "code": kind.to_config()})
 
 

@@ -1,6 +1,6 @@
 """The seal in the metadata of a Parquet file: the length and the SHA-256 of the file that it stands in (no Keras).
 
-Parquet's pages may have checksums, but DuckDB writes none. The SHA-256 is that of the file with 64 zeros in its place.
+Parquet's pages may have checksums, but DuckDB writes none. The SHA-256 is computed with 64 zeros in its place.
 """
 
 import hashlib

@@ -57,6 +57,9 @@ def read_columns(path: str | Path) -> dict[str, Any]:
     """Read all columns of a table by name, masked where cells are empty; text as objects.
 
     A .csv file without a header has column0, column1, ….
+
+    Raises:
+        FileNotFoundError, TableFileError: If there is no file, or it is damaged or no table.
     """
     with open_table(_table_path(path)) as table:
         return answer(table, "SELECT *")
@@ -70,6 +73,7 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
     them.
 
     Raises:
+        FileNotFoundError, TableFileError: As for `read_columns`.
         DataError: If a column is missing.
         DataTypeError: If one of `numbers` holds text.
 

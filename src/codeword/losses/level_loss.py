@@ -27,7 +27,7 @@ def check_logits(logits: Any, count: int, levels: Sequence[float]) -> None:
 class LevelLoss(keras.losses.Loss):
     """Base class of the losses over levels, which keeps and saves the levels.
 
-    A subclass sets the plain `function` that it computes; the default name of the loss is that of the function.
+    A subclass sets the plain `function` that it computes, whose name is also the default name of the loss.
     """
 
     function: Callable[..., Any]
