@@ -213,7 +213,7 @@ def _first(opened: Any) -> None:
 def _touched(rows: Any) -> None:
     """Read some rows of an array, which may be mapped, or of a table."""
     if rows.shape:
-        np.asarray(rows[0:2]).tolist()
+        np.asarray(rows[0:2]).ravel().tolist()
 
 
 FILES = {
