@@ -156,6 +156,23 @@ def test_a_folder_that_cannot_be_synced_leaves_the_new_file_and_says_so(
     assert (tmp_path / "x").read_bytes() == b"new"
 
 
+def test_a_rename_that_was_made_though_it_failed_leaves_the_new_file_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = os.replace
+
+    def fails(source: Path, target: Path) -> None:
+        plain(source, target)
+        if target.name == "codes":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(output_file.os, "replace", fails)
+    with pytest.raises(OutputPathError, match=r"codes must be .* The new file is there") as caught:
+        write_both(tmp_path / "note", tmp_path / "codes")
+    assert caught.value.on_disk == "new"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new", b"new"]
+
+
 def test_a_file_system_that_cannot_sync_folders_is_none_the_worse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,8 @@ def _move_all(drafts: list[_Draft]) -> None:
             os.replace(draft.temporary, draft.target)
             moved.append(draft)
     except BaseException as error:
+        if isinstance(error, OSError) and _is_gone(current.temporary):
+            raise perhaps_lost(current.path, error) from error
         for draft in moved:
             if draft.old is None:
                 with contextlib.suppress(OSError):
@@ -123,6 +125,15 @@ def _move_all(drafts: list[_Draft]) -> None:
             _sync_folder(draft.folder)
         except OSError as error:
             raise perhaps_lost(draft.path, error) from error
+
+
+def _is_gone(temporary: Path) -> bool:
+    """Return whether a file was moved although the system says otherwise, as a network file system may do."""
+    try:
+        os.lstat(temporary)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
 
 
 def _sync_folder(folder: int | None) -> None:
