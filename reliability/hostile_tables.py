@@ -58,7 +58,7 @@ VIEWS = {
         "CREATE VIEW codeword_store AS SELECT range::VARCHAR AS name, '1' AS value FROM range(1000000000000)",
     ],
 }
-# These hold the rows of GOOD: whoever answers must answer as for GOOD.
+# These hold the rows of GOOD, so that each answer must be the same.
 MACROS = {
     f"a macro {name}": [*GOOD, f"CREATE MACRO {name}({parameters}) AS {value}"]
     for name, parameters, value in [

@@ -35,8 +35,8 @@ class Case(NamedTuple):
     warm: Callable[[], Any] = lambda: None
 
 
-HANG_SECONDS = 5.0  # of the processor's time
-LOST_SECONDS = 60.0  # of the clock
+HANG_SECONDS = 5.0  # CPU time
+LOST_SECONDS = 60.0  # wall-clock time
 WARM_SECONDS = 600.0
 MEMORY_FACTOR, MEMORY_BYTES = 10, 200 * 2**20
 ADDRESS_BYTES = 6 * 2**30

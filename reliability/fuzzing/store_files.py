@@ -47,7 +47,7 @@ def write_store(random: random.Random, path: Path, templates: list[bytes]) -> No
 def _changed(random: random.Random, content: bytes) -> bytes:
     if random.random() < 0.5:
         return changed_bytes(random, content)
-    # In the first blocks: the headers, and with the checksum of a block set to that of others.
+    # Bytes of the first blocks: the headers, and checksums.
     changed = bytearray(content)
     for _ in range(random.choice((1, 4, 32))):
         changed[random.randrange(min(len(changed), 3 * 4096 + 2000))] = random.choice(

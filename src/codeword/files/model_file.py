@@ -103,7 +103,7 @@ def _read(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
         raise refused(path, f"it is not a complete .codeword file ({error})") from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # of a seek to where a damaged zip says that a member begins
+        if error.errno != errno.EINVAL:  # from seeking to where a damaged zip claims that a member begins
             raise
         raise refused(path, f"it is not a complete .codeword file ({error})") from error
 

@@ -77,7 +77,7 @@ class _Draft:
             _take_permissions(self.file.fileno(), self.old)
         os.fsync(self.file.fileno())
         if fcntl is None:
-            self.file.close()  # Windows moves no open file
+            self.file.close()  # Windows cannot move an open file
 
     def discard(self) -> None:
         """Remove what is left of the temporary file."""
@@ -171,7 +171,7 @@ def _remove_if_dead(temporary: Path) -> None:
 
 
 def _remove_scratch(temporary: Path) -> None:
-    with contextlib.suppress(OSError):  # raised even so where a folder cannot be closed
+    with contextlib.suppress(OSError):  # `ignore_errors` does not cover closing a folder
         shutil.rmtree(f"{temporary}.work", ignore_errors=True)
 
 

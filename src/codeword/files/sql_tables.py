@@ -19,7 +19,8 @@ from codeword.files.locked_duckdb import literal, locked_duckdb
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
 OWN_DESCRIPTORS = Path("/proc/self/fd")
 FIRST_LINE_BYTES = 2**20
-# A file may be compressed; a hostile one unpacks to all memory. Columns of nothing but zeros shrink a thousandfold.
+# A file may be compressed, and a hostile one would fill the memory when it is unpacked. Columns of zeros shrink
+# a thousandfold.
 MAX_UNPACKED_RATIO = 2_000
 MAX_UNPACKED_BYTES = 200 * 2**20
 LENGTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}  # what counts the bytes of a column

@@ -48,7 +48,7 @@ class TableRows:
         if len(self):
             types = dict(zip(described["column_name"], described["column_type"], strict=True))
             sql_tables.check_numbers(table.path, {name: types[name] for name in names})
-        self._start, self._chunk = 0, self._read(0, 1)  # raises immediately for what else is wrong
+        self._start, self._chunk = 0, self._read(0, 1)  # reads a row, so that whatever else is wrong is raised now
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -19,7 +19,7 @@ from codeword.files.sql_tables import first_line, quoted_name
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
-# The NumPy dtype of a type of columns, and the types of Python that it takes as they are.
+# For each type of a column: the NumPy dtype, and the Python types that fit it without conversion.
 _ARRAYS: dict[str, tuple[Any, set[type]]] = {
     "VARCHAR": (object, {str}),
     "BIGINT": (np.int64, {int}),

@@ -310,6 +310,6 @@ def _state_of(file: Path) -> object:
         found = file.stat()
     except FileNotFoundError:  # not checked first: DuckDB may remove its log in between
         return None
-    except OSError:  # unknown, and so like no other
+    except OSError:  # an unknown state equals no other
         return object()
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

@@ -20,7 +20,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NUM_BITS = re.compile(r"[1-9][0-9]{0,8}")
 _MOST_COLUMNS = 10_000
 _ROWS_OF_A_GROUP = 122_880  # DuckDB unpacks at most this many rows at a time
-# Bytes that may be read from a file: equal rows take next to nothing in it, but as much as others in memory.
+# Memory that a file may ask for. Equal rows take almost no space in a file, but as much as others in memory.
 _MOST_FOR_FILE, _MOST_FOR_ALL = 10, 1 << 30
 _OF_NOTE = {"name": "VARCHAR", "value": "VARCHAR"}
 _NO_NOTE = "a DuckDB file without a valid table codeword_store"
@@ -105,7 +105,7 @@ def _check_texts(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, st
     listed = ", ".join(quoted_name(name) for name in texts)
     nothing = ", ".join(["NULL"] * len(texts))
     query = f"SELECT {', '.join(f'stats({quoted_name(name)})' for name in texts)} FROM "
-    # One row, so that there is an answer, but none of the store, which would have to be unpacked for it.
+    # One row of NULL, so that there is an answer, without unpacking a row of the store.
     query += f"(SELECT {listed} FROM {CODES} WHERE rowid < 0 UNION ALL SELECT {nothing})"
     for name, known in zip(texts, connection.execute(query).fetchall()[0], strict=True):
         total = known.get("total_string_length")  # unknown after rows were deleted
@@ -150,7 +150,7 @@ def _entries(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str
 def _note(entries: Mapping[str, str | None], columns: Mapping[str, str], path: Path) -> StoreNote:
     words = [name for name in columns if WORD_COLUMN.fullmatch(name)]
     num_bits, model = str(entries["num_bits"]), entries["model"]
-    # The number is looked at only where it cannot ask for more names than there are columns.
+    # Names are made only once it is certain that they are no more than the columns.
     fits = _NUM_BITS.fullmatch(num_bits) and -(-int(num_bits) // 64) == len(words)
     if not fits or words != word_names(int(num_bits)) or next(iter(columns)) != "id":
         raise _no_store(path, f"num_bits {num_bits[:20]!r} for {len(words)} words in each code")
