@@ -225,7 +225,7 @@ assert HammingIndex(codes).search(codes, 1)[1].tolist() == [[0], [1], [2]]
 store = CodeStore(sys.argv[1])
 store.append(None, codes, {"label": ["a", "b", "c"]})
 assert store.search(codes, 1, where="label > 'a'")[1].tolist() == [[2], [1], [2]]
-assert not {"keras", "jax", "torch", "tensorflow"} & set(sys.modules)
+assert not {"keras", "jax", "torch", "tensorflow", "narwhals", "tqdm"} & set(sys.modules)
 """
 
 

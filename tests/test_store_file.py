@@ -39,6 +39,18 @@ def everything(store: CodeStore) -> Any:
         return connection.execute("SELECT * FROM codes ORDER BY id").fetchall()
 
 
+def test_a_store_is_opened_for_its_note_only_where_it_has_changed(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = CodeStore(store.path)
+    monkeypatch.setattr(store_file, "locked_duckdb", lambda *files: pytest.fail("opened"))
+    assert (other.num_bits, other.fingerprint) == (8, None)
+    monkeypatch.undo()
+    store.path.unlink()
+    CodeStore(store.path).append(None, np.zeros((1, 2), np.uint8))
+    assert other.num_bits == 16
+
+
 # Files that are no stores, places that cannot be written to
 
 

@@ -1,7 +1,7 @@
 """Exact search by Hamming distance in memory, on FAISS (no Keras)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +9,6 @@ from typing import Any, Self
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
@@ -114,8 +113,12 @@ class HammingIndex:
         codes = self._checked_queries(codes)
         integer(1, len(self)).check("k", k)
         distances, rows = np.empty((len(codes), k), np.int32), np.empty((len(codes), k), np.int64)
-        silent = not verbose or len(codes) <= _BLOCK
-        for start in tqdm(range(0, len(codes), _BLOCK), desc="search", disable=silent):
+        starts: Iterable[int] = range(0, len(codes), _BLOCK)
+        if verbose and len(codes) > _BLOCK:
+            from tqdm.auto import tqdm  # takes a tenth of a second
+
+            starts = tqdm(starts, desc="search")
+        for start in starts:
             part = slice(start, start + _BLOCK)
             with _threads_for(len(codes)):
                 distances[part], rows[part] = self._index.search(codes[part], int(k))

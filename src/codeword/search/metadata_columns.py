@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +53,10 @@ def metadata_columns(metadata: Any, count: int) -> dict[str, MetadataColumn]:
 
 
 def _by_name(metadata: Any) -> Mapping[Any, Any]:
+    if isinstance(metadata, Mapping):
+        return metadata
+    import narwhals as nw  # takes a fifth of a second: only for frames
+
     try:
         frame = nw.from_native(metadata, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
@@ -62,8 +65,6 @@ def _by_name(metadata: Any) -> Mapping[Any, Any]:
         raise DataError(
             f"Each column of `metadata` must have a unique name: got {' '.join(str(error).split())}."
         ) from error
-    if isinstance(metadata, Mapping):
-        return metadata
     raise DataTypeError(
         f'`metadata` must be a data frame or a mapping from names to arrays, such as {{"label": labels}}: got '
         f"{type(metadata).__name__}."
@@ -104,8 +105,12 @@ def _checked(name: str, values: Any, count: int) -> MetadataColumn:
 
 def _as_array(values: Any) -> Any:
     """Return values as an array; masked arrays stay masked, and lists become arrays of objects."""
-    if isinstance(values, np.ma.MaskedArray):
+    if isinstance(values, np.ndarray):
         return values
+    if isinstance(values, list | tuple):  # NumPy would convert a list of strings and numbers to strings
+        return np.fromiter(values, object, len(values))
+    import narwhals as nw
+
     series = nw.from_native(values, series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
         missing = series.is_null().to_numpy()
@@ -118,8 +123,7 @@ def _as_array(values: Any) -> Any:
         array = np.fromiter(series.to_list(), object, len(series))
         array[missing] = None
         return array
-    # NumPy would convert a list of strings and numbers to strings.
-    return np.fromiter(values, object, len(values)) if isinstance(values, list | tuple) else np.asarray(values)
+    return np.asarray(values)
 
 
 def _is_missing(value: Any) -> bool:

@@ -105,16 +105,12 @@ class CodeStore:
     @property
     def fingerprint(self) -> str | None:
         """Fingerprint of the model that made the codes; None if it is unknown."""
-        if not self._file.exists():
-            return self._fingerprint
-        with self._file.reading() as (_, note):
-            return note.fingerprint
+        return self._file.note().fingerprint if self._file.exists() else self._fingerprint
 
     @property
     def num_bits(self) -> int:
         """Number of bits per code."""
-        with self._file.reading() as (_, note):
-            return note.num_bits
+        return self._file.note().num_bits
 
     @property
     def columns(self) -> tuple[str, ...]:

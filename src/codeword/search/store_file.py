@@ -60,6 +60,14 @@ class StoreFile:
             ):
                 yield connection, self._note(connection)
 
+    def note(self) -> StoreNote:
+        """Return the note of the file, which is opened only if it has changed since this object last saw it."""
+        known = self._known
+        if known is not None and known[0] == self.state():
+            return known[1]
+        with self.reading() as (_, note):
+            return note
+
     @contextmanager
     def writing(self, *, create: bool = False) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreNote | None]]:
         """Open the file exclusively for one transaction, which is rolled back if the block raises.
