@@ -256,7 +256,7 @@ class _Lines:
 
 
 class Tests(NamedTuple):
-    """Which lines of which files each test runs, how long it takes, and those that fail."""
+    """Which lines of which files each test runs, how long it takes, and those that fail and are left out."""
 
     lines: dict[str, dict[str, list[int]]]
     seconds: dict[str, float]
@@ -280,9 +280,11 @@ class _Group:
 
     def pytest_runtestloop(self, session: Any) -> bool:
         answer = _in_child(partial(_seen, session), SECONDS_WITHOUT_MUTANTS)
-        self.tests = Tests(*answer) if answer else Tests({}, {}, ["the run itself"])
+        if answer is None:
+            return True
+        self.tests = Tests(*answer)
         items = {item.nodeid: item for item in session.items}
-        for mutant in [] if self.tests.failed else self.mutants:
+        for mutant in self.mutants:
             chosen, new = _covering(mutant, self.tests), _changed_function(mutant)
             function = _function_of(mutant.file, new)
             work = partial(_passes, session, [items[name] for name in chosen], function, new)
@@ -294,11 +296,8 @@ def _seen(session: Any) -> tuple[Any, ...]:
     plugin = _Lines()
     session.config.pluginmanager.register(plugin)
     _run(session, session.items)
-    once = set(plugin.failed)  # such as a test of time while other programs run: it could be the reason for a failure
-    plugin.failed.clear()
-    _run(session, [item for item in session.items if item.nodeid in once])
     lines = {name: {file: sorted(seen) for file, seen in found.items()} for name, found in plugin.lines.items()}
-    kept = {name: seen for name, seen in lines.items() if name not in once}
+    kept = {name: seen for name, seen in lines.items() if name not in plugin.failed}
     return kept, _costs(session.items, plugin.seconds), plugin.failed
 
 
@@ -448,21 +447,23 @@ def examined(group: str, sample: int | None, seed: int = 0) -> Row:
     files, tests = GROUPS[group]
     mutants = [mutant for file in files for mutant in mutants_of(file)]
     chosen = mutants if sample is None else Random(seed).sample(mutants, min(sample, len(mutants)))
+    known, passed = _tried(chosen, files, [*tests, *(f"src/codeword/{file}" for file in files)])
     row = Row.of_kinds(group, "unnoticed")
-    for mutant, passed in _tried(chosen, files, [*tests, *(f"src/codeword/{file}" for file in files)]):
-        row.cases += 1
-        if passed:
-            row.failures["unnoticed"] += 1
-            line = (SOURCE / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
-            row.examples.append(f"{mutant.file}:{mutant.line}: {mutant.what}: {line}")
+    row.cases = len(chosen)
+    for mutant in (one for one in chosen if passed[one]):
+        row.failures["unnoticed"] += 1
+        line = (SOURCE / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
+        row.examples.append(f"{mutant.file}:{mutant.line}: {mutant.what}: {line}")
     score = 1 - row.failures["unnoticed"] / max(1, row.cases)
-    row.figures = {"noticed": f"{score:.0%}", "of possible": f"{len(mutants):,}"}
+    row.figures = {"noticed": f"{score:.0%}", "of possible": f"{len(mutants):,}", "tests": f"{len(known.lines):,}"}
     row.known = "a missing test, or no fault at all" if score >= LEAST_SCORE else ""
+    for name in known.failed:
+        print(f"left out, as it fails without faults: {name}", file=sys.stderr)
     return row
 
 
-def _tried(mutants: list[Mutant], files: list[str], tests: list[str]) -> Iterator[tuple[Mutant, bool]]:
-    """Yield each mutant, and whether the tests pass with it."""
+def _tried(mutants: list[Mutant], files: list[str], tests: list[str]) -> tuple[Tests, dict[Mutant, bool]]:
+    """Return the tests, and whether they pass with each mutant."""
     inside = [mutant for mutant in mutants if _changed_function(mutant) is not None]
 
     def work() -> Any:
@@ -471,13 +472,13 @@ def _tried(mutants: list[Mutant], files: list[str], tests: list[str]) -> Iterato
         return plugin.tests, plugin.passed
 
     answer = _in_child(work, SECONDS_OF_GROUP)
-    known = Tests(*answer[0]) if answer and answer[0] else Tests({}, {}, ["the run itself"])
-    if known.failed:
-        raise SystemExit(f"The tests must pass without mutants: {known.failed} failed.")
-    yield from zip(inside, answer[1], strict=True)
-    for mutant in (one for one in mutants if one not in inside):
+    if answer is None or answer[0] is None:
+        raise SystemExit("The tests must be collected and must end without mutants.")
+    known, passed = Tests(*answer[0]), dict(zip(inside, answer[1], strict=True))
+    for mutant in (one for one in mutants if one not in passed):
         names = _covering(mutant, known)
-        yield mutant, bool(_in_child(partial(_passes_anew, names, mutant), _timeout(names, known)))
+        passed[mutant] = bool(_in_child(partial(_passes_anew, names, mutant), _timeout(names, known)))
+    return known, passed
 
 
 def _prepare() -> None:

@@ -94,10 +94,12 @@ def test_ids_are_numbered_on_after_the_greatest(tmp_path: Path) -> None:
     assert store.append([40], CODES[:1]) == 4
     assert store.append(None, CODES[:2]) == 6
     assert store.search(ZERO, 6)[1].tolist() == [[1, 42, 2, 0, 40, 41]]
-    store.append([2**63 - 1], CODES[:1])
+    store.append([2**63 - 2], CODES[:1])
+    store.append(None, CODES[:1])
+    assert store.get([2**63 - 1]).ids.tolist() == [2**63 - 1]
     with pytest.raises(DataError, match=r"no 64-bit integers follow 9223372036854775807: got None"):
         store.append(None, CODES[:1])
-    assert len(store) == 7
+    assert len(store) == 8
 
 
 YES, TWO_TIMES = [True, None, False], [datetime.datetime(2020, 1, 1, 12), None, datetime.datetime(2021, 1, 1)]

@@ -22,7 +22,7 @@ def note(num_bits: str = "'64'", model: str = "NULL", version: str = "'1'") -> s
     return f"CREATE TABLE codeword_store (name VARCHAR, value VARCHAR); INSERT INTO codeword_store VALUES {values};"
 
 
-FIFTY_SIX = note("'56'")
+FIFTY_SIX, LONG = note("'56'"), note("'128'")
 
 
 def foreign(path: Path, sql: str) -> Path:
@@ -53,6 +53,12 @@ REFUSED = {
     "a collation": (f"CREATE TABLE codes ({ROWS}, label VARCHAR COLLATE nocase); {note()}", "with defaults"),
     "missing words": (f"CREATE TABLE codes (id BIGINT, code_0 UBIGINT); {note()}", "with defaults, constraints"),
     "a type": (f"CREATE TABLE codes ({ROWS}, label STRUCT(a INTEGER)); {note()}", "a column 'label' of type STRUCT"),
+    "an index of the note": (f"{TABLE} {note()} CREATE INDEX i ON codeword_store (name)", "without a valid table"),
+    "ids that are not first": (f"CREATE TABLE codes (label VARCHAR, {ROWS}); {note()}", "num_bits '64' for 1 words"),
+    "words out of order": (
+        f"CREATE TABLE codes (id BIGINT NOT NULL, code_1 UBIGINT NOT NULL, code_0 UBIGINT NOT NULL); {LONG}",
+        "num_bits '128' for 2 words",
+    ),
     "no word": (f"CREATE TABLE codes (id BIGINT NOT NULL); {note()}", "num_bits '64' for 0 words"),
     "other words": (f"CREATE TABLE codes (id BIGINT NOT NULL, code_1 UBIGINT NOT NULL); {note()}", "num_bits '64'"),
     **{
@@ -75,6 +81,41 @@ def test_files_with_anything_but_the_tables_of_a_store_are_refused(tmp_path: Pat
     assert len(str(caught.value)) < 500
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["s.duckdb"]
+
+
+def test_tables_of_too_many_columns_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = foreign(tmp_path / "s.duckdb", TABLE + note())
+    monkeypatch.setattr(store_schema, "_MOST_COLUMNS", 3)
+    assert len(CodeStore(path)) == 2
+    monkeypatch.setattr(store_schema, "_MOST_COLUMNS", 2)
+    with pytest.raises(StoreFileError, match="got a table codes of 3 columns"):
+        CodeStore(path)
+
+
+def test_ten_times_the_file_and_a_gigabyte_may_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100))
+    store_schema.check_size(1_000 + 2**30, path)
+    with pytest.raises(
+        StoreFileError, match=r"at most 1\.1 GB of memory, as it has 100 bytes: got rows that take 1\.1"
+    ):
+        store_schema.check_size(1_001 + 2**30, path)
+
+
+def test_texts_count_as_many_at_a_time_as_duckdb_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "SELECT range, 0, repeat('a', 1000) FROM range(20)"
+    path = foreign(
+        tmp_path / "s.duckdb", f"CREATE TABLE codes ({ROWS}, label VARCHAR); INSERT INTO codes {rows}; {note()}"
+    )
+    monkeypatch.setattr(store_schema, "_MOST_FOR_FILE", 0)
+    for rows_at_a_time, most, fits in ((5, 5_000, True), (5, 4_999, False), (99, 20_000, True), (99, 19_999, False)):
+        monkeypatch.setattr(store_schema, "_ROWS_OF_A_GROUP", rows_at_a_time)
+        monkeypatch.setattr(store_schema, "_MOST_FOR_ALL", most)
+        if fits:
+            assert len(CodeStore(path)) == 20
+        else:
+            with pytest.raises(StoreFileError, match="must take at most"):
+                CodeStore(path)
 
 
 def test_texts_that_take_more_memory_than_their_file_justifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def next_ids(connection: duckdb.DuckDBPyConnection, count: int, path: Path) -> N
     greatest = connection.execute(f"SELECT coalesce(max(id), -1) FROM {CODES}").fetchall()[0][0]
     if greatest + count >= 2**63:
         raise DataError(f"`ids` must be passed, as no 64-bit integers follow {greatest}: got None.")
-    return np.arange(greatest + 1, greatest + 1 + count)
+    return greatest + 1 + np.arange(count)  # a range up to 2**63 would be of floats
 
 
 def check_new_ids(connection: duckdb.DuckDBPyConnection, ids: NDArray[Any], path: Path) -> None:
