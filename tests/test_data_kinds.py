@@ -31,6 +31,7 @@ from codeword.data_kinds import (
 from codeword.data_kinds.inference import num_classes, readings_of, scale_if_mostly_missing, scale_if_zero_is_missing
 from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.data_kinds.python_text import python_call, python_literal
+from codeword.data_kinds.scaling import Scaling, is_far_from_unit_size, is_unscaled, standardization
 from codeword.errors import DataError, DataTypeError, ParameterError
 
 FOUR = (0.0, 0.25, 0.5, 0.75)
@@ -871,3 +872,186 @@ def test_class_numbers_are_counted_at_least_twice_each(y: list[float], first: tu
 )
 def test_what_scanned_values_may_mean(x: np.ndarray, kinds: tuple[DataKind, ...]) -> None:
     assert readings_of(scan_values(x)).kinds == kinds
+
+
+# Limits and tolerances
+
+
+def test_levels_are_at_most_65536_and_within_float32() -> None:
+    largest = float(np.finfo(np.float32).max)
+    assert len(checked_levels(65_536)) == 65_536
+    assert len(checked_levels(range(65_536))) == 65_536
+    assert checked_levels([-largest, largest]) == (-largest, largest)
+    for too_many in (65_537, range(65_537)):
+        with pytest.raises(ParameterError, match=r"`levels` must be .*65536"):
+            checked_levels(too_many)
+    for beyond in ([-1.1 * largest, 0], [0, 1.1 * largest]):
+        with pytest.raises(ParameterError, match=r"must lie within ±3\.4e\+38"):
+            checked_levels(beyond)
+
+
+@pytest.mark.parametrize(
+    ("scale", "near", "beside"),
+    [
+        (Ratings(1, 5, step=0.5), 4e-5, 6e-5),  # a ten-thousandth of a step
+        (Ratings(0, 60_000, step=1), 7.0e-3, 7.3e-3),  # what float32 rounds at the end of the scale
+        (Ratings(-60_000, 0, step=1), 7.0e-3, 7.3e-3),
+        (Ratings(1e6, 1e6 + 4, step=0.125), 0.061, 0.0615),  # but never half a step
+    ],
+)
+def test_ratings_may_be_off_their_step_by_what_float32_rounds(scale: Ratings, near: float, beside: float) -> None:
+    middle = scale.levels[2]
+    scale.check([middle + near, middle - near])
+    for x in (middle + beside, middle - beside):
+        with pytest.raises(DataError, match="must be multiples of"):
+            scale.check([middle, x])
+
+
+def test_the_ends_of_what_a_scale_may_be() -> None:
+    assert Ratings(1, 5, step=4).levels.tolist() == [1, 5]
+    assert len(Ratings(0, 65_535, step=1).levels) == 65_536
+    assert Ratings(-1e30, 1e30).high == 1e30
+    for low, high, step in ((1, 5, 8), (0, 65_536, 1), (-1.1e30, 0, None), (0, 1.1e30, None), (1, 1 + 1e-9, None)):
+        with pytest.raises(ParameterError, match=r"Ratings|`step`"):
+            Ratings(low, high, step)
+
+
+@pytest.mark.parametrize(("scale", "has_zero"), [((0, 5), True), ((-5, 0), True), ((-1, 1), True), ((1, 5), False)])
+def test_zero_is_missing_only_where_it_is_no_rating(scale: tuple[float, float], has_zero: bool) -> None:
+    missing = Ratings(*scale).loss_call.arguments["missing"]
+    assert np.isnan(missing) if has_zero else missing == 0
+
+
+def test_zeros_off_the_scale_are_named_even_if_there_is_one() -> None:
+    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, drop those rows \(of a sparse matrix"):
+        Ratings(1, 5).check([0, 3])
+    with pytest.raises(DataError, match=r"use Ratings\(-2, 7\)\."):
+        Ratings(1, 5).check([-2, 7])
+
+
+def test_one_spread_for_all_columns_keeps_their_ratio() -> None:
+    x = np.array([[0.0, 10.0], [2.0, 50.0]])
+    statistics = Real(spread="common").learn(x)
+    np.testing.assert_allclose(statistics["scale"], [np.sqrt((1 + 400) / 2)] * 2)
+    vast = Real().learn(np.array([[1e14, 1.0], [1e14 + 1, 3.0]]))
+    assert vast["scale"].tolist() == [1e-12 * (1e14 + 1), 1.0]  # a constant up to rounding
+    assert Real().learn(np.array([[5.0], [5.0]]))["scale"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+def test_inferred_numbers_are_looked_at_only_for_their_size(dtype: str) -> None:
+    x = np.array([[1, 2]], np.dtype(dtype).newbyteorder(">"))
+    assert Real().as_inferred(x).dtype == np.dtype(dtype)
+    if dtype == "f8":
+        with pytest.raises(DataError, match=r"within ±3\.4e\+38, float32's"):
+            Real().as_inferred(np.array([[1.0, 1e39]]))
+
+
+# How kinds are described, and written as Python
+
+
+@pytest.mark.parametrize(
+    ("kind", "meaning", "scaling", "word", "comment"),
+    [
+        (Binary(), "yes or no", "None: 0 and 1", "binary", "  # logits, no activation"),
+        (UnitInterval(), "shares or brightness, from 0 to 1", "None: values from 0 to 1", "unit", ""),
+        (UnitInterval(maximum=255), "shares or brightness, from 0 to 255", "x / 255, the", "unit:255", ""),
+        (UnitInterval("binary_crossentropy"), "shares", "None", "unit", "  # logits, no activation"),
+        (Real(), "any finite", "(x - mean)", "real", "  # linear: any number"),
+        (Levels(3), "few ordered", "None: each", "levels:0,1,2", "  # one logit per level"),
+        (Levels(3, loss="ordinal"), "few ordered", "None: each", "levels:0,1,2", "  # one logit per edge"),
+        (Levels(3, loss="mse"), "few ordered", "None: each", "levels:0,1,2", ""),
+        (Ratings(1, 5, 0.5), "ratings on", "RatingAutoencoder", "ratings:1-5/0.5", ""),
+    ],
+    ids=str,
+)
+def test_kinds_describe_themselves(kind: DataKind, meaning: str, scaling: str, word: str, comment: str) -> None:
+    assert kind.meaning.startswith(meaning)
+    assert kind.scaling.startswith(scaling)
+    assert (kind.word, kind.head_comment) == (word, comment)
+
+
+@pytest.mark.parametrize(
+    ("kind", "x"),
+    [
+        (Binary(), np.array([[0, 1], [1, 1]])),
+        (UnitInterval(), np.array([[0.0, 0.25], [1, 0.5]])),
+        (UnitInterval(maximum=255), np.array([[0, 51], [255, 102]])),
+        (Real(), np.array([[1.0, 5], [3, 9]])),
+        (Levels(FOUR), np.array([[0, 0.25], [0.75, 0.5]])),
+        (Levels(FOUR, loss="ordinal"), np.array([[0, 0.25], [0.75, 0.5]])),
+    ],
+    ids=str,
+)
+def test_the_python_that_is_shown_does_what_the_kind_does(kind: DataKind, x: np.ndarray) -> None:
+    statistics = kind.learn(x.astype(float))
+    names: dict[str, Any] = {"np": np, "x": x, "scaled": x}
+    exec("\n".join(kind.entry_code("x")), names)
+    rows = kind.to_network(kind.check(x), statistics)
+    np.testing.assert_allclose(names["scaled"], rows, rtol=1e-6)
+    shape = (*x.shape, kind.num_outputs) if kind.num_outputs > 1 else x.shape
+    names["y"] = output = np.clip(np.random.default_rng(0).normal(size=shape), 0, 1).round(1)
+    found = eval(kind.values_code("y"), names)
+    np.testing.assert_allclose(found, kind.from_network(output, statistics), rtol=1e-6)
+
+
+def test_activations_are_written_as_python() -> None:
+    assert Levels(3, loss="staircase", edges="floor").activation_code == 'cw.activations.staircase([0, 1, 2], "floor")'
+    assert [kind.activation_code for kind in (UnitInterval(), Real())] == ['"sigmoid"', '"linear"']
+    calls = [Real().loss_call, Binary().loss_call, LossCall("keras.losses", "CosineSimilarity")]
+    assert [call.alias for call in calls] == ["mse", "binary_crossentropy", "cosine_similarity"]
+    assert [call.code for call in calls] == ['"mse"', str(calls[1]), '"cosine_similarity"']
+    assert [dict(kind.exact_match) for kind in (Real(), Binary())] == [{}, {"levels": 2, "outputs": "binary_logits"}]
+    floor = {"levels": FOUR, "edges": "floor"}
+    for loss, outputs in (("crossentropy", "logits"), ("ordinal", "ordinal_logits"), ("mse", "values")):
+        assert Levels(FOUR, edges="floor", loss=loss).exact_match == {**floor, "outputs": outputs}
+    staircase = Levels(FOUR, edges="floor", loss="staircase")
+    assert staircase.exact_match == {**floor, "edges": "midpoint", "outputs": "values"}
+
+
+# Scaling
+
+
+@pytest.mark.parametrize(
+    ("rms", "largest_column", "is_far"),
+    [
+        (5.0, 20.0, False),
+        (5.01, 1.0, True),
+        (1.0, 20.01, True),
+        (1e-3, 0.0, False),
+        (0.99e-3, 0.0, True),
+        (0.0, 0.0, False),
+        (1.0, 1.0, False),
+    ],
+)
+def test_what_is_far_from_unit_size(rms: float, largest_column: float, is_far: bool) -> None:
+    assert is_far_from_unit_size(rms, largest_column) is is_far
+
+
+def test_one_column_may_be_far_from_unit_size_by_its_mean_or_its_spread() -> None:
+    x = np.tile([1.0, -1.0], (2_000, 100))
+    assert not is_unscaled(scan_values(x))
+    for column in (21.0 * x[:, 0], 15.0 + 15 * np.tile([1, -1], 1_000)):
+        x[:, 0] = column
+        assert is_unscaled(scan_values(x))
+
+
+def test_scaling_and_its_python() -> None:
+    x = np.array([[1, 5], [3, 5]])
+    by_column = standardization(scan_values(x))
+    np.testing.assert_array_equal(by_column(x), [[-1, 0], [1, 0]])
+    for scaling in (Scaling(), Scaling(factor=4), Scaling(2, 4), by_column):
+        names = {"np": np, "x": x}
+        exec("\n".join(scaling.lines("x")), names)
+        np.testing.assert_array_equal(names["x"], scaling(x))
+        np.testing.assert_array_equal(scaling(scipy.sparse.csr_array(x)), scaling(x))
+        np.testing.assert_array_equal(scaling.inverse(scaling(x)), x)
+        assert scaling(x).dtype == np.float32
+    assert (Scaling().lines("x"), Scaling(factor=4).lines("x")) == ([], ['x = (x / 4).astype("float32")'])
+    assert [one.is_identity for one in (Scaling(), Scaling(1), Scaling(factor=2), by_column)] == [True, *[False] * 3]
+    assert Scaling()([[1, 2]]).dtype == np.float32
+    for several in ([x, x], (x, x), {"a": x}):
+        assert Scaling()(several) is several
+    assert Scaling(factor=2)([x, x]).shape == (2, 2, 2)
+    holes = scan_values(np.array([[np.nan, 2.0], [np.nan, 4.0]]))
+    assert (standardization(holes).shift.tolist(), standardization(holes).factor.tolist()) == ([0, 3], [1, 1])
