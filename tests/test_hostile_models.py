@@ -105,6 +105,48 @@ def test_json_of_a_model_passes(value: Any) -> None:
     check_json(json.dumps(value).encode())
 
 
+def numbers(count: int) -> bytes:
+    return b"[" + b"1," * (count - 1) + b"1]"
+
+
+def keys(count: int) -> bytes:
+    return b"{" + b",".join(b'"%d":0' % key for key in range(count)) + b"}"
+
+
+def deep(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(("content", "most"), [(numbers, 2**18), (keys, 50_000), (deep, 64)])
+def test_the_limits_of_json_are_exact(content: Callable[[int], bytes], most: int) -> None:
+    check_json(content(most))
+    with pytest.raises(ValueError, match="values or more, "):
+        check_json(content(most + 1))
+
+
+def header(described: Any, *, longer: int = 0) -> bytes:
+    text = json.dumps(described).encode()
+    return (len(text) + longer).to_bytes(8, "little") + text
+
+
+def test_the_limits_of_arrays_are_exact() -> None:
+    for fits in (
+        {f"{number}": {} for number in range(10_000)},
+        {"n" * 1_000: {"shape": [1] * 32}},
+    ):
+        model_file._check_header(header(fits))
+    for refused, found in (
+        (header({f"{number}": {} for number in range(10_001)}), "it has 10001 arrays"),
+        (header({f"{number}": {} for number in range(10_100)}), r"its header claims \d+ bytes"),
+        (header({"n" * 1_001: {"shape": [1]}}), "an array 'n{50}' of 1 axes"),
+        (header({"n": {"shape": [1] * 33}}), "an array 'n' of 33 axes"),
+        (header({}, longer=9), "its header claims 11 bytes"),
+        (header([]), "no attribute"),
+    ):
+        with pytest.raises(ValueError, match=found):
+            model_file._check_header(refused)
+
+
 def test_a_megabyte_of_keys_is_refused_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unchecked(path, monkeypatch, {f"k{key}": 0 for key in range(60_000)}, {})
     refuse(path, r"`config\.json` is not valid JSON \(it has .*60000 keys")
@@ -135,6 +177,17 @@ def test_a_directory_of_many_members_is_refused_before_it_is_read(path: Path) ->
         for number in range(20_000):
             archive.writestr(f"{number}", b"")
     refuse(path, "its directory claims", megabytes=1)
+
+
+def test_the_directory_of_three_members_has_room_and_no_more(path: Path) -> None:
+    def check(num_bytes: int) -> None:
+        path.write_bytes(bytes(50) + b"PK\5\6" + bytes(8) + num_bytes.to_bytes(4, "little") + bytes(6))
+        with path.open("rb") as file:
+            model_file._check_end(path, file)
+
+    check(4_096)
+    with pytest.raises(ModelFileError, match="its directory claims 4097 bytes"):
+        check(4_097)
 
 
 def test_a_64_bit_directory_in_a_small_file_is_refused(path: Path) -> None:

@@ -101,6 +101,24 @@ def test_the_file_is_a_plain_zip_of_three_stored_members(path: Path) -> None:
     }
 
 
+def test_the_same_values_are_the_same_bytes_in_every_version(path: Path) -> None:
+    contents = contents_of(path)
+    assert contents[CONFIG] == b'{\n "hidden": [\n  8\n ],\n "loss": "mse",\n "noise": null,\n "rate": 0.1\n}'
+    manifest = json.loads(contents[MANIFEST])
+    assert contents[MANIFEST] == json.dumps(manifest, indent=1, sort_keys=True).encode()
+    assert list(manifest) == ["format", "format_version", "library_version", "members"]
+    with zipfile.ZipFile(path) as archive:
+        assert {(info.date_time, info.create_system) for info in archive.infolist()} == {((1980, 1, 1, 0, 0, 0), 3)}
+
+
+def test_values_that_are_no_json_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_model_file(tmp_path / "m", {"rate": float("nan")}, {})
+    with pytest.raises(ValueError, match="Out of range float values"):
+        fingerprint({"rate": float("inf")}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_fingerprint_is_the_documented_one() -> None:
     digest = hashlib.sha256(b'{"a": 1, "b": [null, 0.5]}')
     digest.update(b'["w", "<f4", [1, 2]]' + np.array([[1, 2]], "<f4").tobytes())
