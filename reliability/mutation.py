@@ -2,8 +2,12 @@
 
 Small faults (mutants) are put into the library, one at a time; how many do its tests notice? A fault is one change of
 the syntax tree: a comparison, an operator, a constant, a condition, a call of min, max, any or all, a statement left
-out. Only the quickest tests that run the changed line are run. A mutant that no test notices is a missing test, or no
-fault at all, such as another size of pieces: at most one in ten may be left.
+out. What an error says is not changed. A mutant is given to the quickest tests that run the changed line, ten seconds
+of them, and is noticed if one fails, hangs or dies. Tests marked slow are left out: most start processes, which do not
+see the mutant.
+
+At most one mutant in ten may be left. Those that are left are missing tests, or no faults at all: a shortcut that only
+saves time and is taken more or less often, or a limit that is checked once more behind it.
 
     python -m reliability.mutation [--full]
 """
@@ -182,7 +186,7 @@ def _changes(place: _Place) -> list[tuple[str, Any]]:
         field = "id" if isinstance(node.func, ast.Name) else "attr"
         if name in OTHER_CALL:
             return [(f"{name} -> {OTHER_CALL[name]}", lambda: setattr(node.func, field, OTHER_CALL[name]))]
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
         return [("return -> None", lambda: setattr(node, "value", ast.Constant(None)))]
     if isinstance(node, ast.Expr | ast.Raise | ast.AugAssign) or type(node) in (ast.Break, ast.Continue):
         return [("left out", lambda: place.put(ast.Pass()))]
@@ -497,7 +501,7 @@ def _prepare() -> None:
 def attacks(size: Size) -> Iterator[Row]:
     _prepare()
     for group in size.of(smoke=["packing"], usual=GROUPS, full=GROUPS):
-        yield examined(group, size.of(smoke=2, usual=10, full=None))
+        yield examined(group, size.of(smoke=2, usual=20, full=None))
 
 
 if __name__ == "__main__":

@@ -57,9 +57,7 @@ class Patience:
             )
         if waited > _SAY_AFTER_SECONDS and not self._said:
             self._said = True
-            _LOG.warning(
-                "%s: waiting for %s; giving up in %.0f s", self._path, who, max(self._timeout_seconds - waited, 0)
-            )
+            _LOG.warning("%s: waiting for %s; giving up in %.0f s", self._path, who, self._timeout_seconds - waited)
         time.sleep(_RANDOM.uniform(0.1, 1) * longest_seconds)
 
 
