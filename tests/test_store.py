@@ -21,11 +21,14 @@ from codeword.errors import (
     DataTypeError,
     OutputPathError,
     ParameterError,
+    StoreFileError,
+    TableFileError,
 )
 from codeword.files.codes import read_origin
 from codeword.files.output_table import write_codes, write_columns
-from codeword.search import CodeStore, HammingIndex
+from codeword.search import CodeStore, HammingIndex, store_checks, store_schema
 from codeword.search import store as store_module
+from codeword.search.store_schema import StoreNote
 
 CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -342,6 +345,59 @@ def test_the_model_of_a_store(tmp_path: Path, store: CodeStore) -> None:
     for seconds in (-1, "1", True, float("nan"), None):
         with pytest.raises(ParameterError, match=f"got {seconds!r}"):
             CodeStore(path, timeout_seconds=seconds)
+    assert len(CodeStore(path, timeout_seconds=0)) == 3
+
+
+@pytest.mark.parametrize("fingerprint", [None, 5, "", "ab" * 31, "AB" * 32, "ab" * 32 + "\n", "x" * 10_000])
+def test_what_is_no_fingerprint(fingerprint: Any) -> None:
+    with pytest.raises(
+        CodeError, match="`model` must have the fingerprint of a model, 64 hexadecimal digits: got"
+    ) as e:
+        store_checks.identity_of(SimpleNamespace(fingerprint_=fingerprint, code_=Bits(10)))
+    assert len(str(e.value)) < 200
+    assert store_checks.identity_of(MODEL) == (MODEL.fingerprint_, Bits(10))
+
+
+def test_ids_and_words_that_are_damaged() -> None:
+    path, note = Path("s.duckdb"), StoreNote(12, None)
+    assert store_checks.ids_of(np.array([1, 2]), path).tolist() == [1, 2]
+    for ids in (np.ma.array([1, 2], mask=[True, False]), np.array([1.0]), np.array([1], np.uint64)):
+        with pytest.raises(StoreFileError, match="must have ids in all rows: got missing or odd ones"):
+            store_checks.ids_of(ids, path)
+    good = np.array([0xABC << 52, 0], np.uint64)
+    assert store_checks.codes_of([good], note, path).tolist() == [[0xAB, 0xC0], [0, 0]]
+    assert store_checks.codes_of([good[:0]], note, path).shape == (0, 2)
+    long = StoreNote(72, None)
+    for words in ([np.ma.array(good, mask=[True, False]), good], [good, good.astype(np.int64)]):
+        with pytest.raises(StoreFileError, match="must have codes in all rows: got missing or odd ones"):
+            store_checks.codes_of(words, long, path)
+    for bit in (0, 47, 48, 51):  # behind the two bytes of a code, and in the second of them
+        with pytest.raises(StoreFileError, match="got bits beyond the 12 of a code"):
+            store_checks.codes_of([good | np.uint64(1 << bit)], note, path)
+
+
+@pytest.mark.parametrize(("ids", "least"), [([1, 2, 3], 3 * (1 + 8)), (["x", "y", "z"], 3 * (1 + 64))])
+def test_an_index_takes_what_its_rows_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: list[Any], least: int
+) -> None:
+    store = CodeStore(tmp_path / "codes.duckdb")
+    store.append(ids, CODES)
+    monkeypatch.setattr(store_schema, "_MOST_FOR_FILE", 0)
+    monkeypatch.setattr(store_schema, "_MOST_FOR_ALL", least)
+    assert len(store.index()) == 3
+    monkeypatch.setattr(store_schema, "_MOST_FOR_ALL", least - 1)
+    with pytest.raises(StoreFileError, match="must take at most"):
+        store.index({"id": ids})
+
+
+def test_ten_are_searched_for_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = CodeStore(tmp_path / "codes.duckdb")
+    store.append(None, np.arange(2, 14, dtype=np.uint8)[:, None])
+    for searched in (store, store.index(), HammingIndex(np.arange(2, 14, dtype=np.uint8)[:, None])):
+        assert searched.search(np.full((4_097, 1), 2, np.uint8))[1].shape == (4_097, 10)
+    assert capsys.readouterr().err == ""  # and nothing is shown
+    with pytest.raises(TableFileError, match=r"must end in \.parquet: got '\.csv'"):
+        store.export_parquet(tmp_path / "codes.csv")
 
 
 def test_rows_of_zeros_and_ones_are_codes_where_the_width_is_known(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import warnings
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -18,9 +20,11 @@ import numpy as np
 import pytest
 
 import codeword
-from codeword.errors import DiskError, OutputPathError, StoreBusyError, StoreFileError
+from codeword.errors import DataError, DiskError, OutputPathError, StoreBusyError, StoreFileError
 from codeword.files import locked_duckdb, output_file
 from codeword.search import CodeStore, store_file, store_lock
+from codeword.search.store_file import StoreFile
+from codeword.search.store_lock import Patience
 
 CODES = np.array([[0b1111], [0b0001], [0b0011]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -478,3 +482,195 @@ def test_a_file_whose_state_the_system_does_not_tell(store: CodeStore, monkeypat
             calls.clear()
             with suppress(DiskError):
                 assert store.append([f"w{failing}"], CODES[:1], {"label": ["new"], "year": [1]}) > 3
+
+
+# What the file does with errors, times and states
+
+
+@pytest.mark.parametrize(
+    ("error", "read_only", "expected"),
+    [
+        *((duckdb.IOException(f"X {sign} y"), False, OutputPathError) for sign in store_file._SIGNS_OF_FAILED_WRITES),
+        (duckdb.IOException("no space left"), True, StoreFileError),
+        (duckdb.IOException("Permission denied"), True, DiskError),
+        (duckdb.IOException("Too many open files"), False, DiskError),
+        (duckdb.IOException("Out of Memory"), True, DiskError),
+        (duckdb.OutOfMemoryException("limit"), False, DiskError),
+        (duckdb.ConversionException("a text"), False, DataError),
+        (duckdb.OutOfRangeException("a number"), False, DataError),
+        (duckdb.IOException("nonsense"), False, StoreFileError),
+    ],
+    ids=str,
+)
+def test_errors_of_duckdb_become_ours(
+    tmp_path: Path, error: duckdb.Error, read_only: bool, expected: type[Exception]
+) -> None:
+    file = StoreFile(tmp_path / "fsync, no space left" / "s.duckdb", 1)
+    translated = file._translated(error, read_only)
+    assert type(translated) is expected
+    assert str(file.path) in str(translated)
+    assert file._translated(duckdb.IOException(f"nonsense in {file.path.parent}"), False).__class__ is StoreFileError
+
+
+def test_errors_of_the_system_are_translated_once(store: CodeStore) -> None:
+    file = store._file
+    for opened, expected in ((file.reading, DiskError), (file.writing, OutputPathError)):
+        with pytest.raises(expected, match="got Input/output error"), opened():
+            raise OSError(5, "Input/output error")
+        for error in (FileNotFoundError("in words"), RuntimeError("mine"), StoreFileError("ours")):
+            with pytest.raises(type(error), match=f"^{error}$"), opened():
+                raise error
+        with pytest.raises(StoreFileError, match="cannot be read as one"), opened():
+            raise duckdb.IOException("nonsense")
+
+
+def test_a_reader_cannot_write_and_connections_are_closed(store: CodeStore) -> None:
+    with store._file.reading() as (connection, _), pytest.raises(duckdb.Error, match="read-only"):
+        connection.execute("DELETE FROM store.main.codes")
+    with pytest.raises(duckdb.ConnectionException):
+        connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(0, 1.0), (1.5, 1.5), (1e300, threading.TIMEOUT_MAX)])
+def test_queries_are_limited_to_the_time_of_a_call_but_at_least_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: float, given: float
+) -> None:
+    calls: list[Any] = []
+
+    class Timer:
+        daemon = False
+
+        def __init__(self, seconds: float, work: Any) -> None:
+            calls.append((seconds, work))
+
+        def start(self) -> None:
+            calls.append(("start", self.daemon))
+
+        def cancel(self) -> None:
+            calls.append("cancel")
+
+        def join(self) -> None:
+            calls.append("join")
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    connection: Any = SimpleNamespace(interrupt=print)
+    with StoreFile(tmp_path / "s", wanted).limited(connection):
+        pass
+    assert calls == [(given, print), ("start", True), "cancel", "join"]
+
+
+def test_the_note_is_read_again_only_when_the_file_has_changed(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+    plain = store_file.read_note
+    monkeypatch.setattr(store_file, "read_note", lambda *given: (reads.append(given[1]), plain(*given))[1])
+    other = CodeStore(store.path)
+    assert len(reads) == 1
+    assert (len(other), other.num_bits) == (3, 8)
+    assert len(reads) == 1
+    CodeStore(store.path).append(["w"], ZERO, {"label": ["new"], "year": [1]})
+    reads.clear()
+    assert (len(other), other.num_bits) == (4, 8)
+    assert len(reads) == 1
+    other.delete(["w"])
+    assert (len(other), len(reads)) == (3, 1)  # it has left the file as it is
+
+
+def test_other_clients_are_waited_for(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, attempts, pauses = store_file.attach, [], []
+    signs = iter(store_file._SIGNS_OF_OTHER_CLIENTS)
+
+    def attach(*given: Any, **settings: Any) -> None:
+        attempts.append(given)
+        if (sign := next(signs, None)) is not None:
+            raise duckdb.IOException(f"IO Error: {sign} on it")
+        plain(*given, **settings)
+
+    monkeypatch.setattr(store_file, "attach", attach)
+    monkeypatch.setattr(Patience, "pause", lambda self, who, *_: pauses.append(who))
+    assert len(store) == 3
+    assert (len(attempts), pauses) == (4, ["another DuckDB client, which has the file open"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "on_disk"),
+    [
+        (None, None, "old"),
+        (None, 0, "old"),
+        (4, 4, "old"),
+        (None, 4, "unknown"),
+        (4, 5, "unknown"),
+        (4, None, "unknown"),
+    ],
+)
+def test_a_commit_that_fails_says_what_is_on_the_disk(
+    tmp_path: Path, before: int | None, after: int | None, on_disk: str
+) -> None:
+    file = StoreFile(tmp_path / "s.duckdb", 1)
+
+    def log_of(size: int | None) -> None:
+        file._log.unlink(missing_ok=True)
+        if size is not None:
+            file._log.write_bytes(bytes(size))
+
+    log_of(before)
+    with pytest.raises(OutputPathError) as caught, file._reaching_the_disk():  # noqa: PT012 - it is what fails
+        log_of(after)
+        raise duckdb.IOException("failed")
+    assert (caught.value.path, caught.value.on_disk) == (file.path, on_disk)
+
+
+def test_a_state_that_the_system_does_not_tell_is_like_no_other(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = store._file.state()
+    assert store._file.state() == state
+    assert state[1] is None  # there is no log
+    assert store._file._log_size() == 0
+    os.utime(store.path, ns=(1, 1))
+    assert store._file.state() != state
+
+    def fail(self: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", fail)
+    assert store._file.state() != store._file.state()
+    assert store._file._log_size() is None
+
+
+def test_a_new_store_is_made_in_a_folder_of_the_user_alone(tmp_path: Path) -> None:
+    file, umask = StoreFile(tmp_path / "s.duckdb", 1), os.umask(0)
+    try:
+        with suppress(KeyboardInterrupt), file.writing(create=True) as (_, note):
+            assert note is None
+            assert stat.S_IMODE((tmp_path / ".s.duckdb.new").stat().st_mode) == 0o700
+            raise KeyboardInterrupt
+    finally:
+        os.umask(umask)
+    assert not file.exists()
+    assert not (tmp_path / ".s.duckdb.new").exists()
+
+
+def test_calls_on_a_store_that_is_missing_leave_nothing(tmp_path: Path) -> None:
+    store = CodeStore(tmp_path / "s.duckdb")
+    for call in (
+        lambda: store.delete([1]),
+        lambda: store.get([1]),
+        lambda: store.export_parquet(tmp_path / "s.parquet"),
+        lambda: store._file.writing().__enter__(),
+    ):
+        with pytest.raises(FileNotFoundError, match="got no such file"):
+            call()
+        assert list(tmp_path.iterdir()) == []
+    store.path.mkdir()
+    with pytest.raises(FileNotFoundError, match="got a folder"):
+        store.append(None, CODES)
+
+
+def test_what_lies_in_the_place_of_a_draft_is_refused(store: CodeStore) -> None:
+    draft = store.path.with_name(".codes.duckdb.new")
+    draft.write_text("mine")
+    with pytest.raises(StoreFileError, match=r"\.codes\.duckdb\.new next to .* must be a folder that codeword made"):
+        store.delete(["x"])
+    assert (draft.read_text(), len(store)) == ("mine", 3)

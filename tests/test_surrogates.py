@@ -106,3 +106,31 @@ def test_two_near_scores_share_the_gradient_whatever_the_others_are(row: list[fl
     given = gradient(lambda x: surrogates.choice(x, -1, "softmax", 0.5), x, weights)
     np.testing.assert_allclose(given, softmax_gradient(x, weights, -1, 0.5), rtol=1e-5, atol=1e-7)
     assert (given[0, :2] != 0).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -2])
+def test_a_choice_is_made_along_each_axis(axis: int) -> None:
+    x = np.array([[3, 1, 2], [1, 5, 0]], np.float32)
+    expected = np.eye(2)[x.argmax(axis=0)].T if axis in (0, -2) else np.eye(3)[x.argmax(axis=1)]
+    assert_same_bits(surrogates.choice(to_tensor(x), axis, "softmax", 1.0), expected.astype(np.float32))
+
+
+def test_choices_without_noise_are_those_of_the_scores_themselves() -> None:
+    x = np.array([[0, 1e-9, -1e-9], [0, np.nan, 1], [-1, 0, 0]], np.float32)
+    hard = to_array(surrogates.choice(to_tensor(x), -1, "softmax", 1.0))
+    assert hard[[0, 2]].tolist() == [[0, 1, 0], [0, 1, 0]]
+    assert np.isnan(hard[1]).all()
+
+
+@pytest.mark.parametrize("row", [[0.0, 1.0, -0.5], [3e38, 0.0, 1.0], [np.inf, 0.0, 1.0], [-3e38, -3e38, 0.0]], ids=str)
+def test_gradients_at_zero_and_at_the_largest_scores(row: list[float]) -> None:
+    x, weights = np.array([row], np.float32), np.array([[1, 2, 4]], np.float32)
+    given = gradient(lambda x: surrogates.choice(x, -1, "softmax", 1.0), x, weights)
+    expected = softmax_gradient(np.clip(x, -3e38, 3e38), weights, -1, 1.0)
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_reinmax_of_a_choice_that_could_not_be_drawn_has_the_slope_of_the_smallest_normal_number() -> None:
+    x, weights = np.array([[0.0, -1e4]], np.float32), np.array([[0, 1e37]], np.float32)
+    given = gradient(lambda x: surrogates.choice(x, -1, "reinmax", 1.0), x, weights)
+    np.testing.assert_allclose(given, [[-2, 2]], rtol=1e-5)  # 2 softmax(log([1, 1e-37]))

@@ -272,7 +272,6 @@ class CodeStore:
             StoreBusyError, OutputPathError: As for `append`.
         """
         ids = as_objects(checked_ids(ids, "ids"))
-        self._file.require()
         with self._file.writing() as (connection, note):
             assert note is not None  # the file exists
             check_same_model(self._fingerprint, note, self.path)
