@@ -2,9 +2,9 @@
 
 Small faults (mutants) are put into the library, one at a time; how many do its tests notice? A fault is one change of
 the syntax tree: a comparison, an operator, a constant, a condition, a call of min, max, any or all, a statement left
-out. What an error says is not changed. A mutant is given to the quickest tests that run the changed line, ten seconds
-of them, and is noticed if one fails, hangs or dies. Tests marked slow are left out: most start processes, which do not
-see the mutant.
+out. What an error says is not changed. A mutant is given to the quickest tests that run the changed line, twenty
+seconds of them, and is noticed if one fails, hangs or dies. Tests marked slow are left out: most start processes,
+which do not see the mutant.
 
 At most one mutant in ten may be left. Those that are left are missing tests, or no faults at all: a shortcut that only
 saves time and is taken more or less often, or a limit that is checked once more behind it.
@@ -41,7 +41,7 @@ SOURCE = ROOT / "src" / "codeword"
 SECONDS_OF_GROUP = 36_000.0
 SECONDS_WITHOUT_MUTANTS = 1_800.0
 SECONDS_TO_START = 20.0
-SECONDS_OF_TESTS = 10.0  # for one mutant
+SECONDS_OF_TESTS = 20.0  # for one mutant
 LEAST_SCORE = 0.9
 SEARCH_TESTS = ("test_store*.py", "test_hamming.py", "test_retrieval.py", "test_metadata_columns.py")
 GROUPS = {
@@ -177,7 +177,8 @@ def _changes(place: _Place) -> list[tuple[str, Any]]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert | ast.USub):
         return [(f"without {_name(node.op)}", lambda: place.put(node.operand))]
     if isinstance(node, ast.Constant) and type(node.value) in (bool, int, float):
-        new = not node.value if type(node.value) is bool else node.value + 1
+        more = node.value * 2 if node.value == node.value + 1 else node.value + 1
+        new = not node.value if type(node.value) is bool else more
         return [(f"{node.value} -> {new}", lambda: place.put(ast.Constant(new)))]
     if isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare | ast.BoolOp):
         return [("condition -> not", lambda: setattr(node, "test", ast.UnaryOp(ast.Not(), node.test)))]
@@ -417,15 +418,25 @@ def _timeout(names: list[str], tests: Tests) -> float:
 
 
 def _covering(mutant: Mutant, tests: Tests) -> list[str]:
-    """Return the quickest tests that run the changed line, or of all tests if it runs only on import."""
-    functions = [node for node in ast.walk(_tree(mutant.file)) if isinstance(node, ast.FunctionDef | ast.Lambda)]
-    inside = [node for node in functions if _first(node) <= mutant.line <= (node.end_lineno or 0)]
-    found = [name for name, seen in tests.lines.items() if _runs(mutant.line, inside, seen.get(mutant.file, []))]
-    if not inside:
-        found = list(tests.lines)
+    """Return the quickest tests that run the changed line, or use the name that it sets, or else of all tests."""
+    tree = _tree(mutant.file)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.lineno == mutant.line}
+    used = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    found = []
+    for line in [mutant.line] if _inside(functions, mutant.line) else sorted(used):
+        inside = _inside(functions, line)
+        found += [
+            name for name, seen in tests.lines.items() if inside and _runs(line, inside, seen.get(mutant.file, []))
+        ]
+    found = list(dict.fromkeys(found)) or ([] if _inside(functions, mutant.line) else list(tests.lines))
     found.sort(key=lambda name: tests.seconds[name])
     times = accumulate(tests.seconds[name] for name in found)
     return [name for name, time in zip(found, times, strict=True) if time < SECONDS_OF_TESTS] or found[:1]
+
+
+def _inside(functions: list[Any], line: int) -> list[Any]:
+    return [node for node in functions if _first(node) <= line <= (node.end_lineno or 0)]
 
 
 def _first(node: Any) -> int:

@@ -242,6 +242,10 @@ def test_each_loss_names_the_width_of_its_output() -> None:
         (Levels(FOUR, loss="staircase", edges="floor"), [0.2499999, 0.25, 0.75], [0.25, 0.25, 0.75]),
         (UnitInterval(), [-1, 0.25, 2], [0, 0.25, 1]),
         (UnitInterval(loss="binary_crossentropy"), [-1000, 0, 1000, np.log(3)], [0, 0.5, 1, 0.75]),
+        (UnitInterval(loss="binary_crossentropy"), [-np.log(3), np.log(1.5)], [0.25, 0.6]),
+        (UnitInterval(maximum=2), [-1, 0.25, 2], [0, 0.5, 2]),
+        (Levels(FOUR, loss="staircase"), [0.125, 0.375], [0.25, 0.5]),  # on an edge
+        (Levels(32, loss="staircase"), [0.5, 30.5, 30.4], [1, 31, 30]),
     ],
     ids=str,
 )
@@ -956,6 +960,7 @@ def test_inferred_numbers_are_looked_at_only_for_their_size(dtype: str) -> None:
         (Binary(), "yes or no", "None: 0 and 1", "binary", "  # logits, no activation"),
         (UnitInterval(), "shares or brightness, from 0 to 1", "None: values from 0 to 1", "unit", ""),
         (UnitInterval(maximum=255), "shares or brightness, from 0 to 255", "x / 255, the", "unit:255", ""),
+        (UnitInterval(maximum=2), "shares or brightness, from 0 to 2", "x / 2, the", "unit:2", ""),
         (UnitInterval("binary_crossentropy"), "shares", "None", "unit", "  # logits, no activation"),
         (Real(), "any finite", "(x - mean)", "real", "  # linear: any number"),
         (Levels(3), "few ordered", "None: each", "levels:0,1,2", "  # one logit per level"),
@@ -977,6 +982,7 @@ def test_kinds_describe_themselves(kind: DataKind, meaning: str, scaling: str, w
         (Binary(), np.array([[0, 1], [1, 1]])),
         (UnitInterval(), np.array([[0.0, 0.25], [1, 0.5]])),
         (UnitInterval(maximum=255), np.array([[0, 51], [255, 102]])),
+        (UnitInterval(maximum=2), np.array([[0, 1.5], [2, 0.5]])),
         (Real(), np.array([[1.0, 5], [3, 9]])),
         (Levels(FOUR), np.array([[0, 0.25], [0.75, 0.5]])),
         (Levels(FOUR, loss="ordinal"), np.array([[0, 0.25], [0.75, 0.5]])),
@@ -1055,3 +1061,74 @@ def test_scaling_and_its_python() -> None:
     assert Scaling(factor=2)([x, x]).shape == (2, 2, 2)
     holes = scan_values(np.array([[np.nan, 2.0], [np.nan, 4.0]]))
     assert (standardization(holes).shift.tolist(), standardization(holes).factor.tolist()) == ([0, 3], [1, 1])
+
+
+# More of the limits, and of what is shared by all kinds
+
+
+def test_what_kinds_are() -> None:
+    kinds = [Binary(), Levels(3), UnitInterval(), Real(), Ratings(1, 5)]
+    assert [kind.is_continuous for kind in kinds] == [False, False, True, True, False]
+    assert [kind.has_missing for kind in kinds] == [False, False, False, False, True]
+    assert [kind.is_probability for kind in kinds] == [True, False, True, False, False]
+    assert Ratings(1, 5).values_code("y") == "y"
+    assert [kind.learn(np.ones((2, 2))) for kind in (Binary(), Levels(3), UnitInterval())] == [{}] * 3
+    assert type(UnitInterval(maximum=255).maximum) is float
+    with pytest.raises(ParameterError, match='`spread` must be "each" or "common": got \'both\''):
+        Real(spread="both")
+    for step in (True, "1"):
+        with pytest.raises(ParameterError, match="`step` of `Ratings` must be"):
+            Ratings(1, 5, step)
+
+
+def test_float32_is_not_copied_on_its_way_in_and_out() -> None:
+    x = np.array([[0.0, 1.0]], np.float32)
+    for kind in (Binary(), UnitInterval(), Levels(2)):
+        assert np.shares_memory(kind.to_network(x, {}), x)
+    assert UnitInterval().from_network(x, {}).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [Levels(FOUR), Levels(32), Binary(), UnitInterval(), UnitInterval(maximum=2)], ids=str)
+def test_inferred_values_are_those_of_check(kind: DataKind) -> None:
+    x = np.array([[0.0, 1.0]]) if len(kind.entry_levels) != 4 else np.array([[0.25, 0.75]])
+    for variant in variants(x):
+        inferred = kind.as_inferred(variant)
+        np.testing.assert_array_equal(inferred, kind.check(variant))
+        assert inferred.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("levels", "near", "beside"),
+    [
+        ([0, 1e-3], 1e-3 + 5e-10, 1e-3 + 5e-9),
+        ([0, 1000], 1000 + 5e-4, 1000 + 5e-3),
+        ([0, 1, 1000], 5e-7, 5e-6),
+        ([0, 1, 1000], 1 + 5e-7, 1 + 5e-6),
+        ([-2000, 0], -2000 - 1e-3, -2000 - 5e-3),
+    ],
+)
+def test_levels_may_be_off_by_a_millionth_of_themselves_or_of_the_least_distance(
+    levels: list[float], near: float, beside: float
+) -> None:
+    assert Levels(levels).check(np.array([near])).tolist() == [min(levels, key=lambda level: abs(level - near))]
+    with pytest.raises(DataError, match="one of the levels"):
+        Levels(levels).check(np.array([beside]))
+
+
+def test_integers_are_exactly_levels() -> None:
+    assert Levels([0, 5]).check(np.array([5, 0])).tolist() == [5, 0]
+    with pytest.raises(DataError, match="got 1 other values, the first 4"):
+        Levels([0, 5]).check(np.array([5, 4]))
+    with pytest.raises(DataError, match="0 may be the level or a class number"):
+        Levels([-0.5, 0, 0.5]).check(np.array([0]))
+    assert Levels([0.5, 1.5, 3]).check(np.array([2, 0])).tolist() == [3, 0.5]
+
+
+def test_a_value_that_occurs_twice_off_the_scale_is_named() -> None:
+    with pytest.raises(DataError, match=r"3 of 4 outside\. 2 of them are -1: if -1 means not rated, drop those rows;"):
+        Ratings(1, 5).check([-1, -1, 7, 3])
+
+
+def test_lists_that_hold_an_array_are_several_inputs() -> None:
+    mixed = [np.ones((2, 2)), 3.0]
+    assert Scaling()(mixed) is mixed

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 
 import codeword
 from codeword.code_kinds.packing import pack_bits
-from codeword.errors import CodeError, DataError, DataTypeError, ParameterError
-from codeword.search import HammingIndex, nearest_rows
+from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError
+from codeword.search import HammingIndex, hamming, nearest_rows
 
 CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -287,3 +288,38 @@ def test_a_forked_process_searches_after_a_search_in_its_parent() -> None:
     command = [sys.executable, "-c", FORKED]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_one_query_takes_one_thread_and_so_does_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(hamming.faiss, "omp_get_max_threads", lambda: 4)
+    monkeypatch.setattr(hamming.faiss, "omp_set_num_threads", given.append)
+    for process, expected in ((os.getpid(), [1, 4, 4, 4]), (-1, [1, 1, 1, 1])):
+        monkeypatch.setattr(hamming, "_PROCESS", process)
+        given.clear()
+        for num_queries in (1, 5):
+            with suppress(KeyboardInterrupt), hamming._threads_for(num_queries):
+                raise KeyboardInterrupt
+        assert given == expected
+
+
+def test_progress_is_shown_for_more_than_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    HammingIndex(CODES).search(np.zeros((4_096, 1), np.uint8), 1, verbose=1)
+    assert capsys.readouterr().err == ""
+    assert repr(HammingIndex(CODES, num_bits=8)) == "<HammingIndex: 4 codes of 8 bits>"
+
+
+def test_ids_of_a_store_must_differ() -> None:
+    for ids in ([1, 2, 2, 3], [2, 1, 3, 2]):
+        with pytest.raises(StoreFileError, match=r"s\.duckdb must have different ids in all rows"):
+            HammingIndex._of_store(CODES, np.array(ids), 8, Path("s.duckdb"))
+        with pytest.raises(DataError, match="got 1 that occur more than once, the first 2"):
+            HammingIndex(CODES, ids)
+    assert HammingIndex._of_store(CODES, np.array([4, 3, 2, 1]), 8, Path("s")).search(ZERO, 1)[1].tolist() == [[1]]
+
+
+def test_rows_far_from_zero_have_the_neighbors_that_they_have() -> None:
+    rng = np.random.default_rng(4)
+    x = 1e4 + rng.normal(size=(200, 20))
+    apart = ((x[:9, None] - x) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(nearest_rows(x, x[:9], 10), np.argsort(apart, axis=1)[:, :10])

@@ -124,6 +124,22 @@ def test_the_limits_of_json_are_exact(content: Callable[[int], bytes], most: int
         check_json(content(most + 1))
 
 
+def test_texts_are_counted_as_well() -> None:
+    check_json(json.dumps(["a"] * 200_000).encode())
+    check_json(b'""' * (2**19 + 1))
+    with pytest.raises(ValueError, match="it has 262145 values or more, 0 keys"):
+        check_json(b'""' * (2**19 + 2))
+    with pytest.raises(ValueError, match="50001 keys"):
+        check_json(b'""' * (2**19 - 50_001) + keys(50_001))
+
+
+def test_a_model_that_could_not_be_read_is_not_written(path: Path) -> None:
+    for config in ({"a": json.loads(deep(64))}, {f"k{key}": 0 for key in range(50_001)}):
+        with pytest.raises(ParameterError, match="must be a model that can be read again: got it has"):
+            write_model_file(path, config, {})
+    assert not path.exists()
+
+
 def header(described: Any, *, longer: int = 0) -> bytes:
     text = json.dumps(described).encode()
     return (len(text) + longer).to_bytes(8, "little") + text
@@ -137,7 +153,9 @@ def test_the_limits_of_arrays_are_exact() -> None:
         model_file._check_header(header(fits))
     for refused, found in (
         (header({f"{number}": {} for number in range(10_001)}), "it has 10001 arrays"),
-        (header({f"{number}": {} for number in range(10_100)}), r"its header claims \d+ bytes"),
+        (header({f"{number}": {} for number in range(10_098)}), "it has 10098 arrays"),  # parsed, with some room
+        (header({f"{number}": {} for number in range(10_099)}), r"its header claims \d+ bytes"),
+        (header({"n": {"shape": json.loads(deep(63))}}), "at most 65 deep"),
         (header({"n" * 1_001: {"shape": [1]}}), "an array 'n{50}' of 1 axes"),
         (header({"n": {"shape": [1] * 33}}), "an array 'n' of 33 axes"),
         (header({}, longer=9), "its header claims 11 bytes"),

@@ -1,6 +1,7 @@
 """One table of heads: `advise`, `infer_data_kind`, `examine` and `remedied` give the same answer for the same array."""
 
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import codeword as cw
 from codeword.arrays.value_scan import scan_values
 from codeword.backend import keras
-from codeword.data_kinds import Binary, DataKind, Levels, Real, UnitInterval, infer_data_kind
-from codeword.data_kinds.heads import GivenOutput, choose_head
+from codeword.data_kinds import Binary, DataKind, Levels, Ratings, Real, UnitInterval, infer_data_kind
+from codeword.data_kinds.heads import GivenOutput, choose_head, sums_to_one
 
 rng = np.random.default_rng(0)
 FOUR = (0, 0.25, 0.5, 0.75)
@@ -206,6 +207,8 @@ STARS = scan_values(ARRAYS["ratings with zeros"].x)
 SHARES = scan_values(ARRAYS["shares"].x)
 SUMS = scan_values(ARRAYS["shares that sum to 1"].x)
 REALS = scan_values(ARRAYS["years"].x)
+BITS = scan_values(ARRAYS["yes and no"].x)
+TARGETS = partial(GivenOutput, is_reconstruction=False)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +222,47 @@ REALS = scan_values(ARRAYS["years"].x)
         (REALS, GivenOutput("sigmoid", True, "binary_crossentropy", "binary"), "linear", '"mse"'),
         (REALS, GivenOutput("relu", False, "huber", "distance"), "linear", '"huber"'),
         (STARS, GivenOutput(missing=0.0), "linear", 'cw.losses.Masked(loss="mse", missing=0)'),
+        (STARS, GivenOutput("relu", False, "mean_absolute_error", "distance", 0.0), "linear", 'Masked(loss="mae", '),
+        (STARS, GivenOutput("relu", False, "poisson", "own", 0.0), "linear", 'Masked(loss="mse", missing=0)'),
+        (SUMS, GivenOutput("linear", False, "mean_squared_error", "distance"), "sigmoid", '"mse"'),
+        (SUMS, GivenOutput("linear", False, "c", "categorical"), "linear", "CategoricalCrossentropy(from_logits=True)"),
+        (SUMS, TARGETS("linear", loss_kind="distance"), "linear", "CategoricalCrossentropy(from_logits=True)"),
+        (SUMS, TARGETS("softmax", is_probability=True, loss_kind="binary"), "softmax", '"categorical_crossentropy"'),
+        (SUMS, TARGETS("sigmoid", is_probability=True, loss_kind="binary"), "sigmoid", '"binary_crossentropy"'),
+        (SUMS, TARGETS("linear", loss_kind="binary"), "linear", "BinaryCrossentropy(from_logits=True)"),
+        (BITS, GivenOutput("relu", False, "mean_squared_error", "distance"), "linear", "from_logits=True"),
+        (BITS, GivenOutput("sigmoid", True, "mean_squared_error", "distance"), "sigmoid", '"binary_crossentropy"'),
+        (BITS, GivenOutput("tanh", False, "binary_crossentropy", "binary"), "sigmoid", '"binary_crossentropy"'),
+        (REALS, GivenOutput(num_classes=70), "linear", "SparseCategoricalCrossentropy(from_logits=True)"),
+        (REALS, GivenOutput("softmax", True, loss_kind="sparse"), "softmax", '"sparse_categorical_crossentropy"'),
     ],
 )
 def test_what_the_data_allows_stays(scan: Any, given: GivenOutput, activation: str, loss: str) -> None:
     head = choose_head(scan, given)
     assert head.activation == activation
     assert loss in head.loss_code
+
+
+def test_the_kind_and_the_levels_of_a_head() -> None:
+    assert choose_head(REALS, GivenOutput(num_classes=70)).kind == Levels(70)
+    assert choose_head(REALS, GivenOutput(loss_kind="sparse")).kind == Real()
+    stars, holes = choose_head(STARS, GivenOutput(missing=0.0)), np.full((9, 9), np.nan)
+    assert (stars.kind, stars.missing, stars.levels) == (Ratings(1, 5), 0, [])
+    holes[:3] = np.resize([1, 2, 5], (3, 9))
+    assert choose_head(scan_values(holes), GivenOutput(missing=np.nan)).kind == Ratings(1, 5)
+    assert choose_head(REALS, GivenOutput(missing=-1.0)).kind == Real()
+    head = choose_head(scan_values(ARRAYS["four gray bytes"].x), GivenOutput())
+    assert (head.missing, head.levels) == (None, [0, 85 / 255, 170 / 255, 1])
+
+
+@pytest.mark.parametrize(("num_right", "is_distribution"), [(99, False), (100, True)])
+def test_distributions_sum_to_one_nearly_everywhere(num_right: int, is_distribution: bool) -> None:
+    x = np.full((100, 4), 0.25)
+    x[num_right:] = 0.5
+    assert sums_to_one(scan_values(x)) is is_distribution
+    assert sums_to_one(scan_values(x[:, :2] * 2)) is is_distribution
+    assert not sums_to_one(scan_values(np.ones((100, 1))))
+    assert not sums_to_one(scan_values(np.ones(100)))
 
 
 def test_only_the_user_knows_whether_0_means_missing() -> None:

@@ -145,6 +145,6 @@ def choice(x: Any, axis: int, slope: str, temperature: Any, *, noise: Any = None
     axis = axis + len(x.shape) if axis < 0 else axis
     # Of `wide`, not of `scores`, because infinity must win over the largest number.
     hard = ops.one_hot(index_of_maximum(wide + noise, axis), x.shape[axis], axis=axis, dtype=wide.dtype)
-    hard = ops.where(ops.any(ops.isnan(wide), axis=axis, keepdims=True), np.nan, hard)
+    # A softmax with NaN is NaN throughout, and so is what `straight_through` makes of it.
     soft = CHOICE_SLOPES[slope](hard, scores, scores + noise, temperature, axis)
     return ops.cast(straight_through(hard, soft), x.dtype)
