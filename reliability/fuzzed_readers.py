@@ -98,7 +98,7 @@ def _notes(folder: Path) -> Case:
 
         path = inputs / "x.npy"
         if not path.exists():
-            path.write_bytes((GOLDEN / "codes.npy").read_bytes())
+            np.save(path, np.zeros((3, 8), np.uint8))
         path.with_name("x.npy.json").write_bytes(table_files.note_file(random))
         return lambda: read_codes(path)
 

@@ -58,6 +58,9 @@ PROMISES = """
 
 ## What is not promised
 
+- **A store whose `stat` fails while DuckDB opens it for writing**, once, though the file is there and everything else
+  works: DuckDB takes the store for missing and creates a new one over it. Keep a copy, such as `export_parquet` makes.
+- **A mapped `.npy` file that another program cuts** ends the process (SIGBUS), as with any memory map.
 - **Power failures.** Files are synced before they are renamed, and folders after it, but the programs here kill
   processes and not machines. A disk that lies about `fsync` can lose the last call.
 - **Other programs with write access.** What they edit is noticed; what they delete is gone.

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from codeword.settings import SettingsObject, as_plain, integer
 
+MAX_SYMBOLS = 2**20  # a note or a model of a stranger may name any number, and the sizes of all symbols are computed
 MAX_SYMBOL_SIZE = 65_536
-COUNT = integer(1)
+COUNT = integer(1, MAX_SYMBOLS)
 SIZE = integer(2, MAX_SYMBOL_SIZE)
 
 

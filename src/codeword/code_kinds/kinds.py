@@ -19,7 +19,7 @@ class Bits(CodeKind):
     """`num_bits` signs, the only kind with a Hamming distance.
 
     Args:
-        num_bits: Positive integer.
+        num_bits: Integer from 1 to 1,048,576.
 
     Example:
         >>> Bits(10).num_bytes
@@ -42,7 +42,7 @@ class Scalars(CodeKind):
     """`num_scalars` numbers, each rounded to one of `steps` equally spaced values.
 
     Args:
-        num_scalars: Positive integer.
+        num_scalars: Integer from 1 to 1,048,576.
         steps: Number of values that a scalar can take, 2 to 65536: one integer for all scalars, or one per scalar.
 
     Example:
@@ -87,7 +87,7 @@ class Choices(CodeKind):
     """`num_choices` one-hot choices out of `size`, each with learned vectors in the decoder's first layer.
 
     Args:
-        num_choices: Positive integer.
+        num_choices: Integer from 1 to 1,048,576.
         size: Number of entries to choose from, 2 to 65536.
 
     Example:
@@ -122,7 +122,7 @@ class Floats(CodeKind):
     """`num_floats` unrounded float32 numbers, the baseline to compare with.
 
     Args:
-        num_floats: Positive integer.
+        num_floats: Integer from 1 to 1,048,576.
     """
 
     num_floats: int

@@ -160,7 +160,7 @@ def _note(entries: Mapping[str, str | None], columns: Mapping[str, str], path: P
 
 
 def _no_store(path: Path, found: str) -> StoreFileError:
-    hint = "Choose another path, or restore the store from a copy; this file was not changed."
+    hint = "Choose another path, or restore the store from a copy."
     return StoreFileError(f"{path} must be a store of codes: got {found}. {hint}")
 
 
