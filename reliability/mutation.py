@@ -2,9 +2,9 @@
 
 Small faults (mutants) are put into the library, one at a time; how many do its tests notice? A fault is one change of
 the syntax tree: a comparison, an operator, a constant, a condition, a call of min, max, any or all, a statement left
-out. What an error says is not changed. A mutant is given to the quickest tests that run the changed line, twenty
-seconds of them, and is noticed if one fails, hangs or dies. Tests marked slow are left out: most start processes,
-which do not see the mutant.
+out. What an error says is not changed. A mutant is given to the tests that run the changed line, those of the file's
+own test file and the quickest first, for twenty seconds. It is noticed if one fails, hangs or dies. Tests marked slow
+are left out: most start processes, which do not see the mutant.
 
 At most one mutant in ten may be left. Those that are left are missing tests, or no faults at all: a shortcut that only
 saves time and is taken more or less often, or a limit that is checked once more behind it.
@@ -275,8 +275,8 @@ class _Group:
     long.
     """
 
-    def __init__(self, files: list[str], mutants: list[Mutant]) -> None:
-        self.mutants = mutants
+    def __init__(self, files: list[str], codes: dict[Mutant, CodeType]) -> None:
+        self.codes = codes
         self.tests: Tests | None = None
         self.passed: list[bool] = []
         builtins.codeword_line = lambda file, line: None  # type: ignore[attr-defined]  # ours
@@ -289,10 +289,10 @@ class _Group:
             return True
         self.tests = Tests(*answer)
         items = {item.nodeid: item for item in session.items}
-        for mutant in self.mutants:
-            chosen, new = _covering(mutant, self.tests), _changed_function(mutant)
-            function = _function_of(mutant.file, new)
-            work = partial(_passes, session, [items[name] for name in chosen], function, new)
+        for mutant, code in self.codes.items():
+            chosen = _covering(mutant, self.tests)
+            function = _function_of(mutant.file, code)
+            work = partial(_passes, session, [items[name] for name in chosen], function, code)
             self.passed.append(bool(_in_child(work, _timeout(chosen, self.tests))))
         return True
 
@@ -316,8 +316,8 @@ def _costs(items: list[Any], seconds: dict[str, dict[str, float]]) -> dict[str, 
     return {name: sum(seconds[name].values()) - seconds[name]["setup"] + first[shared[name]] for name in names}
 
 
-def _passes(session: Any, tests: list[Any], function: Any, new: CodeType) -> bool:
-    function.__code__ = new
+def _passes(session: Any, tests: list[Any], function: FunctionType, code: CodeType) -> bool:
+    function.__code__ = code
     _run(session, tests, until_one_fails=True)
     return not session.testsfailed
 
@@ -389,12 +389,14 @@ def _in_child(work: Any, timeout: float) -> Any:
     os.close(sending)
     timer = threading.Timer(timeout, lambda: os.killpg(child, signal.SIGKILL))
     timer.start()
-    with os.fdopen(receiving, "rb") as pipe:
-        answer = pipe.read()
-    timer.cancel()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    try:
+        with os.fdopen(receiving, "rb") as pipe:
+            answer = pipe.read()
+    finally:  # also after Ctrl-C, which the child does not get
+        timer.cancel()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     return json.loads(answer) if answer else None
 
 
@@ -418,21 +420,29 @@ def _timeout(names: list[str], tests: Tests) -> float:
 
 
 def _covering(mutant: Mutant, tests: Tests) -> list[str]:
-    """Return the quickest tests that run the changed line, or use the name that it sets, or else of all tests."""
+    """Return tests that run the changed line or what uses it, those of the file's own and the quickest first."""
     tree = _tree(mutant.file)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.lineno == mutant.line}
-    used = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names}
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
-    found = []
-    for line in [mutant.line] if _inside(functions, mutant.line) else sorted(used):
-        inside = _inside(functions, line)
-        found += [
-            name for name, seen in tests.lines.items() if inside and _runs(line, inside, seen.get(mutant.file, []))
-        ]
-    found = list(dict.fromkeys(found)) or ([] if _inside(functions, mutant.line) else list(tests.lines))
-    found.sort(key=lambda name: tests.seconds[name])
+    lines = [(line, _inside(functions, line)) for line in _lines_of(mutant.line, tree, functions)]
+    found = [
+        name
+        for name, seen in tests.lines.items()
+        if not lines or any(_runs(line, inside, seen.get(mutant.file, [])) for line, inside in lines)
+    ]
+    own = f"/test_{Path(mutant.file).stem}.py"
+    found.sort(key=lambda name: (own not in name, tests.seconds[name]))
     times = accumulate(tests.seconds[name] for name in found)
     return [name for name, time in zip(found, times, strict=True) if time < SECONDS_OF_TESTS] or found[:1]
+
+
+def _lines_of(line: int, tree: ast.Module, functions: list[Any]) -> list[int]:
+    """Return the lines in functions that a line decides on: itself, or those below a default or with a constant."""
+    if _inside(functions, line):
+        return [line]
+    below = [_first(node) for node in functions if node.lineno <= line < _first(node)]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    names = {node.id for node in nodes if node.lineno == line and isinstance(node.ctx, ast.Store)}
+    return below or sorted({node.lineno for node in nodes if node.id in names and _inside(functions, node.lineno)})
 
 
 def _inside(functions: list[Any], line: int) -> list[Any]:
@@ -479,17 +489,17 @@ def examined(group: str, sample: int | None, seed: int = 0) -> Row:
 
 def _tried(mutants: list[Mutant], files: list[str], tests: list[str]) -> tuple[Tests, dict[Mutant, bool]]:
     """Return the tests, and whether they pass with each mutant."""
-    inside = [mutant for mutant in mutants if _changed_function(mutant) is not None]
+    codes = {mutant: code for mutant in mutants if (code := _changed_function(mutant)) is not None}
 
     def work() -> Any:
-        plugin = _Group(files, inside)
+        plugin = _Group(files, codes)
         _pytest(tests, plugin)
         return plugin.tests, plugin.passed
 
     answer = _in_child(work, SECONDS_OF_GROUP)
     if answer is None or answer[0] is None:
         raise SystemExit("The tests must be collected and must end without mutants.")
-    known, passed = Tests(*answer[0]), dict(zip(inside, answer[1], strict=True))
+    known, passed = Tests(*answer[0]), dict(zip(codes, answer[1], strict=True))
     for mutant in (one for one in mutants if one not in passed):
         names = _covering(mutant, known)
         passed[mutant] = bool(_in_child(partial(_passes_anew, names, mutant), _timeout(names, known)))

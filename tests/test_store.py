@@ -358,6 +358,15 @@ def test_what_is_no_fingerprint(fingerprint: Any) -> None:
     assert store_checks.identity_of(MODEL) == (MODEL.fingerprint_, Bits(10))
 
 
+def test_codes_of_another_model() -> None:
+    mine, unknown = StoreNote(10, MODEL.fingerprint_), StoreNote(10, None)
+    for fingerprint, note in ((None, mine), (None, unknown), (MODEL.fingerprint_, mine)):
+        store_checks.check_same_model(fingerprint, note, Path("s.duckdb"))
+    for note in (mine, unknown):
+        with pytest.raises(CodeError, match=r"s\.duckdb must hold codes of model cdcdcdcdcdcd: got codes of"):
+            store_checks.check_same_model(OTHER.fingerprint_, note, Path("s.duckdb"))
+
+
 def test_ids_and_words_that_are_damaged() -> None:
     path, note = Path("s.duckdb"), StoreNote(12, None)
     assert store_checks.ids_of(np.array([1, 2]), path).tolist() == [1, 2]

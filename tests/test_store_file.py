@@ -515,8 +515,9 @@ def test_errors_of_duckdb_become_ours(
 def test_errors_of_the_system_are_translated_once(store: CodeStore) -> None:
     file = store._file
     for opened, expected in ((file.reading, DiskError), (file.writing, OutputPathError)):
-        with pytest.raises(expected, match="got Input/output error"), opened():
+        with pytest.raises(expected, match="got Input/output error") as caught, opened():
             raise OSError(5, "Input/output error")
+        assert caught.type is expected
         for error in (FileNotFoundError("in words"), RuntimeError("mine"), StoreFileError("ours")):
             with pytest.raises(type(error), match=f"^{error}$"), opened():
                 raise error
