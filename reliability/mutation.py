@@ -420,19 +420,24 @@ def _timeout(names: list[str], tests: Tests) -> float:
 
 
 def _covering(mutant: Mutant, tests: Tests) -> list[str]:
-    """Return tests that run the changed line or what uses it, those of the file's own and the quickest first."""
+    """Return the tests for a mutant: those that run the changed line, or what uses it, and any others on import."""
     tree = _tree(mutant.file)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     lines = [(line, _inside(functions, line)) for line in _lines_of(mutant.line, tree, functions)]
-    found = [
-        name
-        for name, seen in tests.lines.items()
-        if not lines or any(_runs(line, inside, seen.get(mutant.file, [])) for line, inside in lines)
-    ]
+    seen = {name: found.get(mutant.file, []) for name, found in tests.lines.items()}
+    found = [name for name in seen if any(_runs(line, inside, seen[name]) for line, inside in lines)]
+    first = _first_of(found, mutant, tests)
+    return (
+        first if _inside(functions, mutant.line) else list(dict.fromkeys([*first, *_first_of([*seen], mutant, tests)]))
+    )
+
+
+def _first_of(names: list[str], mutant: Mutant, tests: Tests) -> list[str]:
+    """Return those of the file's own test file and the quickest, as many as there is time for."""
     own = f"/test_{Path(mutant.file).stem}.py"
-    found.sort(key=lambda name: (own not in name, tests.seconds[name]))
-    times = accumulate(tests.seconds[name] for name in found)
-    return [name for name, time in zip(found, times, strict=True) if time < SECONDS_OF_TESTS] or found[:1]
+    ordered = sorted(names, key=lambda name: (own not in name, tests.seconds[name]))
+    times = accumulate(tests.seconds[name] for name in ordered)
+    return [name for name, time in zip(ordered, times, strict=True) if time < SECONDS_OF_TESTS] or ordered[:1]
 
 
 def _lines_of(line: int, tree: ast.Module, functions: list[Any]) -> list[int]:
@@ -441,7 +446,8 @@ def _lines_of(line: int, tree: ast.Module, functions: list[Any]) -> list[int]:
         return [line]
     below = [_first(node) for node in functions if node.lineno <= line < _first(node)]
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    names = {node.id for node in nodes if node.lineno == line and isinstance(node.ctx, ast.Store)}
+    constants = {node.id for node in nodes if isinstance(node.ctx, ast.Store) and not _inside(functions, node.lineno)}
+    names = {node.id for node in nodes if node.lineno == line} & constants
     return below or sorted({node.lineno for node in nodes if node.id in names and _inside(functions, node.lineno)})
 
 

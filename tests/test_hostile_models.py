@@ -365,6 +365,18 @@ def test_what_a_stranger_wrote_is_shown_without_control_characters(path: Path, m
     refuse(path, r"written by codeword \\x1b\[2J\\x1b\]0;evil\\x07\\u202e999")
 
 
+def test_a_disk_that_fails_while_a_file_is_read_is_not_called_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    write_model_file(path, {}, {})
+    monkeypatch.setattr(model_file, "_check_end", fail)
+    with pytest.raises(DiskError, match="got Input/output error"):
+        read_model_file(path)
+
+
 def test_a_file_that_the_system_does_not_let_us_read_is_not_called_damaged(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
