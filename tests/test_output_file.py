@@ -247,6 +247,15 @@ def test_files_in_use_and_files_of_others_stay(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 6
 
 
+def test_a_temporary_file_that_somebody_removes_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputPathError, match="Nothing was written") as raised, replaced_whole(path) as file:
+        file.write(b"new")
+        Path(file.name).unlink()
+    assert (raised.value.on_disk, path.read_bytes()) == ("old", b"old")
+
+
 def test_a_work_folder_without_its_file_is_removed(tmp_path: Path) -> None:
     name = f".codeword-{'a' * 16}.tmp"
     (tmp_path / f"{name}.work").mkdir()

@@ -50,6 +50,9 @@ def replaced_together(*paths: str | Path) -> Iterator[list[BinaryIO]]:
             drafts = []
             for path in paths:
                 current = Path(path)
+                remove_leftovers(_target(current).parent)
+            for path in paths:
+                current = Path(path)
                 drafts.append(stack.enter_context(_draft(current)))
             yield [draft.file for draft in drafts]
             for draft in drafts:
@@ -76,8 +79,16 @@ class _Draft:
         if self.old is not None:
             _take_permissions(self.file.fileno(), self.old)
         os.fsync(self.file.fileno())
+        self._made = os.fstat(self.file.fileno())
         if fcntl is None:
             self.file.close()  # Windows cannot move an open file
+
+    def is_at_target(self) -> bool:
+        """Return whether the finished file was moved although the system says otherwise, as over a network."""
+        try:
+            return os.path.samestat(os.lstat(self.target), self._made)
+        except OSError:
+            return False
 
     def discard(self) -> None:
         """Remove what is left of the temporary file."""
@@ -90,9 +101,7 @@ class _Draft:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[_Draft]:
-    parent = _target(path).parent
-    remove_leftovers(parent)
-    folder = _open_folder(parent)  # now: later there may be too many open files
+    folder = _open_folder(_target(path).parent)  # now: later there may be too many open files
     try:
         draft = _Draft(path, folder)
         try:
@@ -111,7 +120,7 @@ def _move_all(drafts: list[_Draft]) -> None:
             os.replace(draft.temporary, draft.target)
             moved.append(draft)
     except BaseException as error:
-        if isinstance(error, OSError) and _is_gone(current.temporary):
+        if isinstance(error, OSError) and current.is_at_target():
             raise perhaps_lost(current.path, error) from error
         for draft in moved:
             if draft.old is None:
@@ -125,15 +134,6 @@ def _move_all(drafts: list[_Draft]) -> None:
             _sync_folder(draft.folder)
         except OSError as error:
             raise perhaps_lost(draft.path, error) from error
-
-
-def _is_gone(temporary: Path) -> bool:
-    """Return whether a file was moved although the system says otherwise, as a network file system may do."""
-    try:
-        os.lstat(temporary)
-    except OSError as error:
-        return isinstance(error, FileNotFoundError)
-    return False
 
 
 def _sync_folder(folder: int | None) -> None:
