@@ -1132,3 +1132,9 @@ def test_a_value_that_occurs_twice_off_the_scale_is_named() -> None:
 def test_lists_that_hold_an_array_are_several_inputs() -> None:
     mixed = [np.ones((2, 2)), 3.0]
     assert Scaling()(mixed) is mixed
+
+
+@pytest.mark.parametrize("levels", [[-1e39, 0], [0, 1e39]])
+def test_levels_beyond_float32_are_refused_at_both_ends(levels: list[float]) -> None:
+    with pytest.raises(ParameterError, match=r"`levels` must lie within ±3\.4e\+38, float32's"):
+        Levels(levels)

@@ -172,7 +172,7 @@ class Levels(DataKind):
         elif self.loss == "ordinal":
             above = np.minimum.accumulate(1 / (1 + np.exp(-np.clip(wide, -500, 500))), axis=-1)
             ones = np.ones((*above.shape[:-1], 1))
-            weights = -np.diff(np.concatenate([ones, above, 0 * ones], axis=-1), axis=-1)
+            weights = -np.diff(np.concatenate([ones, above, np.zeros_like(ones)], axis=-1), axis=-1)
         else:
             raise ParameterError(
                 f'`loss` must be "crossentropy" or "ordinal" to have probabilities: got {self.loss!r}.'
