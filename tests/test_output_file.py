@@ -250,9 +250,13 @@ def test_files_in_use_and_files_of_others_stay(tmp_path: Path) -> None:
 def test_a_temporary_file_that_somebody_removes_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"old")
-    with pytest.raises(OutputPathError, match="Nothing was written") as raised, replaced_whole(path) as file:
-        file.write(b"new")
-        Path(file.name).unlink()
+
+    def write() -> None:
+        with replaced_whole(path) as file:
+            Path(file.name).unlink()
+
+    with pytest.raises(OutputPathError, match="Nothing was written") as raised:
+        write()
     assert (raised.value.on_disk, path.read_bytes()) == ("old", b"old")
 
 
