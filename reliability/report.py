@@ -25,7 +25,7 @@ def main() -> None:
 def page() -> str:
     """Return the page; equal results make equal text."""
     sections = [section(name) for name in programs() if results_of(name)]
-    return "\n\n".join(part.strip("\n") for part in [INTRODUCTION, PROMISES, *sections]) + "\n"
+    return "\n\n".join(part.strip("\n") for part in [INTRODUCTION, PROMISES, OTHERS, *sections]) + "\n"
 
 
 INTRODUCTION = """
@@ -69,6 +69,23 @@ PROMISES = """
   and temporary files of killed processes stay on Windows.
 - **DuckDB, FAISS, Keras and NumPy.** Their faults can be ours. Files are checked before they see them where that is
   possible, and `codeword examine` loads a stranger's `.keras` file in a process of its own with limits.
+"""
+
+OTHERS = """
+## Tried on files of others
+
+Public collections of test files and of attacks, which are not part of this project: files read by every reader that
+takes the format, and texts given to a small store. The last run, in November 2026, found no error of another library
+in a public call, no crash, nothing over 5 seconds and no other file. 21 of 21 arrays were equal to NumPy's, and 275 of
+278 Parquet tables to Arrow's; in the three others DuckDB renames columns whose names differ only in case, or are empty.
+
+| what | from | tried |
+| --- | --- | --- |
+| `.npy` files | NumPy, ndarray-npy, xtensor | 30 files, 210 calls |
+| `.csv` files | DuckDB, frictionless-py, csv-spectrum, Polars, Arrow, NumPy | 500 of 1,826 files, 3,500 calls |
+| `.parquet` files, some of them damaged | parquet-testing, arrow-testing, DuckDB, fastparquet, Polars | 311 of 852 files, 2,177 calls |
+| databases of other versions and programs | DuckDB, frictionless-py | 26 files, none is a store |
+| texts as `where`, mappings, ids, metadata and names | payloadbox, PayloadsAllTheThings, fuzzdb, sqlmap, naughty strings | 4,513 texts, 27,078 conditions |
 """
 
 

@@ -79,12 +79,13 @@ def unchecked(path: Path, monkeypatch: pytest.MonkeyPatch, config: Any, arrays: 
     [
         (b"[" * 100 + b"]" * 100, "100 deep"),
         (b'{"a":' * 100, "100 deep"),
+        (b"[" + b"[]," * 1_000 + b"[" * 99 + b"]" * 100, "100 deep"),
         (b"[" + b"1," * 300_000 + b"1]", "300001 values or more"),
         (b"[" + b"[]," * 200_000 + b"1]", "400001 values or more"),
         (b"{" + b",".join(b'"%d":0' % key for key in range(60_000)) + b"}", "60000 keys"),
         (b'"' * 2_000_000, "values or more"),
     ],
-    ids=["depth", "depth of objects", "numbers", "lists", "keys", "quotes"],
+    ids=["depth", "depth of objects", "depth after many lists", "numbers", "lists", "keys", "quotes"],
 )
 def test_json_that_no_model_has_is_refused_before_it_is_parsed(content: bytes, found: str) -> None:
     with pytest.raises(ValueError, match=found):

@@ -57,14 +57,6 @@ def path(tmp_path: Path) -> Path:
 # What comes back
 
 
-def test_a_configuration_of_the_greatest_depth_comes_back(tmp_path: Path) -> None:
-    inside: list[Any] = []
-    for _ in range(62):
-        inside = [inside]
-    write_model_file(tmp_path / "x.codeword", {"deep": inside}, ARRAYS)  # 63 lists in an object
-    assert read_model_file(tmp_path / "x.codeword")[0] == {"deep": inside}
-
-
 @settings(deadline=None)
 @given(configs, named_arrays)
 def test_what_is_written_is_read(
