@@ -2,9 +2,9 @@
 
 Small faults (mutants) are put into the library, one at a time; how many do its tests notice? A fault is one change of
 the syntax tree: a comparison, an operator, a constant, a condition, a call of min, max, any or all, a statement left
-out. What an error says is not changed. A mutant is given to the tests that run the changed line, those of the file's
-own test file and the quickest first, for twenty seconds. It is noticed if one fails, hangs or dies. Tests marked slow
-are left out: most start processes, which do not see the mutant.
+out. What an error says is not changed. A mutant is given to the tests that run the changed line for twenty seconds: to
+the tests of the same file first, then to the quickest. It is noticed if one fails, hangs or dies. Tests marked slow are
+left out: most start processes, which do not see the mutant.
 
 At most one mutant in ten may be left. Those that are left are missing tests, or no faults at all: a shortcut that only
 saves time and is taken more or less often, or a limit that is checked once more behind it.

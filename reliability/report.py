@@ -82,10 +82,10 @@ in a public call, no crash, nothing over 5 seconds and no other file. 21 of 21 a
 | what | from | tried |
 | --- | --- | --- |
 | `.npy` files | NumPy, ndarray-npy, xtensor | 30 files, 210 calls |
-| `.csv` files | DuckDB, frictionless-py, csv-spectrum, Polars, Arrow, NumPy | 500 of 1,826 files, 3,500 calls |
-| `.parquet` files, some of them damaged | parquet-testing, arrow-testing, DuckDB, fastparquet, Polars | 311 of 852 files, 2,177 calls |
-| databases of other versions and programs | DuckDB, frictionless-py | 26 files, none is a store |
-| texts as `where`, mappings, ids, metadata and names | payloadbox, PayloadsAllTheThings, fuzzdb, sqlmap, naughty strings | 4,513 texts, 27,078 conditions |
+| `.csv` files | DuckDB, frictionless-py, csv-spectrum, Polars, Arrow | 500 of 1,826 files, 3,500 calls |
+| `.parquet` files, some damaged | parquet-testing, Arrow, DuckDB, fastparquet, Polars | 311 of 852 files, 2,177 calls |
+| databases, none of them a store | DuckDB, frictionless-py | 26 files, 52 calls |
+| texts in and as conditions, ids, metadata | payloadbox, PayloadsAllTheThings, fuzzdb, sqlmap, BLNS | 4,513 texts |
 """
 
 
