@@ -110,10 +110,10 @@ def test_predictions_are_the_plain_formula(model: RatingAutoencoder) -> None:
     assert answers.max() <= 5
 
 
-def test_weights_of_the_networks_sum_to_1(model: RatingAutoencoder) -> None:
+def test_weights_of_the_networks_sum_to_1_or_less(model: RatingAutoencoder) -> None:
     expected = {"items": ["items"], "users": ["users"], "both": ["items", "items", "users", "users"]}[model.by]
     assert [member.by for member in model.members_] == expected
-    assert model.member_weights_.sum() == pytest.approx(1)
+    assert 0 < model.member_weights_.sum() <= 1 + 1e-6
     assert (model.member_weights_ >= 0).all()
     assert np.unique(np.round(model.member_weights_, 6)).size <= 2  # networks of one kind weigh alike
 
@@ -155,8 +155,7 @@ def test_cold_and_unknown_ids_are_answered_from_biases_and_marked(model: RatingA
 
 
 @pytest.mark.parametrize("by", ["items", "users"])
-def test_every_user_and_item_keeps_a_rating_to_learn_from(by: str) -> None:
-    """Whose only ratings were held out would be called known, and answered as by nothing."""
+def test_users_and_items_whose_only_ratings_were_held_out_have_biases_all_the_same(by: str) -> None:
     single = np.arange(100, 300)
     users, items = np.concatenate([ROW, single]), np.concatenate([COLUMN, single % 20])
     values = np.concatenate([RATINGS.data, np.full(200, 1.0)])
@@ -306,8 +305,8 @@ def test_the_weights_of_the_best_epoch_are_kept_and_training_stops(by: str) -> N
     rec.fit(train, validation_data=other)
     for member in rec.members_:
         errors = member.history["val_rmse"]
-        assert len(errors) == len(member.history["mse"]) < 60
-        assert len(errors) == np.argmin(errors) + 1 + 2
+        assert len(errors) == len(member.history["mse"]) == 31  # not before the rate has begun to fall
+        assert np.argmin(errors) + 2 < len(errors)
     assert rec.validation_rmse_ == pytest.approx(rec.evaluate(other)["rmse"], rel=1e-4)
     if by == "items":  # one network: its own error, but for answers beyond the scale
         clipped = rec.validation_rmse_
@@ -345,7 +344,7 @@ def test_recommendations_are_the_best_items_not_rated(
 ) -> None:
     monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 3 * NUM_ITEMS)  # three users at a time
     users = [5, 0, COLD_USER, 59, 5, 10**6, 31]
-    items, answers = model.recommend(users, k=6)
+    items, answers = model.recommend(users, k=6, by="rating")
     assert items.shape == answers.shape == (7, 6)
     assert (items.dtype, answers.dtype) == (np.int64, np.float32)
     for row, user in enumerate(users):
@@ -514,7 +513,7 @@ def test_recommendations_to_new_people_are_their_best_items_not_rated(
 ) -> None:
     expected = model.predict_new(RATINGS)
     monkeypatch.setattr(rating_scores, "SCORES_AT_A_TIME", 7 * NUM_ITEMS)
-    items, answers = model.recommend_new(RATINGS, k=NUM_ITEMS)
+    items, answers = model.recommend_new(RATINGS, k=NUM_ITEMS, by="rating")
     for user in range(NUM_USERS):
         left = NUM_ITEMS - 1 - len(rated_by(user))
         assert set(items[user, :left]) == set(range(NUM_ITEMS)) - rated_by(user) - {COLD_ITEM}

@@ -62,6 +62,7 @@ class SavedModel(BaseEstimator):
             if they differ from it, so that an unchanged model has an unchanged file.
         REQUIRED: Parameters that every file has. An older file may lack any other, which then has its default.
         CONFIG: The entries of the configuration beside `estimator` and `parameters`.
+        ADDED_CONFIG: Those of them that older files lack.
         PARTS: Arguments of `load` that belong to this estimator.
         NETWORKS: Attributes that hold Keras models, by the prefix of their weights in the file.
         DERIVED: Attributes with Keras models that are made from the same weights.
@@ -72,6 +73,7 @@ class SavedModel(BaseEstimator):
     ADDED: ClassVar[Mapping[str, Any]] = {}
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     CONFIG: ClassVar[Mapping[str, Setting]]
+    ADDED_CONFIG: ClassVar[tuple[str, ...]] = ()
     PARTS: ClassVar[tuple[str, ...]] = ()
     NETWORKS: ClassVar[Mapping[str, str]] = {}
     DERIVED: ClassVar[tuple[str, ...]] = ()
@@ -169,11 +171,12 @@ class SavedModel(BaseEstimator):
     @classmethod
     def _of_config(cls, config: dict[str, Any]) -> Self:
         """Return the unfitted estimator that a configuration describes, once the configuration is checked."""
-        entries = {"estimator", "parameters", *cls.CONFIG}
+        entries = {"estimator", "parameters", *cls.CONFIG} - (set(cls.ADDED_CONFIG) - set(config))
         if set(config) != entries:
             raise ParameterError(f"the configuration lacks or adds entries: {sorted(set(config) ^ entries)}")
         for name, setting in {"parameters": an_object, **cls.CONFIG}.items():
-            setting.check(name, config[name])
+            if name in entries:
+                setting.check(name, config[name])
         parameters = set(config["parameters"])
         if not set(cls.REQUIRED) <= parameters <= cls._parameter_names():
             wrong = (set(cls.REQUIRED) - parameters) | (parameters - cls._parameter_names())

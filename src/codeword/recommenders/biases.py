@@ -36,6 +36,16 @@ class Biases:
             users = _means(ratings.indptr, ratings.data - mean - items[ratings.indices])
         return cls(mean, users.astype(np.float32), items.astype(np.float32))
 
+    def completed(self, ratings: scipy.sparse.csr_array, learned_from: scipy.sparse.csr_array) -> "Biases":
+        """Return the same biases, with those of users and items that had no rating to learn from, but have one here."""
+        users, items = self.users.copy(), self.items.copy()
+        new_items = np.bincount(learned_from.indices, minlength=len(items)) == 0
+        by_item = ratings.tocsc()
+        items[new_items] = _means(by_item.indptr, by_item.data - self.mean - users[by_item.indices])[new_items]
+        new_users = np.diff(learned_from.indptr) == 0
+        users[new_users] = _means(ratings.indptr, ratings.data - self.mean - items[ratings.indices])[new_users]
+        return Biases(self.mean, users, items)
+
     def users_of(self, ratings: scipy.sparse.csr_array) -> NDArray[np.float32]:
         """Return the biases of other users from their ratings of the same items."""
         return _means(ratings.indptr, ratings.data - self.mean - self.items[ratings.indices]).astype(np.float32)

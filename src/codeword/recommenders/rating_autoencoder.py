@@ -1,6 +1,7 @@
 """The recommender autoencoder: predict missing ratings from the known ones."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import Any, Self
@@ -12,21 +13,24 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from codeword.data_kinds import Ratings
+from codeword.errors import ParameterError
+from codeword.recommenders.biases import to_network_scale
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
+from codeword.recommenders.ranking import ItemRanking, learn_ranking, to_unit_scale
 from codeword.recommenders.rating_table import COLUMNS, as_rating_table
-from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.saving import SavedRatings
-from codeword.recommenders.scores import RatingScores, top_items
+from codeword.recommenders.scores import RatingScores, Scored, top_items, with_unknown_user
 from codeword.recommenders.settings import SETTINGS
-from codeword.recommenders.training import Recipe, train_ensemble
-from codeword.settings import check_settings, integer
+from codeword.recommenders.training import Recipe, split, train_ensemble
+from codeword.settings import check_settings, integer, one_of
 
 
 class RatingAutoencoder(SavedRatings):
     """Predict ratings and recommend items, from sparse ratings in which everything else is missing.
 
     A prediction is a mean, plus what the user and the item add to it (biases), plus what an autoencoder with one hidden
-    layer adds from all ratings of that item, or of that user. Missing ratings are not learned from: a training step
+    layer adds from all ratings of that item, or of that user. Where held-out ratings show that the network does not
+    help, it counts less, or not at all. Missing ratings are not learned from: a training step
     computes only the rated outputs, and does not touch the own weights of a column (a user or an item) without a rating
     in its batch. So time follows the ratings; memory follows the ratings and the columns times `units`.
 
@@ -43,10 +47,10 @@ class RatingAutoencoder(SavedRatings):
         epochs: Maximum number of epochs.
         batch_size: Ratings per step. Default: one thirtieth of them, at most 100,000.
         learning_rate: Highest learning rate of Adam; it falls to 0 along a half cosine.
-        validation_fraction: Share of the ratings to hold out for early stopping and to weigh networks. Every user and
-            item keeps one rating to learn from. With 0 no rating is held out.
-        patience: Epochs without a smaller error on the held-out ratings after which training stops; the best weights
-            are kept. With None training never stops early.
+        validation_fraction: Share of the ratings to hold out, drawn evenly, for early stopping, to weigh the networks,
+            and to choose how to rank items. With 0 no rating is held out.
+        patience: Epochs without a smaller error on the held-out ratings after which training stops, in the second half
+            of the epochs; the best weights are kept. With None training never stops early.
         columns: Names of the columns of users, items and ratings in a table.
         seed: Seed of all random numbers. The same seed on the same machine gives the same predictions on every backend.
         verbose: True or 1 shows a progress bar, 2 prints one line per epoch, False or 0 shows nothing.
@@ -59,15 +63,18 @@ class RatingAutoencoder(SavedRatings):
         ratings_: The training ratings: `matrix`, CSR of shape (users, items), and the ids `users` and `items`.
         biases_: Mean and biases, on a scale from 0 to 4.
         members_: The trained networks.
-        member_weights_: The weight of each network in a prediction.
+        member_weights_: The weight of each network in a prediction; together 1, or less where the biases alone are
+            nearly as good.
+        ranking_: The `ItemRanking` behind `recommend`, None in a model of an older version.
+        recommends_by_: How `recommend` orders items by default, "ranking" or "rating": what found more of the held-out
+            ratings in the upper quarter of the scale.
         history_: Of the first network: "mse" per epoch and, with held-out ratings, "val_rmse". Not saved to files.
         model_: The first network as a Keras model, built at first use from a copy of the weights.
         encoder_: Its encoder.
         decoder_: Its decoder.
         rows_: The rows that `model_` takes, CSR: residuals + 2.5 on a scale from 0 to 4, nothing stored where nothing
             was rated; items or users, as `members_[0].by` says.
-        validation_rmse_: RMSE of all networks together on the held-out ratings; NaN without. Where a random fraction is
-            held out, it measures users and items that have other ratings, so it is a little lower than on new ratings.
+        validation_rmse_: RMSE of all networks together on the held-out ratings; NaN without.
 
     Example:
         >>> rows, columns = np.meshgrid(np.arange(30), np.arange(20), indexing="ij")
@@ -136,17 +143,31 @@ class RatingAutoencoder(SavedRatings):
         """
         check_settings(self, SETTINGS)
         table = as_rating_table(ratings, self.data, columns=self.columns)
-        held_out, name = None, "validation_data"
-        if validation_data is not None:
+        if validation_data is None:
+            training, held_out = split(table.matrix, self.validation_fraction, int(self.seed))
+        else:
+            name = "validation_data"
             given = as_rating_table(validation_data, self.data, columns=self.columns, name=name, like=table)
-            held_out = given.held_out_of(table, name)
+            training, held_out = table.matrix, given.held_out_of(table, name)
+        if table.matrix.nnz > 1 and (table.matrix.data == table.matrix.data[0]).all():
+            warnings.warn(
+                f"All {table.matrix.nnz} ratings are {table.matrix.data[0]:g}, so there is nothing to learn: "
+                "predictions will be near that value. `recommend` still ranks items, by what users rated together.",
+                UserWarning,
+                stacklevel=2,
+            )
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
-        ensemble = train_ensemble(table.matrix, held_out, self.data, recipe)
+        ensemble = train_ensemble(training, held_out, self.data, recipe)
+        stars = RatingScores(training, self.data, ensemble.biases, ensemble.members, ensemble.weights)
+        taken, missing, whole = (to_unit_scale(part, self.data) for part in (training, held_out, table.matrix))
+        ranking, by = learn_ranking(taken, missing, whole, stars.of_users)
 
         before = dict(vars(self))
         try:
             self.data_, self.ratings_ = self.data, table
             self.biases_, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
+            self.biases_ = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
+            self.ranking_, self.recommends_by_ = ranking, by
             self._prepare()
         except BaseException:  # an interrupt leaves the old model
             self.__dict__ = before
@@ -201,38 +222,49 @@ class RatingAutoencoder(SavedRatings):
             predicted[rows] = self._scores.as_ratings(scores, rounded=rounded)
         return predicted
 
-    def recommend(self, users: Any, k: int = 10, *, return_known: bool = False) -> Any:
-        """Recommend the items with the highest predicted ratings among those that a user has not rated.
+    def recommend(self, users: Any, k: int = 10, *, by: str | None = None, return_known: bool = False) -> Any:
+        """Recommend items that a user has not rated, best first.
 
-        Items without a rating in training are never recommended. Unknown users, and users without a rating, get the
-        items with the highest biases.
+        "ranking" puts first what users with similar ratings have rated, and rated high: what the user is most likely
+        to choose and like. "rating" puts first what the user would rate highest, popular or not. Items without a
+        rating in training are never recommended. Unknown users, and users without a rating, get the most popular items
+        or, by "rating", those with the highest biases.
 
         Args:
             users: Ids, `(n,)`.
             k: Maximum number of items per user.
+            by: "ranking" or "rating". Default: `recommends_by_`, the better one on held-out ratings.
             return_known: Whether to also return which users have a rating, so that their recommendations are their own.
 
         Returns:
-            Ids of items and their predicted ratings, both of shape `(n, min(k, num_items))`, best first. With
-            `return_known` also booleans `(n,)`. Where fewer items are left, the rating is NaN and the id is -1 or "".
+            Ids of items and their scores, both of shape `(n, min(k, num_items))`, best first. Scores are predicted
+            ratings or, by "ranking", numbers to compare for one user. With `return_known` also booleans `(n,)`. Where
+            fewer items are left, the score is NaN and the id is -1 or "".
+
+        Raises:
+            ParameterError: If `k` or `by` is not allowed, or a model of an older version has no ranking.
         """
-        rows = self._fitted().ratings_.users.positions(users, "users")
-        found = self._recommended(len(rows), k, self._scores.of_users(rows))
+        rows, ranking = self._fitted().ratings_.users.positions(users, "users"), self._ranking(by)
+        scored = ranking.of_users(self._taken[rows]) if ranking else self._scores.of_users(rows)
+        found = self._recommended(len(rows), k, scored, as_ratings=ranking is None)
         return (*found, self._scores.rated_users[rows]) if return_known else found
 
-    def recommend_new(self, ratings: Any, k: int = 10, *, return_known: bool = False) -> Any:
+    def recommend_new(self, ratings: Any, k: int = 10, *, by: str | None = None, return_known: bool = False) -> Any:
         """Recommend items to new users from their ratings, without training.
 
         Args:
             ratings: Ratings of the new users, as for `predict_new`.
             k: Maximum number of items per user.
+            by: As for `recommend`.
             return_known: Whether to also return which users have rated a known item.
 
         Returns:
             As `recommend` does, with one row per new user.
         """
-        matrix = self._ratings_of_new(ratings)
-        found = self._recommended(matrix.shape[0], k, self._scores.of_new_users(matrix))
+        matrix, ranking = self._ratings_of_new(ratings), self._ranking(by)
+        unit = to_unit_scale(matrix, self.data_)
+        scored = ranking.of_users(unit) if ranking else self._scores.of_new_users(matrix)
+        found = self._recommended(matrix.shape[0], k, scored, as_ratings=ranking is None)
         return (*found, np.diff(matrix.indptr) > 0) if return_known else found
 
     def evaluate(self, ratings: Any) -> dict[str, float]:
@@ -283,10 +315,26 @@ class RatingAutoencoder(SavedRatings):
 
     def _prepare(self) -> None:
         self._scores = RatingScores(self.ratings_.matrix, self.data_, self.biases_, self.members_, self.member_weights_)
+        self._taken = with_unknown_user(to_unit_scale(self.ratings_.matrix, self.data_))
         self.__dict__.pop("_keras_models", None)
 
+    def _ranking(self, by: str | None) -> ItemRanking | None:
+        """Return what orders items, None for their predicted ratings."""
+        by = self.recommends_by_ if by is None else by
+        one_of("ranking", "rating").check("by", by)
+        if by == "ranking" and self.ranking_ is None:
+            raise ParameterError(
+                '`by` must be "rating" for a model that an older version fitted: got "ranking". Fit it again.'
+            )
+        return self.ranking_ if by == "ranking" else None
+
     def _recommended(
-        self, number: int, k: int, scored: Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]
+        self,
+        number: int,
+        k: int,
+        scored: Scored,
+        *,
+        as_ratings: bool,
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         integer(1).check("k", k)
         ids = self.ratings_.items.values
@@ -297,7 +345,8 @@ class RatingAutoencoder(SavedRatings):
                 scores[:, ~self._scores.rated_items[:-1]] = -np.inf
                 columns[part], best[part] = top_items(scores, rated, k)
                 bar.update(len(scores))
-        return np.append(ids, -1 if ids.dtype.kind == "i" else "")[columns], self._scores.as_ratings(best)
+        found = np.append(ids, -1 if ids.dtype.kind == "i" else "")[columns]
+        return found, self._scores.as_ratings(best) if as_ratings else best
 
     def _ratings_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
         known_ids = self._fitted().ratings_

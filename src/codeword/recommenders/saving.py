@@ -8,9 +8,10 @@ import scipy.sparse
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
 from codeword.errors import ParameterError
-from codeword.files.saved_model import ASCENDING, Array, Arrays, SavedModel, an_object, length_of
+from codeword.files.saved_model import ASCENDING, NOT_NEGATIVE, Array, Arrays, SavedModel, an_object, length_of
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember
+from codeword.recommenders.ranking import ItemRanking
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
 from codeword.recommenders.settings import SETTINGS
@@ -18,6 +19,7 @@ from codeword.settings import Setting, number
 
 # What a network computes of each item is not in the file, and may be far larger if there are few users.
 MAX_FACTOR_BYTES, MAX_FACTOR_RATIO = 2**30, 100
+RANKING = ("inputs", "outputs", "popularity")
 WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
 NOT_NEGATIVE_OR_NAN = Setting("at least 0, or NaN", lambda array: not (np.isinf(array) | (array < 0)).any())
 a_network = Setting(
@@ -44,7 +46,17 @@ class SavedRatings(SavedModel):
             "a list of networks",
             lambda value: type(value) is list and len(value) > 0 and all(map(a_network.holds, value)),
         ),
+        "ranking": Setting(
+            "an object of `reads_ratings` and `by`",
+            lambda value: (
+                type(value) is dict
+                and set(value) == {"reads_ratings", "by"}
+                and type(value["reads_ratings"]) is bool
+                and value["by"] in ("ranking", "rating")
+            ),
+        ),
     }
+    ADDED_CONFIG = ("ranking",)
 
     @classmethod
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +64,10 @@ class SavedRatings(SavedModel):
 
     def _learned_config(self) -> dict[str, Any]:
         members = [{"by": member.by, "ridge": member.ridge} for member in self.members_]
-        return {"data": self.data_.to_config(), "members": members}
+        learned = {"data": self.data_.to_config(), "members": members}
+        if self.ranking_ is not None:
+            learned["ranking"] = {"reads_ratings": self.ranking_.reads_ratings, "by": self.recommends_by_}
+        return learned
 
     def _learned_arrays(self) -> Arrays:
         matrix = self.ratings_.matrix
@@ -65,6 +80,7 @@ class SavedRatings(SavedModel):
             "ratings/starts": matrix.indptr.astype(np.int64),
             "members/weights": self.member_weights_,
             "validation_rmse": np.array([self.validation_rmse_]),
+            **{f"ranking/{name}": getattr(self.ranking_, name) for name in RANKING if self.ranking_ is not None},
             **{f"ids/users{part}": array for part, array in self.ratings_.users.to_arrays().items()},
             **{f"ids/items{part}": array for part, array in self.ratings_.items.to_arrays().items()},
             **{
@@ -95,6 +111,10 @@ class SavedRatings(SavedModel):
             else:
                 declared[f"ids/{side}/text"] = Array("uint8", (length_of(arrays, f"ids/{side}/text"),))
                 declared[f"ids/{side}/ends"] = Array("int64", (count,))
+        if "ranking" in config:
+            rank = arrays["ranking/inputs"].shape[-1]
+            declared |= {f"ranking/{name}": Array("float32", (counts["items"], rank)) for name in ("inputs", "outputs")}
+            declared["ranking/popularity"] = Array("float32", (counts["items"],), NOT_NEGATIVE)
         num_factors = 0
         for position, member in enumerate(config["members"]):
             units = length_of(arrays, f"members/{position:03d}/bias_in")
@@ -122,6 +142,12 @@ class SavedRatings(SavedModel):
         for position, member in enumerate(config["members"]):
             network = RowNetwork(*(arrays[f"members/{position:03d}/{name}"] for name in WEIGHTS))
             self.members_.append(EnsembleMember(member["by"], network, float(member["ridge"])))
+        self.ranking_: ItemRanking | None = None
+        self.recommends_by_ = "rating"
+        if "ranking" in config:
+            inputs, outputs, popularity = (arrays[f"ranking/{name}"] for name in RANKING)
+            self.ranking_ = ItemRanking(inputs, outputs, popularity, config["ranking"]["reads_ratings"])
+            self.recommends_by_ = config["ranking"]["by"]
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])
         self._prepare()

@@ -11,6 +11,7 @@ from codeword.recommenders.biases import Biases, network_unit, to_network_scale
 from codeword.recommenders.ensemble_member import EnsembleMember
 from codeword.recommenders.row_network import Float32Array
 
+Scored = Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]  # users, scores of all items, what they took
 SCORES_AT_A_TIME = 2**22  # users x items, or pairs x factors: 16 MiB, and twice that while they are ranked
 
 
@@ -39,11 +40,9 @@ class RatingScores:
         # The last row of everything, position -1, stands for the unknown.
         self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
         self._user_biases, self._item_biases = np.pad(biases.users, (0, 1)), np.pad(biases.items, (0, 1))
-        indptr = np.append(residuals.indptr, residuals.indptr[-1])
-        shape = (residuals.shape[0] + 1, residuals.shape[1])
-        self._residuals = scipy.sparse.csr_array((residuals.data, residuals.indices, indptr), shape=shape)
-        self.rated_users = np.diff(indptr) > 0
-        self.rated_items = np.bincount(residuals.indices, minlength=shape[1] + 1) > 0
+        self._residuals = with_unknown_user(residuals)
+        self.rated_users = np.diff(self._residuals.indptr) > 0
+        self.rated_items = np.bincount(residuals.indices, minlength=residuals.shape[1] + 1) > 0
 
     def as_ratings(self, scores: Float32Array, *, rounded: bool = False) -> NDArray[np.float32]:
         """Return scores as ratings within the scale or, if `rounded`, on its steps."""
@@ -59,7 +58,7 @@ class RatingScores:
         """Return each pair's score, (n,)."""
         scores = self.of_biases(users, items)
         order = np.argsort(users, kind="stable")  # so that a user's factors are computed once or twice, not per pair
-        for part in _parts(len(order), self._item_factors.shape[1]):
+        for part in parts(len(order), self._item_factors.shape[1]):
             pairs = order[part]
             present, which = np.unique(users[pairs], return_inverse=True)
             factors = self._user_factors(present)[which]
@@ -70,18 +69,16 @@ class RatingScores:
         """Return the score of each pair by the biases alone, (n,)."""
         return self._user_biases[users] + self._item_biases[items] + np.float32(self._biases.mean)
 
-    def of_users(self, users: NDArray[np.intp]) -> Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]:
+    def of_users(self, users: NDArray[np.intp]) -> Scored:
         """Yield batches: which of the users, their scores of all items, and what they have rated."""
-        for part in _parts(len(users), self._residuals.shape[1]):
+        for part in parts(len(users), self._residuals.shape[1]):
             scores = self._of_all_items(self._user_factors(users[part]), self._user_biases[users[part]])
             yield part, scores, self._residuals[users[part]]
 
-    def of_new_users(
-        self, ratings: scipy.sparse.csr_array
-    ) -> Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]:
+    def of_new_users(self, ratings: scipy.sparse.csr_array) -> Scored:
         """Yield the same for users that the model has never seen, from their ratings of its items."""
         ratings = to_network_scale(ratings, self._kind)
-        for part in _parts(ratings.shape[0], ratings.shape[1]):
+        for part in parts(ratings.shape[0], ratings.shape[1]):
             rows = ratings[part]
             biases = self._biases.users_of(rows)
             residuals = self._biases.residuals(rows, biases)
@@ -126,7 +123,15 @@ def top_items(
     return np.where(missing, -1, chosen), np.where(missing, np.float32(np.nan), found)
 
 
-def _parts(number: int, width: int) -> Iterator[slice]:
+def with_unknown_user(ratings: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Return a matrix with one more row, position -1, that is empty and stands for the unknown."""
+    indptr = np.append(ratings.indptr, ratings.indptr[-1])
+    return scipy.sparse.csr_array(
+        (ratings.data, ratings.indices, indptr), shape=(ratings.shape[0] + 1, ratings.shape[1])
+    )
+
+
+def parts(number: int, width: int) -> Iterator[slice]:
     """Cut `number` rows of `width` numbers into parts of at most `SCORES_AT_A_TIME` numbers."""
     length = max(1, SCORES_AT_A_TIME // max(1, width))
     return (slice(start, min(start + length, number)) for start in range(0, number, length))

@@ -1,7 +1,6 @@
 """Train the networks of a rating autoencoder, and weigh them."""
 
 import sys
-import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from codeword.recommenders.row_fitting import fit_rows
 from codeword.recommenders.row_network import Float32Array, RowNetwork
 
 STEPS_PER_EPOCH = 30
+EPOCHS_OF_A_HIGH_RATE = 0.5  # the share of all epochs before which training never stops
 MAX_BATCH_SIZE = 100_000
 PAIRS_AT_A_TIME = 2**15  # held-out ratings predicted at a time
 ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, without held-out ratings to choose it
@@ -44,7 +44,7 @@ class Recipe:
 
 
 class Ensemble(NamedTuple):
-    """Biases, networks, their weights, which sum to 1, and the RMSE on the held-out ratings, NaN without any."""
+    """Biases, networks, their weights, which sum to 1 or less, and the RMSE on held-out ratings, NaN without any."""
 
     biases: Biases
     members: list[EnsembleMember]
@@ -53,30 +53,18 @@ class Ensemble(NamedTuple):
 
 
 def train_ensemble(
-    ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array | None, kind: Ratings, recipe: Recipe
+    ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array, kind: Ratings, recipe: Recipe
 ) -> Ensemble:
     """Train networks on the residuals of biases.
 
     Args:
         ratings: CSR of shape (users, items).
-        held_out: Other ratings of the same shape, to measure the error. None: a random part of `ratings`.
+        held_out: Other ratings of the same shape, to measure the error; may be empty.
         kind: The scale of the ratings.
         recipe: How to train.
     """
-    first = ratings.data[0]
-    if ratings.nnz > 1 and (ratings.data == first).all():
-        warnings.warn(
-            f"All {ratings.nnz} ratings are {first:g}, so there is nothing to learn: predictions will be near "
-            "that value. RatingAutoencoder predicts how much users like an item, not which items they choose.",
-            UserWarning,
-            stacklevel=3,
-        )
-    generator = np.random.default_rng(recipe.seed)
-    ratings = to_network_scale(ratings, kind)
-    if held_out is None:
-        ratings, held_out = _split(ratings, recipe.validation_fraction, generator)
-    else:
-        held_out = to_network_scale(held_out, kind)
+    generator = np.random.default_rng([recipe.seed, 1])
+    ratings, held_out = to_network_scale(ratings, kind), to_network_scale(held_out, kind)
     biases = Biases.of(ratings)
     residuals = biases.residuals(ratings, biases.users)
     targets = biases.residuals(held_out, biases.users)
@@ -162,7 +150,9 @@ class _MemberTraining:
                 self._best = deepcopy(self._member.network)
             else:
                 self._bad_epochs += 1
-        stop = recipe.patience is not None and self._bad_epochs >= recipe.patience
+        # While the learning rate is high the error may rise for some epochs, and fall below the best one later.
+        is_settling = epoch > recipe.epochs * EPOCHS_OF_A_HIGH_RATE
+        stop = recipe.patience is not None and is_settling and self._bad_epochs >= recipe.patience
         self.report(shown, recipe.epochs - epoch + 1 if stop else 1)
         return stop
 
@@ -181,17 +171,13 @@ class _MemberTraining:
         return predictions
 
 
-def _split(
-    ratings: scipy.sparse.csr_array, fraction: float, generator: np.random.Generator
+def split(
+    ratings: scipy.sparse.csr_array, fraction: float, seed: int
 ) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Hold out a share of the ratings, but leave every user and item one rating to learn from."""
-    order = generator.permutation(ratings.nnz)
-    users = np.repeat(np.arange(ratings.shape[0]), np.diff(ratings.indptr))
-    spare = np.ones(ratings.nnz, bool)
-    for owner in (users, ratings.indices):
-        spare[order[np.unique(owner[order], return_index=True)[1]]] = False
+    """Hold out a share of the ratings, drawn evenly, so that the error on them is that on new ratings."""
     held_out = np.zeros(ratings.nnz, bool)
-    held_out[order[spare[order]][: int(fraction * ratings.nnz)]] = True
+    count = int(fraction * ratings.nnz)
+    held_out[np.random.default_rng([seed, 0]).choice(ratings.nnz, count, replace=False)] = True
     return _entries_of(ratings, ~held_out), _entries_of(ratings, held_out)
 
 
@@ -201,15 +187,22 @@ def _entries_of(matrix: scipy.sparse.csr_array, chosen: NDArray[np.bool_]) -> sc
 
 
 def _weights(kinds: list[str], predictions: NDArray[np.float32], targets: Float32Array) -> NDArray[np.float32]:
-    """Weigh networks of one kind equally, and the two kinds by least squares on the held-out ratings."""
+    """Weigh networks of one kind equally, and the two kinds, and all against the biases alone, by held-out ratings."""
     by_items = np.array([by == "items" for by in kinds])
-    if by_items.all() or not by_items.any():
-        return np.full(len(kinds), 1 / len(kinds), np.float32)
-    one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
-    difference = (one - other).astype(np.float64)
-    square = float(difference @ difference)  # 0 without held-out ratings
-    share = float(np.clip(difference @ (targets - other) / square, 0, 1)) if square > 0 else ITEMS_WEIGHT
-    return np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum()).astype(np.float32)
+    weights = np.full(len(kinds), 1 / len(kinds))
+    if by_items.any() and not by_items.all():
+        one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
+        share = _least_squares(one - other, targets - other, without=ITEMS_WEIGHT)
+        weights = np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum())
+    trust = _least_squares(weights @ predictions, targets, without=1.0)
+    return (trust * weights).astype(np.float32)
+
+
+def _least_squares(prediction: NDArray[np.floating], target: NDArray[np.floating], *, without: float) -> float:
+    """Return the factor from 0 to 1 that brings predictions nearest to targets; `without` if all are 0."""
+    prediction = prediction.astype(np.float64)
+    square = float(prediction @ prediction)
+    return float(np.clip(prediction @ target / square, 0, 1)) if square > 0 else without
 
 
 def _root_mean_square(errors: NDArray[np.floating]) -> float:

@@ -1,0 +1,199 @@
+"""The order of recommendations: the closed form against dense algebra, what it beats, when it gives way, the judge."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from codeword import RatingAutoencoder, load
+from codeword.errors import ParameterError
+from codeword.recommenders import ranking as rankings
+from codeword.recommenders.judge import Judge
+from codeword.recommenders.ranking import EXTRA_COUNT, LEAST_WEIGHT, Recipe, fit_ranking
+from codeword.recommenders.scores import parts
+
+NUM_USERS, NUM_ITEMS, NUM_GROUPS = 300, 60, 4
+
+
+def liked(seed: int = 0, *, share: float = 0.35) -> sp.csr_array:
+    """Gives ratings from 0 to 1: users take items of their own group, the first of each group more often."""
+    random = np.random.default_rng(seed)
+    groups = np.arange(NUM_ITEMS) % NUM_GROUPS
+    tastes = random.integers(0, NUM_GROUPS, NUM_USERS)
+    appeal = 1.5 * (1 - np.arange(NUM_ITEMS) / NUM_ITEMS)
+    chances = share * appeal * np.where(groups == tastes[:, None], 1, 0.15)
+    taken = random.random(chances.shape) < chances
+    row, column = np.nonzero(taken)
+    return sp.csr_array((random.integers(1, 5, len(row)) / 4, (row, column)), shape=taken.shape).astype(np.float32)
+
+
+def halves(taken: sp.csr_array, seed: int = 0) -> tuple[sp.csr_array, sp.csr_array]:
+    random = np.random.default_rng(seed)
+    entries, first = taken.tocoo(), random.random(taken.nnz) < 0.7
+    return tuple(
+        sp.csr_array((entries.data[some], (entries.row[some], entries.col[some])), shape=taken.shape)
+        for some in (first, ~first)
+    )
+
+
+def dense_scores(taken: sp.csr_array, recipe: Recipe) -> np.ndarray:
+    """Gives all scores by a dense inverse, in float64: ridge regression of all items on all others."""
+    mask = taken.toarray() > 0
+    inputs = np.where(mask, LEAST_WEIGHT + (1 - LEAST_WEIGHT) * taken.toarray().astype(float), 0)
+    inputs = inputs if recipe.reads_ratings else mask.astype(float)
+    targets = (taken.toarray() >= 0.75).astype(float) if recipe.predicts_likes else inputs
+    weights = np.maximum(mask.sum(axis=1), 1)[:, None] ** -0.5
+    squares = (weights * inputs**2).sum(axis=0)
+    penalty = recipe.strength * (squares + EXTRA_COUNT * (weights * inputs).sum() / inputs.sum())
+    inverse = np.linalg.inv(inputs.T @ (weights * inputs) + np.diag(penalty))
+    plain = inverse @ inputs.T @ (weights * targets)
+    items = plain - inverse * (np.diag(plain) / np.diag(inverse))
+    assert np.allclose(np.diag(items), 0, atol=1e-12)
+    return inputs @ items
+
+
+@pytest.mark.parametrize("predicts_likes", [False, True])
+@pytest.mark.parametrize("reads_ratings", [False, True])
+def test_scores_are_those_of_the_dense_closed_form(reads_ratings: bool, predicts_likes: bool) -> None:
+    taken = liked()
+    recipe = Recipe(reads_ratings, predicts_likes, 2.0)
+    scores, expected = fit_ranking(taken, recipe).scores(taken), dense_scores(taken, recipe)
+    # Without targets of their own, the scores of an item are only defined up to what its own weight adds.
+    left = taken.toarray() == 0
+    assert np.allclose(scores[left], expected[left], atol=2e-4 * np.abs(expected).max())
+
+
+def test_a_cut_rank_loses_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, later = halves(liked())
+    judge = Judge(taken, later, k=10)
+    recipe = Recipe(False, False, 1.0)
+    whole = judge.judge(fit_ranking(taken, recipe).of_users(judge.taken))["ndcg"]
+    monkeypatch.setattr(rankings, "RANK", 10)
+    cut = fit_ranking(taken, recipe)
+    assert cut.inputs.shape == (NUM_ITEMS, 10)
+    assert judge.judge(cut.of_users(judge.taken))["ndcg"] > 0.95 * whole
+
+
+def test_what_is_learned_finds_more_than_popularity() -> None:
+    taken, later = halves(liked())
+    judge = Judge(taken, later, k=10)
+    recipe, _ = rankings.choose_recipe(*halves_judged(taken))
+    found, popular = (judge.judge(fit_ranking(taken, one).of_users(judge.taken)) for one in (recipe, None))
+    assert found["ndcg"] > 1.3 * popular["ndcg"]
+    assert found["recall"] > 1.3 * popular["recall"]
+
+
+def halves_judged(taken: sp.csr_array) -> tuple[sp.csr_array, Judge]:
+    before, later = halves(taken, seed=1)
+    return before, Judge(before, later, k=10)
+
+
+def test_where_nothing_goes_together_popularity_is_what_is_left() -> None:
+    random = np.random.default_rng(0)
+    chances = np.linspace(0.5, 0.02, NUM_ITEMS) ** 1.5
+    taken = sp.csr_array((random.random((2_000, NUM_ITEMS)) < chances).astype(np.float32))
+    before, judge = halves_judged(taken)
+    recipe, quality = rankings.choose_recipe(before, judge)
+    popular = judge.judge(fit_ranking(before, None).of_users(judge.taken))["ndcg"]
+    assert quality >= popular
+    found = fit_ranking(before, recipe)
+    assert judge.judge(found.of_users(judge.taken))["ndcg"] >= popular
+    if recipe is None:
+        assert (found.scores(before) == found.popularity).all()
+
+
+def test_users_without_anything_get_what_is_popular() -> None:
+    found = fit_ranking(liked(), Recipe(True, False, 1.0))
+    nobody = sp.csr_array((2, NUM_ITEMS), dtype=np.float32)
+    assert (found.scores(nobody) == found.popularity).all()
+    assert found.popularity.sum() == pytest.approx(1, abs=1e-5)
+
+
+# The judge
+
+
+def lists_of(scores: np.ndarray, taken: sp.csr_array) -> Any:
+    return ((part, scores[part].astype(np.float32), taken[part]) for part in parts(*scores.shape))
+
+
+def test_the_judge_by_hand() -> None:
+    taken = sp.csr_array(np.array([[1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0.0]]))
+    relevant = sp.csr_array(np.array([[0, 1, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0.0]]))
+    judge = Judge(taken, relevant, k=2)
+    assert judge.users.tolist() == [0, 1]  # nobody can be right for the third
+    scores = np.array([[9, 4, 5, 3, 2], [1, 2, 3, 4, 9.0]])  # lists 2, 1 and 3, 2
+    found = judge.judge(lists_of(scores, judge.taken))
+    second = 1 / np.log2(3)
+    assert found["recall"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["ndcg"] == pytest.approx((second / (1 + second) + second) / 2)
+    assert found["map"] == pytest.approx((0.5 / 2 + 0.5) / 2)
+    assert found["coverage"] == pytest.approx(3 / 5)
+    assert found["popularity"] == 0
+    perfect = judge.judge(lists_of(np.array([[9, 4, 1, 3, 2], [1, 2, 5, 4, 9.0]]), judge.taken))
+    assert (perfect["recall"], perfect["ndcg"], perfect["map"]) == (1, 1, 1)
+
+
+def test_equal_scores_are_worth_a_random_order() -> None:
+    random = np.random.default_rng(0)
+    taken = sp.csr_array((400, 40), dtype=np.float32)
+    relevant = sp.csr_array(np.eye(40)[random.integers(0, 40, 400)])
+    recalls = []
+    for shift in range(40):  # whatever columns are the right ones
+        judge = Judge(taken, relevant[:, (np.arange(40) + shift) % 40], k=10)
+        recalls.append(judge.judge(lists_of(np.zeros((400, 40)), judge.taken))["recall"])
+    assert np.mean(recalls) == pytest.approx(0.25, abs=1e-6)
+
+
+def test_relevant_items_that_no_list_can_hold_count_as_missed() -> None:
+    relevant = sp.csr_array(np.array([[0, 1, 0.0]]))
+    judge = Judge(sp.csr_array((1, 3)), relevant, k=3, num_relevant=np.array([4]))
+    found = judge.judge(lists_of(np.array([[1, 3, 2.0]]), judge.taken))
+    assert found["recall"] == 0.25
+    assert found["ndcg"] < 1
+
+
+# In the estimator
+
+
+@pytest.fixture(scope="module")
+def recommender() -> RatingAutoencoder:
+    taken, _ = halves(liked())
+    entries = taken.tocoo()
+    return RatingAutoencoder(units=8, epochs=2, verbose=0, validation_fraction=0.2).fit(
+        (entries.row, entries.col, 1 + 4 * entries.data)
+    )
+
+
+def test_recommend_ranks_by_default_and_saves_what_it_learned(recommender: RatingAutoencoder, tmp_path: Path) -> None:
+    assert recommender.recommends_by_ == "ranking"
+    users = recommender.users_[:20]
+    items, scores = recommender.recommend(users, k=5)
+    assert not np.isnan(scores).any()
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert (items != recommender.recommend(users, k=5, by="rating")[0]).any()
+    recommender.save(tmp_path / "films.codeword")
+    again = load(tmp_path / "films.codeword")
+    for found, expected in zip(again.recommend(users, k=5), (items, scores), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_a_new_user_with_the_same_ratings_gets_the_same_list(recommender: RatingAutoencoder) -> None:
+    users, items, ratings = recommender.ratings_.pairs()
+    theirs = users == recommender.users_[7]
+    new = recommender.recommend_new((np.zeros(theirs.sum(), int), items[theirs], ratings[theirs]), k=5)
+    for found, expected in zip(new, recommender.recommend(recommender.users_[7], k=5), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_unknown_users_get_the_most_popular_items(recommender: RatingAutoencoder) -> None:
+    (items,), _ = recommender.recommend([10**6], k=3)
+    _, taken, _ = recommender.ratings_.pairs()
+    counts = np.bincount(taken)
+    assert counts[items].tolist() == sorted(counts, reverse=True)[:3]
+
+
+def test_only_two_orders_are_known(recommender: RatingAutoencoder) -> None:
+    with pytest.raises(ParameterError, match='"ranking" or "rating"'):
+        recommender.recommend([1], by="stars")
