@@ -7,6 +7,7 @@ tracing keeps.
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from types import SimpleNamespace
@@ -16,6 +17,10 @@ import numpy as np
 import pytest
 
 import codeword
+
+# A shell without job control starts programs in the background deaf to Ctrl-C; tests of interrupts must hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What one process of a run has compiled the others read: the same program, the same bits. Of all programs a fifth come
 # twice. Who names a folder keeps it for the next run. JAX reads the environment when it is loaded, in the processes
