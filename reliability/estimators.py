@@ -168,6 +168,7 @@ def own_network() -> Any:
 
 def interrupted(call: Callable[[], Any], seconds: float) -> None:
     """Call, with Ctrl-C after some seconds, which may be too late."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start programs deaf to it
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
     with suppress(KeyboardInterrupt):
         timer.start()
