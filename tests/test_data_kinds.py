@@ -18,6 +18,7 @@ from codeword.arrays.value_scan import scan_values
 from codeword.data_kinds import (
     Binary,
     DataKind,
+    Interactions,
     Levels,
     LossCall,
     Ratings,
@@ -538,6 +539,7 @@ def test_no_values_tell_no_kind(shape: tuple[int, ...]) -> None:
         ),
         (Real(), "linear", "keras.losses.MeanSquaredError()", (3, 2)),
         (Real("mae"), "linear", "keras.losses.MeanAbsoluteError()", (3, 2)),
+        (Interactions(), "linear", "keras.losses.BinaryCrossentropy(from_logits=True)", (3, 2)),
         (Ratings(1, 5), "linear", 'cw.losses.Masked(loss="mse", missing=0)', (3, 2)),
         (Ratings(0, 5), "linear", 'cw.losses.Masked(loss="mse", missing=float("nan"))', (3, 2)),
         (Levels(3), "linear", "cw.losses.LevelCrossentropy(levels=[0, 1, 2])", (3, 2, 3)),
@@ -599,6 +601,7 @@ def test_metrics_of_real_numbers_are_squared_errors() -> None:
 
 every_kind = st.one_of(
     st.just(Binary()),
+    st.just(Interactions()),
     st.sampled_from([UnitInterval(loss=loss) for loss in UnitInterval.losses]),
     st.sampled_from([Real(loss=loss) for loss in Real.losses]),
     st.builds(Levels, ascending, edges=st.sampled_from(["midpoint", "floor"]), loss=st.sampled_from(Levels.losses)),
@@ -636,6 +639,7 @@ def test_python_leaves_out_what_is_the_default() -> None:
         (Real(spread="common"), "real:common"),
         (Levels(FOUR), "levels:0,0.25,0.5,0.75"),
         (Levels(2), "levels:0,1"),
+        (Interactions(), "interactions"),
         (Ratings(1, 5), "ratings:1-5"),
         (Ratings(-1, 5, 0.5), "ratings:-1-5/0.5"),
         (Real("mae"), None),
@@ -719,6 +723,31 @@ def test_ratings_are_checked_against_the_scale() -> None:
         Ratings(1, 5, step=0.5).check([1.3, 2.5])
 
 
+@pytest.mark.parametrize("counts", [[1], [1, 1, 1], [0.25, 700.0], np.uint8([1, 255])])
+def test_counts_above_0_are_interactions(counts: Any) -> None:
+    np.testing.assert_array_equal(Interactions().check(counts), counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([3, 0, 1], r"above 0: got 0 to 3, 1 of 3 not above 0\. Drop .* use Ratings\(0, 3\)\."),
+        ([-1, -1], r"above 0: got -1 to -1, 2 of 2 not above 0\. Drop those rows [^R]*does not occur\.$"),
+        ([True, False], r"got 0 to 1, 1 of 2"),
+        ([1, np.nan], r"finite: got 1 NaN"),
+        ([1, np.inf], r"1 infinity"),
+    ],
+)
+def test_counts_that_are_none_are_refused(counts: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Interactions().check(counts)
+
+
+def test_the_output_of_interactions_says_what_is_taken() -> None:
+    assert Interactions().from_network(np.array([-0.1, 0.0, 3.0]), {}).tolist() == [0, 1, 1]
+    assert Interactions().values_code("y") == "y >= 0"
+
+
 def test_ratings_come_back_within_the_scale_and_on_its_steps() -> None:
     stars = Ratings(0.5, 5, step=0.5)
     assert stars.from_network(np.array([-3.0, 2.2, 9.0]), {}).tolist() == [0.5, np.float32(2.2), 5.0]
@@ -755,7 +784,8 @@ def test_a_scale_that_is_none_is_refused(scale: tuple[Any, ...], received: str) 
 def test_a_sparse_matrix_holds_ratings() -> None:
     stored = scipy.sparse.csr_array((np.array([2.0, 0.0, 4.5]), ([0, 1, 2], [0, 0, 1])), shape=(9, 9))
     assert infer_data_kind(stored) == Ratings(0, 4.5)
-    assert infer_data_kind(scipy.sparse.eye_array(3)) == Ratings(1, 2)
+    assert infer_data_kind(scipy.sparse.eye_array(3)) == Interactions()
+    assert infer_data_kind(scipy.sparse.eye_array(3) * -1) == Ratings(-1, 0)
     with pytest.raises(DataError, match="none stored"):
         infer_data_kind(scipy.sparse.csr_array((3, 3)))
 
@@ -1067,10 +1097,11 @@ def test_scaling_and_its_python() -> None:
 
 
 def test_what_kinds_are() -> None:
-    kinds = [Binary(), Levels(3), UnitInterval(), Real(), Ratings(1, 5)]
-    assert [kind.is_continuous for kind in kinds] == [False, False, True, True, False]
-    assert [kind.has_missing for kind in kinds] == [False, False, False, False, True]
-    assert [kind.is_probability for kind in kinds] == [True, False, True, False, False]
+    kinds = [Binary(), Levels(3), UnitInterval(), Real(), Ratings(1, 5), Interactions()]
+    assert [kind.is_continuous for kind in kinds] == [False, False, True, True, False, False]
+    assert [kind.has_missing for kind in kinds] == [False, False, False, False, True, True]
+    assert [kind.has_ratings for kind in kinds] == [False, False, False, False, True, False]
+    assert [kind.is_probability for kind in kinds] == [True, False, True, False, False, False]
     assert Ratings(1, 5).values_code("y") == "y"
     assert [kind.learn(np.ones((2, 2))) for kind in (Binary(), Levels(3), UnitInterval())] == [{}] * 3
     assert type(UnitInterval(maximum=255).maximum) is float

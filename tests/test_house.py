@@ -12,7 +12,7 @@ from codeword.settings import TRAINING
 SOURCE = Path(cw.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 KINDS = {
-    *("DataKind", "Binary", "Levels", "UnitInterval", "Real", "Ratings"),
+    *("DataKind", "Binary", "Levels", "UnitInterval", "Real", "Ratings", "Interactions"),
     *("CodeKind", "Bits", "Scalars", "Choices", "Residual", "Floats"),
 }
 ESTIMATORS = ["Autoencoder", "RatingAutoencoder", "HardGateClassifier", "HardGateRegressor"]

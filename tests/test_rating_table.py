@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids, checked_ids
-from codeword.data_kinds import Ratings
+from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
 from codeword.files import sql_tables
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
@@ -579,3 +579,40 @@ def test_the_users_arrays_stay_as_they_were() -> None:
     read(arrays, kind=Ratings(1, 5))
     for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+# Interactions: pairs without a rating, perhaps with a count
+
+PAIRS = {"user": [7, 3, 7], "item": ["b", "a", "a"]}
+TAKEN = {(7, "b"): 1.0, (3, "a"): 1.0, (7, "a"): 1.0}
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_pairs_without_a_count_count_as_1_whatever_they_came_in(library: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    pd.DataFrame(PAIRS).to_csv(path, index=False)
+    for pairs in (FRAMES[library](PAIRS), tuple(PAIRS.values()), path):
+        table = read(pairs, kind=Interactions())
+        assert entries(table) == TAKEN
+        assert_well_formed(table)
+        with pytest.raises((DataError, DataTypeError), match=r"rating|three arrays"):
+            read(pairs)
+
+
+def test_counts_are_kept_and_those_of_a_repeated_pair_added() -> None:
+    counted = {**PAIRS, "plays": [2, 5, 0.5]}
+    columns = ("user", "item", "plays")
+    for pairs in (pd.DataFrame(counted), tuple(counted.values())):
+        table = read(pairs, kind=Interactions(), columns=columns)
+        assert entries(table) == {(7, "b"): 2.0, (3, "a"): 5.0, (7, "a"): 0.5}
+    assert entries(read(([1, 1, 2], [4, 4, 4]), kind=Interactions())) == {(1, 4): 2.0, (2, 4): 1.0}
+    doubled = sp.coo_array(([2, 3, 1], ([0, 0, 1], [1, 1, 0])))
+    assert entries(read(doubled, kind=Interactions())) == {(0, 1): 5.0, (1, 0): 1.0}
+
+
+def test_counts_that_are_none_are_refused_before_they_are_added() -> None:
+    for counts in ([3, -1, 1], [0, 0, 1], [False, True, True]):
+        with pytest.raises(DataError, match="Counts of interactions must be above 0"):
+            read(([1, 1, 2], [4, 4, 4], counts), kind=Interactions())
+        with pytest.raises(DataError, match="Counts of interactions must be above 0"):
+            read(([1, 3, 2], [4, 4, 4], counts), kind=Interactions())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from codeword.code_kinds import Scalars as Scalars
     from codeword.code_kinds import packing as packing
     from codeword.data_kinds import Binary as Binary
+    from codeword.data_kinds import Interactions as Interactions
     from codeword.data_kinds import Levels as Levels
     from codeword.data_kinds import Ratings as Ratings
     from codeword.data_kinds import Real as Real
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     from codeword.training.fit import fit as fit
 
 _MODULE_OF = {
-    **dict.fromkeys(("Binary", "Levels", "Ratings", "Real", "UnitInterval", "infer_data_kind"), "codeword.data_kinds"),
+    **dict.fromkeys(("Binary", "Interactions", "Levels", "Ratings", "Real", "UnitInterval"), "codeword.data_kinds"),
+    "infer_data_kind": "codeword.data_kinds",
     **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
     "advise": "codeword.advice.advise",
     "examine": "codeword.doctor.examine",

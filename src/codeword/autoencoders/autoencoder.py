@@ -283,7 +283,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         super()._check_settings()
         if self.data is not None and self.data.has_missing:
             raise ParameterError(
-                f"`data` must be a kind without missing cells: got {self.data}. Use RatingAutoencoder for ratings."
+                f"`data` must be a kind without missing cells: got {self.data}. Use RatingAutoencoder for ratings "
+                "and interactions."
             )
         if self.objective is not None and self.code is not None:
             self.objective.check_code(self.code)

@@ -6,6 +6,7 @@
 | `Levels(values)` | the levels | one-hot | crossentropy, ordinal, bin_insensitive, mse, staircase | best level |
 | `UnitInterval(maximum)` | 0 to a maximum | value / maximum | mse, binary_crossentropy | output * maximum |
 | `Ratings(low, high)` | the ratings, others missing | residuals, mask | mse of observed ratings | clipped output |
+| `Interactions()` | counts above 0, others missing | 1 or 0 | binary_crossentropy of all cells | logit >= 0 |
 | `Real()` | any finite number | standardized | mse, mae | undoing the standardization |
 
 The output is linear, except for a sigmoid with the "mse" of `UnitInterval` and a staircase with the "staircase" of
@@ -15,6 +16,7 @@ and `examine` read this table, so that their answers agree.
 
 from codeword.data_kinds.binary import Binary as Binary
 from codeword.data_kinds.inference import infer_data_kind as infer_data_kind
+from codeword.data_kinds.interactions import Interactions as Interactions
 from codeword.data_kinds.kind import DataKind as DataKind
 from codeword.data_kinds.kind import LossCall as LossCall
 from codeword.data_kinds.kind import Statistics as Statistics

@@ -11,6 +11,7 @@ from typing import Any
 from codeword.arrays.finite_numbers import as_finite_numbers, refuse_not_finite
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds.binary import Binary
+from codeword.data_kinds.interactions import Interactions
 from codeword.data_kinds.kind import DataKind
 from codeword.data_kinds.levels import Levels
 from codeword.data_kinds.python_text import python_call
@@ -45,7 +46,8 @@ def infer_data_kind(x: Any) -> DataKind:
           255, or images of whole numbers.
         - `Real()`: everything else.
 
-        For a scipy.sparse matrix, in which only the stored entries were observed: `Ratings(lowest, highest)`.
+        For a scipy.sparse matrix, in which only the stored entries were observed: `Interactions()` if they are all the
+        same number above 0, else `Ratings(lowest, highest)`.
 
     Raises:
         DataTypeError: If `x` is not numeric.
@@ -64,7 +66,7 @@ def infer_data_kind(x: Any) -> DataKind:
         if stored.size == 0:
             raise DataError(f"`x` must hold at least one rating: got shape {x.shape} with none stored.")
         low, high = float(stored.min()), float(stored.max())
-        return Ratings(low, high if high > low else low + 1)
+        return Interactions() if low == high > 0 else Ratings(low, high if high > low else low + 1)
     scan = scan_values(x)
     refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
     kind = kind_of_values(scan)

@@ -69,6 +69,7 @@ class DataKind(ABC):
     statistic_names: ClassVar[tuple[str, ...]] = ()
     is_continuous: ClassVar[bool] = False
     has_missing: ClassVar[bool] = False
+    has_ratings: ClassVar[bool] = False  # whether the observed values are ratings that a network can predict
     loss: str
 
     @property

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from codeword.data_kinds.binary import Binary
+from codeword.data_kinds.interactions import Interactions
 from codeword.data_kinds.kind import DataKind
 from codeword.data_kinds.levels import Levels
 from codeword.data_kinds.ratings import Ratings
@@ -12,14 +13,22 @@ from codeword.data_kinds.unit_interval import UnitInterval
 from codeword.errors import ParameterError
 from codeword.settings import one_of
 
-_WORDS = {"binary": Binary(), "unit": UnitInterval(), "real": Real(), "real:common": Real(spread="common")}
+_WORDS = {
+    "binary": Binary(),
+    "unit": UnitInterval(),
+    "real": Real(),
+    "real:common": Real(spread="common"),
+    "interactions": Interactions(),
+}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _SCALE = re.compile(rf"({_NUMBER})-({_NUMBER})(?:/({_NUMBER}))?")
 
 
 def data_kind_from_config(config: dict[str, Any]) -> DataKind:
     """Return the data kind that `to_config` described."""
-    classes: dict[Any, Any] = {kind.__name__: kind for kind in (Binary, Levels, Ratings, Real, UnitInterval)}
+    classes: dict[Any, Any] = {
+        kind.__name__: kind for kind in (Binary, Interactions, Levels, Ratings, Real, UnitInterval)
+    }
     settings = dict(config)
     name = settings.pop("kind", None)
     one_of(*sorted(classes)).check("kind", name)
@@ -34,7 +43,8 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
 
     Args:
         text: `binary`, `unit`, `unit:255` (from 0 to 255), `real`, `real:common` (one spread for all columns),
-            `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step, `ratings:0.5-5/0.5`.
+            `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step, `ratings:0.5-5/0.5`,
+            or `interactions` (likes, clicks, purchases).
         edges: "midpoint" or "floor", for levels.
 
     Raises:
@@ -61,7 +71,7 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
     except ValueError as error:
         raise ParameterError(
             "Data must be written as binary, unit, unit:255, real, real:common, levels:4, levels:0,0.25,0.5,0.75, "
-            f"ratings:1-5 or ratings:0.5-5/0.5: got {text!r}."
+            f"ratings:1-5, ratings:0.5-5/0.5 or interactions: got {text!r}."
         ) from error
     return Levels(values, edges=edges)
 

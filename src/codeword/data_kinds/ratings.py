@@ -36,6 +36,7 @@ class Ratings(DataKind):
     loss: str = field(default="mse", init=False, repr=False)  # the only one, so not an argument
     losses: ClassVar[tuple[str, ...]] = ("mse",)
     has_missing: ClassVar[bool] = True
+    has_ratings: ClassVar[bool] = True
     when_to_take: ClassVar[dict[str, str]] = {
         "mse": "Over the rated cells only: missing ratings have no loss and no gradient. Its root is the RMSE."
     }

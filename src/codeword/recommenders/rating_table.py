@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids
 from codeword.arrays.rows import as_frame
-from codeword.data_kinds import Ratings
+from codeword.data_kinds import DataKind, Interactions
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import check_columns, read_named_columns
+from codeword.files.tables import check_columns, column_names, read_named_columns
 
 COLUMNS = ("user", "item", "rating")
 MAX_DIGITS = 20  # of a 64-bit integer and its sign
@@ -105,7 +105,7 @@ class RatingTable:
 
 def as_rating_table(
     ratings: Any,
-    kind: Ratings | None,
+    kind: DataKind | None,
     *,
     columns: Sequence[str] = COLUMNS,
     name: str = "ratings",
@@ -117,10 +117,12 @@ def as_rating_table(
     Args:
         ratings: A scipy.sparse matrix `(users, items)` whose stored entries are the ratings; a data frame (pandas,
             Polars, Arrow) or a `.csv` or `.parquet` file with one row per rating; a tuple `(users, items, ratings)` of
-            three arrays of the same length; or a `RatingTable`. The ids of a matrix are its row and column numbers;
+            three arrays of the same length; or a `RatingTable`. Interactions may have no third column or array, and
+            count as 1 then. The ids of a matrix are its row and column numbers;
             other ids are integers or text. In a `.csv` file they are integers if all of them are written as such,
-            without leading zeros. A pair that occurs several times with the same rating counts once.
-        kind: The scale that the ratings must lie on. None: any finite number.
+            without leading zeros. A pair that occurs several times with the same rating counts once; the counts of
+            repeated interactions are added.
+        kind: The scale that the ratings must lie on, or `Interactions()`. None: any finite number.
         columns: Names of the table's columns of users, items and ratings. In a `.csv` file without a header the columns
             are named by position: column0, column1, and so on.
         name: What to call the ratings in messages; the path of a file is added.
@@ -133,7 +135,8 @@ def as_rating_table(
         FileNotFoundError: If there is no such file.
         TableFileError: If a file cannot be read.
     """
-    table = ratings if isinstance(ratings, RatingTable) else _read(ratings, columns, name, like)
+    counted = kind is not None and not kind.has_ratings
+    table = ratings if isinstance(ratings, RatingTable) else _read(ratings, columns, name, like, counted=counted)
     if table.matrix.nnz == 0 and not empty:
         raise DataError(
             f"`{name}` must hold at least one rating: got none for {len(table.users)} users x {len(table.items)} items."
@@ -143,29 +146,31 @@ def as_rating_table(
     return table
 
 
-def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | None) -> RatingTable:
+def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | None, *, counted: bool) -> RatingTable:
     if hasattr(ratings, "tocoo"):
         # A sparse array with one axis gets a second one here, and is refused by its shape below.
         users, items = (Ids.counted(number) for number in (*ratings.shape, 0)[:2])
-        return RatingTable(_sorted_matrix(ratings, name, users, items), users, items, is_bare=True)
+        return RatingTable(_sorted_matrix(ratings, name, users, items, counted=counted), users, items, is_bare=True)
     frame = as_frame(ratings, name)
     if frame is not None:
+        columns = columns[:2] if counted and columns[2] not in frame.columns else columns
         check_columns(frame.columns, columns, f"`{name}`")
         parts = [frame[column].to_numpy() for column in columns]
     elif isinstance(ratings, str | Path):
         name = f"{name} ({ratings})"
+        columns = columns[:2] if counted and columns[2] not in column_names(ratings) else columns
         parts = list(read_named_columns(ratings, columns, numbers=columns[2:]).values())
         if Path(ratings).suffix == ".csv":
             for place, known in enumerate((like.users, like.items) if like else (None, None)):
                 if known is None or known.values.dtype.kind == "i":
                     parts[place] = _numbers_if_written_so(parts[place])
     else:
-        parts = _three_arrays(ratings, name)
+        parts = _arrays(ratings, name, counted=counted)
     users, rows = Ids.of(parts[0], f"{name}: {columns[0]}")
     items, places = Ids.of(parts[1], f"{name}: {columns[1]}")
-    values = _numbers(parts[2], f"{name}: {columns[2]}")
+    values = _numbers(parts[2], f"{name}: {columns[2]}") if len(parts) > 2 else np.ones(len(rows), np.float32)
     matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
-    return RatingTable(_sorted_matrix(matrix, name, users, items), users, items)
+    return RatingTable(_sorted_matrix(matrix, name, users, items, counted=counted), users, items)
 
 
 def _numbers_if_written_so(texts: Any) -> Any:
@@ -182,8 +187,8 @@ def _numbers_if_written_so(texts: Any) -> Any:
     return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
 
 
-def _three_arrays(ratings: Any, name: str) -> list[Any]:
-    if not isinstance(ratings, tuple) or len(ratings) != 3:
+def _arrays(ratings: Any, name: str, *, counted: bool) -> list[Any]:
+    if not isinstance(ratings, tuple) or len(ratings) not in ((2, 3) if counted else (3,)):
         shape = f" of shape {ratings.shape}" if hasattr(ratings, "shape") else ""
         raise DataTypeError(
             f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
@@ -224,8 +229,8 @@ def _narrow(array: Any) -> Any:
         return array.astype(np.float32)
 
 
-def _sorted_matrix(matrix: Any, name: str, users: Ids, items: Ids) -> scipy.sparse.csr_array:
-    """Return a sparse matrix as sorted float32 CSR with one entry per pair."""
+def _sorted_matrix(matrix: Any, name: str, users: Ids, items: Ids, *, counted: bool) -> scipy.sparse.csr_array:
+    """Return a sparse matrix as sorted float32 CSR with one entry per pair; counts of a pair are added."""
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise DataTypeError(
             f"`{name}` must be a sparse matrix of real numbers, users x items: got shape {matrix.shape}, "
@@ -233,7 +238,9 @@ def _sorted_matrix(matrix: Any, name: str, users: Ids, items: Ids) -> scipy.spar
         )
     coo = matrix.tocoo()
     rows = scipy.sparse.csr_array(_narrow(coo))  # sums repeated pairs; undone below
-    if rows.nnz < coo.nnz:
+    if rows.nnz < coo.nnz and counted:
+        Interactions().check(coo.data)  # before -1 and 2 become 1
+    elif rows.nnz < coo.nnz:
         order = np.lexsort((coo.col, coo.row))
         row, column, value = coo.row[order], coo.col[order], coo.data[order]
         again = (np.diff(row) == 0) & (np.diff(column) == 0)
