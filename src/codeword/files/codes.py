@@ -17,7 +17,7 @@ from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError
 from codeword.files import npy_file
 from codeword.files.code_note import METADATA_KEY, Origin, origin_beside, origin_inside
-from codeword.files.data_path import existing_file
+from codeword.files.data_path import existing_file, format_of
 from codeword.files.input_file import opened
 from codeword.files.locked_duckdb import literal, locked_duckdb
 from codeword.files.sql_tables import TableFile, answer, asked, check_numbers, open_table
@@ -48,7 +48,7 @@ def read_codes(path: str | Path, *, fingerprint: str | None = None) -> tuple[NDA
 def read_code_table(path: str | Path, *, fingerprint: str | None = None) -> CodeTable:
     """Read codes and the other columns of their file in one pass; see `read_codes`."""
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         with opened(path) as file:
             origin = check_origin(path, origin_beside(path, file), fingerprint)
             return CodeTable(as_codes(path, npy_file.mapped(path, file), origin), {}, origin)
@@ -76,7 +76,8 @@ def code_columns(path: Path, columns: list[str]) -> list[str]:
 
 def as_codes(path: Path, codes: NDArray[Any], origin: Origin | None = None) -> NDArray[np.uint8]:
     """Return the content of a file as codes, or raise if it is not bytes, or not of the kind that its note says."""
-    if path.suffix == ".csv" and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
+    is_text = format_of(path) == ".csv"
+    if is_text and codes.dtype.kind in "iu" and codes.size and codes.min() >= 0 and codes.max() <= 255:
         codes = codes.astype(np.uint8)  # text has no dtype
     if codes.dtype != np.uint8 or codes.ndim != 2:
         raise CodeError(
@@ -106,7 +107,7 @@ def check_origin(path: Path, origin: Origin | None, fingerprint: str | None) -> 
 def read_origin(path: str | Path) -> Origin | None:
     """Return the recorded origin of a file's codes, None if there is no record; raise as `read_codes` does."""
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         with opened(path) as file:
             return origin_beside(path, file)
     with open_table(path) as table:
@@ -115,7 +116,7 @@ def read_origin(path: str | Path) -> Origin | None:
 
 def origin_in(table: TableFile) -> Origin | None:
     """Return the recorded origin of the codes in an open table, None if there is no record."""
-    if table.path.suffix == ".csv":
+    if table.suffix == ".csv":
         return origin_beside(table.path, table.file)
     query = f"SELECT value FROM parquet_kv_metadata({literal(table.name)}) WHERE key = '{METADATA_KEY}'"
     with locked_duckdb(table.name, table.path) as connection:

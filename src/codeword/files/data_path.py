@@ -1,17 +1,34 @@
-"""Paths of data files: .npy, .csv and .parquet (no Keras)."""
+"""Paths of data files: .npy, .parquet, and text tables such as .csv (no Keras)."""
 
 from pathlib import Path
 
 from codeword.errors import TableFileError
 from codeword.files.input_file import reading
 
-SUFFIXES = (".npy", ".csv", ".parquet")
+SUFFIXES = (".npy", ".csv", ".parquet")  # of files that are written
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".base", ".test")  # of text tables that are read
+_FORMATS = {".npy": ".npy", ".parquet": ".parquet", **dict.fromkeys(TEXT_SUFFIXES, ".csv")}
 
 
 def check_suffix(path: str | Path) -> None:
-    """Check that a file name ends in .npy, .csv or .parquet; raise `TableFileError` otherwise."""
+    """Check that the name of a file to write ends in .npy, .csv or .parquet; raise `TableFileError` otherwise."""
     if Path(path).suffix not in SUFFIXES:
         raise TableFileError(f"{path} must end in {', '.join(SUFFIXES)}: got {Path(path).suffix!r}.")
+
+
+def format_of(path: str | Path) -> str:
+    """Return how a file is read: ".npy", ".parquet", ".csv" for a text table, or "" if its suffix is another.
+
+    Example:
+        >>> [format_of(name) for name in ("x.NPY", "ratings.dat", "ratings.tsv.gz", "x.zip")]
+        ['.npy', '.csv', '.csv', '']
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        suffix = Path(path.stem).suffix.lower()
+        return ".csv" if suffix in TEXT_SUFFIXES else ""
+    return _FORMATS.get(suffix, "")
 
 
 def existing_file(path: str | Path) -> Path:
@@ -22,7 +39,11 @@ def existing_file(path: str | Path) -> Path:
         FileNotFoundError: If there is no such file.
     """
     path = Path(path)
-    check_suffix(path)
+    if not format_of(path):
+        raise TableFileError(
+            f"{path} must end in .npy, .parquet, {', '.join(TEXT_SUFFIXES[:5])}, or one of these texts and .gz: "
+            f"got {path.suffix!r}. Rename it if it is one of them; write other formats as .csv or .parquet."
+        )
     with reading(path):
         if path.is_file():
             return path

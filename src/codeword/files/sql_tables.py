@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,41 +13,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.errors import DataError, TableFileError
+from codeword.files.data_path import format_of
 from codeword.files.input_file import opened, reading
 from codeword.files.locked_duckdb import literal, locked_duckdb
+from codeword.files.temporary_file import name_of
+from codeword.files.text_table import delimiter_of, first_lines, form_of, plain_copy, uneven_line
 
 PLAIN_TEXT = """, all_varchar=true, quote='"', escape='"'"""  # the options of a .csv file without inferred types
-OWN_DESCRIPTORS = Path("/proc/self/fd")
-FIRST_LINE_BYTES = 2**20
 # A file may be compressed, and a hostile one would fill the memory when it is unpacked. Columns of zeros shrink
 # a thousandfold.
 MAX_UNPACKED_RATIO = 2_000
 MAX_UNPACKED_BYTES = 200 * 2**20
 LENGTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}  # what counts the bytes of a column
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
+_COLUMNS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+_QUOTE = re.compile(r"unterminated quote")
 _NESTED_TYPE = re.compile(r".*\]|(STRUCT|MAP|UNION|VARIANT|GEOMETRY)\b.*")
 
 
 class TableFile(NamedTuple):
-    """An open table file: its path, for messages, its name for DuckDB, and its format."""
+    """An open table file.
+
+    Attributes:
+        path: For messages.
+        file: The file itself.
+        name: For DuckDB; of a text table that it cannot read as it is, the name of a plain copy.
+        suffix: ".csv" for any text table, or ".parquet".
+        text: The text that DuckDB reads.
+        delimiter: Of a text table, if DuckDB does not look for it.
+    """
 
     path: Path
     file: BinaryIO
     name: str
     suffix: str
+    text: BinaryIO | None = None
+    delimiter: str | None = None
 
 
 @contextmanager
 def open_table(path: Path) -> Iterator[TableFile]:
     """Open a table file, so that all queries read the same file, whatever its name is and becomes."""
-    with opened(path) as file:
-        yield TableFile(path, file, name_of(path, file), path.suffix)
+    with opened(path) as file, ExitStack() as stack:
+        table = TableFile(path, file, name_of(path, file), format_of(path))
+        yield stack.enter_context(_readable_text(table)) if table.suffix == ".csv" else table
 
 
-def name_of(path: Path, file: BinaryIO) -> str:
-    """Return the name of an open file for DuckDB, which looks for wildcards in it."""
-    if OWN_DESCRIPTORS.is_dir():
-        return str(OWN_DESCRIPTORS / str(file.fileno()))
-    return re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute()))
+@contextmanager
+def _readable_text(table: TableFile) -> Iterator[TableFile]:
+    """Yield a text table, or a copy of it that DuckDB can read."""
+    form, text = form_of(table.path, table.file), table.file
+    with ExitStack() as stack:
+        if not form.is_plain or (form.has_mixed_ends and not _is_read(table)):
+            text = stack.enter_context(plain_copy(table.path, table.file, form))
+            table = table._replace(name=name_of(Path(text.name), text))
+        yield table._replace(text=text, delimiter=delimiter_of(text))
+
+
+def _is_read(table: TableFile) -> bool:
+    """Return whether DuckDB reads a text table as it is, with the usual quotes."""
+    try:
+        with locked_duckdb(table.name, table.path) as connection, damage_in_words(table):
+            connection.execute(f"SELECT count(*) FROM {table_reader(table, PLAIN_TEXT, header=True)}")
+    except TableFileError:
+        return False
+    return True
 
 
 def answer(
@@ -63,19 +93,22 @@ def answer(
     By default a .csv file has a header unless its first line holds only numbers. Text takes a single pass over it.
     `check` sees the types of a .parquet file's columns by name, and may raise, before any row is in memory.
     """
-    as_text = as_text and table.suffix == ".csv"
+    as_text, reason = as_text and table.suffix == ".csv", None
     with locked_duckdb(table.name, table.path) as connection:
         if as_text:
             try:
                 # DuckDB finds the delimiter at the beginning; types and rarer quotes would take another pass.
                 return asked(connection, table, f"{select} FROM {table_reader(table, PLAIN_TEXT, header=header)}")
-            except TableFileError:
-                pass  # other quotes, perhaps: look at the whole file
+            except TableFileError as error:
+                reason = error  # other quotes, perhaps: look at the whole file
         options = ", all_varchar=true, sample_size=-1" if as_text else ""
         query = f"{select} FROM {table_reader(table, options, header=header)}"
         if table.suffix == ".parquet" and not select.startswith("DESCRIBE"):
             check_unpacked(connection, table, query, check)
-        return asked(connection, table, query)
+        try:
+            return asked(connection, table, query)
+        except TableFileError as error:
+            raise reason or error from error
 
 
 def asked(connection: duckdb.DuckDBPyConnection, table: TableFile, query: str) -> dict[str, Any]:
@@ -127,10 +160,28 @@ def damage_in_words(table: TableFile) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        found = first_line(error).replace(table.name, table.path.name) or type(error).__name__
+        what = "text" if table.suffix == ".csv" else table.suffix[1:]
         raise TableFileError(
-            f"{table.path} must be a {table.suffix[1:]} table: got a file that cannot be read as one ({found})."
+            f"{table.path} must be a {what} table: got a file that cannot be read as one ({_reason(table, error)}"
         ) from error
+
+
+def _reason(table: TableFile, error: Exception) -> str:
+    """Return what DuckDB found wrong in a table, a closing parenthesis, and what to do about it."""
+    text = str(error)
+    line, columns, quote = (re.search(pattern, text) for pattern in (_LINE, _COLUMNS, _QUOTE))
+    is_undetected = table.suffix == ".csv" and "automatically detect" in text
+    uneven = uneven_line(table.text, table.delimiter) if is_undetected and table.text and table.delimiter else None
+    if line and columns:
+        uneven = int(line[1]), int(columns[2]), int(columns[1])
+    if uneven:
+        number, found, expected = uneven
+        return f"line {number} has {found} columns instead of {expected}). Correct it; quote what holds the delimiter."
+    if line and quote:
+        return f"line {line[1]} has a quote that does not end). Correct it; write a quote within quotes twice."
+    if is_undetected:
+        return "its lines have different numbers of columns, or none of the delimiters , ; | tab ::). Correct them."
+    return f"{first_line(error).replace(table.name, table.path.name) or type(error).__name__})."
 
 
 def first_line(error: Exception) -> str:
@@ -142,7 +193,8 @@ def table_reader(table: TableFile, options: str = "", *, header: bool | None = N
     """Return the DuckDB expression that reads a table file; `options` begin with a comma."""
     options += ", hive_partitioning=false"
     if table.suffix == ".csv":
-        header = not _first_line_is_numbers(table.file) if header is None else header
+        header = not _first_line_is_numbers(table) if header is None else header
+        options += "" if table.delimiter is None else f", delim={literal(table.delimiter)}"
         # By default DuckDB infers types from the first rows, rounds later ones, and skips lines that look odd.
         options += "" if "all_varchar" in options else ", sample_size=-1"
         options += f", header={str(header).lower()}, skip=0, comment='', null_padding=false, compression='none'"
@@ -176,10 +228,9 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _first_line_is_numbers(file: BinaryIO) -> bool:
-    file.seek(0)
-    line = re.split("[\r\n]", file.readline(FIRST_LINE_BYTES).decode("utf-8-sig", "replace"))[0]
-    fields = [field.strip(' "') for field in re.split("[,;|\t]", line)]
+def _first_line_is_numbers(table: TableFile) -> bool:
+    line = next(iter(first_lines(table.text or table.file)), "")
+    fields = [field.strip(' "') for field in re.split(table.delimiter or "[,;|\t]", line)]
     try:
         for field in fields:
             float({"": "0", "true": "1", "false": "0"}.get(field.lower(), field))

@@ -1,6 +1,5 @@
 """Files of rows and codes read and written in pieces, for data larger than memory (no Keras)."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 from codeword.code_kinds import CodeKind
 from codeword.files import sql_tables
 from codeword.files.codes import as_codes, check_origin, code_columns, origin_in, read_codes
-from codeword.files.data_path import existing_file
+from codeword.files.data_path import existing_file, format_of
 from codeword.files.locked_duckdb import attach, database_files, literal, locked_duckdb
 from codeword.files.output_file import scratch_folder
 from codeword.files.output_table import copy_options, replaced_table
 from codeword.files.tables import as_numbers_table, read_array
+from codeword.files.temporary_file import name_of, temporary_file
 
 CELLS_PER_CHUNK = 1 << 22  # a query takes about 50 ms, however few rows it returns
 CELLS_PER_GROUP = 1 << 24  # DuckDB keeps a row group of a Parquet file in memory while it writes
@@ -77,7 +77,7 @@ def open_rows(path: str | Path) -> Iterator[Any]:
     to a temporary Parquet file, as the types of its columns depend on all rows. A `.npy` file is memory-mapped.
     """
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         yield read_array(path)
         return
 
@@ -92,7 +92,7 @@ def open_rows(path: str | Path) -> Iterator[Any]:
 def open_codes(path: str | Path, *, fingerprint: str | None = None) -> Iterator[tuple[Any, CodeKind | None]]:
     """Open a file of codes like `open_rows`, and yield what `read_codes` returns."""
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         yield read_codes(path, fingerprint=fingerprint)
         return
 
@@ -135,15 +135,9 @@ def _rows(table: sql_tables.TableFile, choose: Choose, check: Check) -> Iterator
 
 @contextmanager
 def _unnamed_parquet(of: Path) -> Iterator[sql_tables.TableFile]:
-    """Make a temporary file for a converted table, which a killed process does not leave behind where that works."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.parquet"
-        with path.open("w+b") as file:
-            name = sql_tables.name_of(path, file)
-            if Path(name).parent == sql_tables.OWN_DESCRIPTORS:
-                path.unlink()
-                Path(folder).rmdir()
-            yield sql_tables.TableFile(of, file, name, ".parquet")
+    """Make a temporary file for a converted table."""
+    with temporary_file("table.parquet") as file:
+        yield sql_tables.TableFile(of, file, name_of(Path(file.name), file), ".parquet")
 
 
 def _write(

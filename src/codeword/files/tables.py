@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError, TableFileError
 from codeword.files import npy_file
-from codeword.files.data_path import existing_file
+from codeword.files.data_path import existing_file, format_of
 from codeword.files.input_file import opened
 from codeword.files.sql_tables import TableFile, answer, check_numbers, open_table, quoted_name
 
@@ -28,7 +28,7 @@ def read_array(path: str | Path, *, empty_as_nan: bool = False) -> NDArray[Any]:
         DataError: If a column does not hold numbers, a cell is empty (unless `empty_as_nan`), or there is no row.
     """
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         with opened(path) as file:
             return npy_file.mapped(path, file)
     with open_table(path) as table:
@@ -86,7 +86,7 @@ def read_named_columns(path: str | Path, names: Sequence[str], *, numbers: Seque
 
 def _named_columns(table: TableFile, names: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
     path, header, there, read = table.path, None, _names_of(table), list(names)
-    is_csv = path.suffix == ".csv"
+    is_csv = format_of(path) == ".csv"
     if is_csv and not set(names) <= set(there):
         if all(map(_POSITION.fullmatch, names)):
             header = False
@@ -128,7 +128,7 @@ def check_columns(there: Sequence[str], wanted: Sequence[str], table: str, hint:
 def column_names(path: str | Path) -> list[str]:
     """Return the names of a table's columns, none for a .npy file, by reading only its beginning."""
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         return []
     with open_table(path) as table:
         return _names_of(table)
@@ -141,6 +141,6 @@ def _names_of(table: TableFile, *, header: bool | None = None) -> list[str]:
 
 def _table_path(path: str | Path) -> Path:
     path = existing_file(path)
-    if path.suffix == ".npy":
+    if format_of(path) == ".npy":
         raise TableFileError(f"{path} must be a table, .csv or .parquet: got a .npy file.")
     return path
