@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from codeword import RatingAutoencoder, load
-from codeword.errors import ParameterError
+from codeword import Interactions, RatingAutoencoder, Ratings, load
+from codeword.errors import DataError, DataTypeError, ParameterError
 from codeword.recommenders import ranking as rankings
 from codeword.recommenders.judge import Judge
-from codeword.recommenders.ranking import EXTRA_COUNT, LEAST_WEIGHT, Recipe, fit_ranking
+from codeword.recommenders.ranking import EXTRA_COUNT, LEAST_WEIGHT, Recipe, by_popularity, fit_ranking
 from codeword.recommenders.scores import parts
 
 NUM_USERS, NUM_ITEMS, NUM_GROUPS = 300, 60, 4
@@ -59,7 +59,7 @@ def dense_scores(taken: sp.csr_array, recipe: Recipe) -> np.ndarray:
 def test_scores_are_those_of_the_dense_closed_form(reads_ratings: bool, predicts_likes: bool) -> None:
     taken = liked()
     recipe = Recipe(reads_ratings, predicts_likes, 2.0)
-    scores, expected = fit_ranking(taken, recipe).scores(taken), dense_scores(taken, recipe)
+    ((_, scores, _),), expected = fit_ranking(taken, recipe).of_users(taken), dense_scores(taken, recipe)
     # Without targets of their own, the scores of an item are only defined up to what its own weight adds.
     left = taken.toarray() == 0
     assert np.allclose(scores[left], expected[left], atol=2e-4 * np.abs(expected).max())
@@ -79,8 +79,12 @@ def test_a_cut_rank_loses_little(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_learned_finds_more_than_popularity() -> None:
     taken, later = halves(liked())
     judge = Judge(taken, later, k=10)
-    recipe, _ = rankings.choose_recipe(*halves_judged(taken))
-    found, popular = (judge.judge(fit_ranking(taken, one).of_users(judge.taken)) for one in (recipe, None))
+    recipe, _ = rankings.choose_recipe(*halves_judged(taken), Ratings(0, 1))
+    ranking = fit_ranking(taken, recipe)
+    found, popular = (
+        judge.judge(ranking.of_users(judge.taken)),
+        judge.judge(by_popularity(judge.taken, ranking.popularity)),
+    )
     assert found["ndcg"] > 1.3 * popular["ndcg"]
     assert found["recall"] > 1.3 * popular["recall"]
 
@@ -90,24 +94,39 @@ def halves_judged(taken: sp.csr_array) -> tuple[sp.csr_array, Judge]:
     return before, Judge(before, later, k=10)
 
 
-def test_where_nothing_goes_together_popularity_is_what_is_left() -> None:
-    random = np.random.default_rng(0)
-    chances = np.linspace(0.5, 0.02, NUM_ITEMS) ** 1.5
-    taken = sp.csr_array((random.random((2_000, NUM_ITEMS)) < chances).astype(np.float32))
+@pytest.mark.parametrize("seed", range(3))
+def test_what_recommends_is_never_worse_than_popularity_on_what_it_is_chosen_by(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    chances = np.linspace(0.5, 0.02, NUM_ITEMS) ** 1.5  # nothing goes together
+    taken = sp.csr_array((random.random((1_000, NUM_ITEMS)) < chances).astype(np.float32))
     before, judge = halves_judged(taken)
-    recipe, quality = rankings.choose_recipe(before, judge)
-    popular = judge.judge(fit_ranking(before, None).of_users(judge.taken))["ndcg"]
-    assert quality >= popular
-    found = fit_ranking(before, recipe)
-    assert judge.judge(found.of_users(judge.taken))["ndcg"] >= popular
-    if recipe is None:
-        assert (found.scores(before) == found.popularity).all()
+    held_out = sp.csr_array(taken - before)
+    ranking, by = rankings.learn_ranking(before, held_out, taken, Interactions(), None)
+    assert by in ("ranking", "popularity")
+    lists = judge.judge(
+        ranking.of_users(judge.taken) if by == "ranking" else by_popularity(judge.taken, ranking.popularity)
+    )
+    assert lists["ndcg"] >= judge.judge(by_popularity(judge.taken, ranking.popularity))["ndcg"]
+
+
+def test_counts_may_weigh() -> None:
+    counts = sp.csr_array(np.array([[1, 9, 0], [4, 0, 1.0]]))
+    unit = rankings.to_unit_scale(counts, Interactions())
+    assert np.allclose(unit.toarray(), [[1 / 2, 9 / 10, 0], [4 / 5, 0, 1 / 2]])
+    assert rankings.liked(counts, Interactions()).nnz == 4
+
+
+@pytest.mark.parametrize(("kind", "least", "expected"), [(Ratings(1, 5), None, [4, 5]), (Ratings(1, 5), 3, [3, 4, 5])])
+def test_liked_is_the_upper_quarter_of_the_scale(kind: Ratings, least: float | None, expected: list[int]) -> None:
+    stars = sp.csr_array(np.array([[1.0, 2, 3, 4, 5]]))
+    assert (rankings.liked(stars, kind, least).indices + 1).tolist() == expected
 
 
 def test_users_without_anything_get_what_is_popular() -> None:
     found = fit_ranking(liked(), Recipe(True, False, 1.0))
     nobody = sp.csr_array((2, NUM_ITEMS), dtype=np.float32)
-    assert (found.scores(nobody) == found.popularity).all()
+    ((_, scores, _),) = found.of_users(nobody)
+    assert (scores == found.popularity).all()
     assert found.popularity.sum() == pytest.approx(1, abs=1e-5)
 
 
@@ -194,6 +213,123 @@ def test_unknown_users_get_the_most_popular_items(recommender: RatingAutoencoder
     assert counts[items].tolist() == sorted(counts, reverse=True)[:3]
 
 
-def test_only_two_orders_are_known(recommender: RatingAutoencoder) -> None:
-    with pytest.raises(ParameterError, match='"ranking" or "rating"'):
+def test_only_three_orders_are_known(recommender: RatingAutoencoder) -> None:
+    with pytest.raises(ParameterError, match='"ranking", "rating" or "popularity"'):
         recommender.recommend([1], by="stars")
+
+
+@pytest.mark.parametrize("by", ["ranking", "rating", "popularity"])
+def test_only_allowed_items_are_recommended(recommender: RatingAutoencoder, by: str) -> None:
+    users = recommender.users_[:10]
+    taken = recommender.ratings_.matrix[:10].toarray() > 0
+    allowed, excluded = [3, 5, 8, 13, 21, 34, 10**9], [5, 34, 99]
+    items, scores = recommender.recommend(users, k=60, by=by, items=allowed, exclude=excluded)
+    for row, own in enumerate(taken):
+        listed = items[row, ~np.isnan(scores[row])].tolist()
+        assert sorted(listed) == [item for item in (3, 8, 13, 21) if not own[item]]
+    seen, _ = recommender.recommend(users, k=4, by=by, items=[3, 8, 13, 21], include_seen=True)
+    assert (np.sort(seen, axis=1) == [3, 8, 13, 21]).all()
+    entries = recommender.ratings_.matrix[:10].tocoo()
+    new, _ = recommender.recommend_new((entries.row, entries.col, entries.data), k=60, by=by, items=allowed)
+    assert set(np.unique(new)) <= {-1, 3, 5, 8, 13, 21, 34}
+
+
+def test_items_of_which_none_is_known_are_refused(recommender: RatingAutoencoder) -> None:
+    with pytest.raises(DataError, match="none known"):
+        recommender.recommend([1], items=[10**9])
+    with pytest.raises(DataTypeError, match="must be integers"):
+        recommender.recommend([1], exclude=["film"])
+
+
+def test_similar_items_are_of_the_same_group(recommender: RatingAutoencoder) -> None:
+    items = recommender.items_[:20]
+    found, similarities = recommender.similar_items(items, k=5)
+    assert (found % NUM_GROUPS == (items % NUM_GROUPS)[:, None]).mean() > 0.8
+    assert (found != items[:, None]).all()
+    assert ((similarities >= -1.001) & (similarities <= 1.001)).all()
+    assert (np.diff(similarities, axis=1) <= 0).all()
+    unknown, none = recommender.similar_items([10**9, items[0]], k=2)
+    assert (unknown[0].tolist(), np.isnan(none[0]).tolist()) == ([-1, -1], [True, True])
+    assert unknown[1].tolist() == found[0, :2].tolist()
+    assert recommender.similar_items(items, k=10**9)[0].shape == (20, len(recommender.items_) - 1)
+
+
+def test_reasons_add_up_to_the_score(recommender: RatingAutoencoder) -> None:
+    user = recommender.users_[11]
+    (items,), (scores,) = recommender.recommend(user, k=3)
+    for item, score in zip(items, scores, strict=True):
+        theirs, added = recommender.explain(user, item, k=100)
+        assert sorted(theirs) == recommender.items_[recommender.ratings_.matrix[[11]].indices].tolist()
+        assert added.sum() == pytest.approx(score, rel=1e-4)
+        assert (np.diff(added) <= 0).all()
+        assert recommender.explain(user, item, k=2)[0].tolist() == theirs[:2].tolist()
+    with pytest.raises(DataError, match="`item` must be an id in the training data"):
+        recommender.explain(user, 10**9)
+
+
+def test_evaluate_judges_lists(recommender: RatingAutoencoder) -> None:
+    _, later = halves(liked())
+    entries = later.tocoo()
+    figures = recommender.evaluate((entries.row, entries.col, 1 + 4 * entries.data), k=5)
+    assert figures["recall@5"] > 1.3 * figures["recall@5_popularity"]
+    assert figures["ndcg@5"] > 1.3 * figures["ndcg@5_popularity"]
+    assert 0 < figures["map@5"] < figures["ndcg@5"] < 1
+    assert 0 < figures["coverage@5"] <= 1
+    assert figures["judged_users"] == (later.max(axis=1).toarray() >= 0.75).sum()
+    assert "recall@5" not in recommender.evaluate((entries.row, entries.col, 1 + 4 * entries.data), k=None)
+    by_rating = recommender.evaluate((entries.row, entries.col, 1 + 4 * entries.data), k=5, by="rating")
+    assert by_rating["recall@5"] < figures["recall@5"]
+    assert by_rating["rmse"] == figures["rmse"]
+    # Of someone unknown, and of an unknown item, nothing is known: the item counts as missed.
+    unknown = recommender.evaluate(([10**6], [10**6], [5.0]))
+    assert (unknown["recall@10"], unknown["judged_users"]) == (0, 1)
+    assert recommender.evaluate(([1], [2], [1.0]), k=3)["judged_users"] == 0
+
+
+# Interactions
+
+
+@pytest.fixture(scope="module")
+def shop() -> RatingAutoencoder:
+    entries = halves(liked())[0].tocoo()
+    return RatingAutoencoder(data=Interactions(), verbose=0, validation_fraction=0.2).fit((entries.row, entries.col))
+
+
+def test_interactions_are_ranked(shop: RatingAutoencoder, tmp_path: Path) -> None:
+    later = halves(liked())[1].tocoo()
+    figures = shop.evaluate((later.row, later.col), k=10)
+    assert figures["recall@10"] > 1.3 * figures["recall@10_popularity"]
+    assert "rmse" not in figures
+    assert shop.score((later.row, later.col)) == figures["ndcg@10"]
+    shop.save(tmp_path / "shop.codeword")
+    again = load(tmp_path / "shop.codeword")
+    assert again.data_ == Interactions()
+    for found, expected in zip(again.recommend([1, 2]), shop.recommend([1, 2]), strict=True):
+        assert np.array_equal(found, expected)
+    assert again.recommend_new(([1, 1], [2, 6]), k=2)[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda shop: shop.predict(1, 2),
+        lambda shop: shop.predict_biases(1, 2),
+        lambda shop: shop.predict_new(([1], [2])),
+        lambda shop: shop.recommend(1, by="rating"),
+        lambda shop: shop.model_,
+        lambda shop: shop.history_,
+    ],
+)
+def test_interactions_have_no_ratings_to_predict(call: Any, shop: RatingAutoencoder) -> None:
+    with pytest.raises(ParameterError, match=r"Interactions\(\)"):
+        call(shop)
+
+
+def test_counts_are_learned_from(tmp_path: Path) -> None:
+    entries = liked().tocoo()
+    counts = np.random.default_rng(0).geometric(0.2, entries.nnz)
+    model = RatingAutoencoder(data=Interactions(), verbose=0).fit((entries.row, entries.col, counts))
+    assert model.num_ratings_ == entries.nnz
+    with pytest.raises(DataError):
+        model.fit((entries.row, entries.col, -counts))
+    assert model.recommends_by_ in ("ranking", "popularity")

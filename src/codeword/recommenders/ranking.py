@@ -1,7 +1,8 @@
 """Rank items by what people take together: a linear autoencoder over items, of low rank and in closed form."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from codeword.data_kinds import Ratings
+from codeword.data_kinds import DataKind, Ratings
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.scores import Scored, parts
@@ -32,26 +33,39 @@ class ItemRanking:
     Attributes:
         inputs: What each item of a user says, float32 `(items, rank)`.
         outputs: Which items that speaks for, float32 `(items, rank)`.
-        popularity: The share of all interactions that each item has, float32 `(items,)`: the order where nothing is
-            known of a user, and for everyone if the rank is 0.
         reads_ratings: Whether an item with a high rating says more than one with a low rating.
+        popularity: The share of all interactions that each item has, float32 `(items,)`: the order where nothing is
+            known of a user.
     """
 
     inputs: Float32Array
     outputs: Float32Array
-    popularity: Float32Array
     reads_ratings: bool
-
-    def scores(self, taken: scipy.sparse.csr_array) -> Float32Array:
-        """Return the score of each item for each user, from the ratings on a scale from 0 to 1 of what a user took."""
-        scores = (_weighted(taken, self.reads_ratings) @ self.inputs) @ self.outputs.T
-        scores[np.diff(taken.indptr) == 0 if self.inputs.shape[1] else slice(None)] = self.popularity
-        return scores
+    popularity: Float32Array
 
     def of_users(self, taken: scipy.sparse.csr_array) -> Scored:
-        """Yield batches: which of the users, their scores of all items, and what they have taken."""
+        """Yield batches: which of the users, their scores of all items, and what they have taken.
+
+        Args:
+            taken: What users took, on a scale from 0 to 1; see `to_unit_scale`.
+        """
         for part in parts(taken.shape[0], taken.shape[1]):
-            yield part, self.scores(taken[part]), taken[part]
+            rows = taken[part]
+            scores = (self.weighted(rows) @ self.inputs) @ self.outputs.T
+            scores[np.diff(rows.indptr) == 0] = self.popularity
+            yield part, scores, rows
+
+    def weighted(self, taken: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+        """Return with which weight each item of a user speaks."""
+        return _weighted(taken, self.reads_ratings)
+
+    @cached_property
+    def embeddings(self) -> Float32Array:
+        """One vector of length 1 per item, `(items, rank)`: near if the items speak for the same others; 0 for none."""
+        values, vectors = np.linalg.eigh(self.outputs.T.astype(np.float64) @ self.outputs)
+        embedded = self.inputs @ (vectors * np.sqrt(np.maximum(values, 0)))
+        lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
+        return np.asarray(embedded / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 class Recipe(NamedTuple):
@@ -62,7 +76,6 @@ class Recipe(NamedTuple):
     strength: float
 
 
-READINGS = ((False, False), (False, True), (True, False), (True, True))  # what knows ratings: inputs, targets
 DEFAULT = Recipe(True, False, 1.0)  # without held-out interactions to choose by
 
 
@@ -70,52 +83,53 @@ def learn_ranking(
     taken: scipy.sparse.csr_array,
     held_out: scipy.sparse.csr_array,
     whole: scipy.sparse.csr_array,
-    by_rating: Callable[[NDArray[np.intp]], Scored],
+    kind: DataKind,
+    by_rating: Callable[[NDArray[np.intp]], Scored] | None,
 ) -> tuple[ItemRanking, str]:
     """Learn which items are taken together, as well as held-out interactions show how.
 
     Args:
-        taken: Ratings on a scale from 0 to 1, 1 for interactions without a rating, of shape (users, items).
-        held_out: Other ratings of the same shape.
+        taken: Ratings or counts, of shape (users, items).
+        held_out: Others of the same shape.
         whole: All of them.
+        kind: What they are.
         by_rating: Scores of all items for some users by what they would rate highest, learned from `taken`.
 
     Returns:
-        The ranking of the whole, and what recommends held-out items better, "ranking" or "rating".
+        The ranking of the whole, and what recommends held-out items best: "ranking", "rating" or "popularity".
     """
-    judge = Judge(taken, likes(held_out), k=JUDGED_AT, most=MOST_JUDGED)
+    judge = Judge(to_unit_scale(taken, kind), liked(held_out, kind), k=JUDGED_AT, most=MOST_JUDGED)
+    recipe, quality = choose_recipe(to_unit_scale(taken, kind), judge, kind)
+    ranking = fit_ranking(to_unit_scale(whole, kind), recipe)
+    qualities = {"ranking": quality, "popularity": judge.judge(by_popularity(judge.taken, ranking.popularity))["ndcg"]}
+    if by_rating is not None:
+        qualities["rating"] = judge.judge(by_rating(judge.users))["ndcg"]
+    return ranking, max(qualities, key=lambda by: qualities[by])  # the first if all are equal
+
+
+def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe) -> ItemRanking:
+    """Learn which items are taken together by a recipe, from a matrix on a scale from 0 to 1."""
+    return _Spectrum(taken, recipe.reads_ratings).ranking(recipe.predicts_likes, recipe.strength)
+
+
+def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: DataKind) -> tuple[Recipe, float]:
+    """Return the recipe that ranks held-out interactions best, and its NDCG."""
+    best, quality = DEFAULT, 0.0
     if len(judge.users) == 0:
-        return fit_ranking(whole, DEFAULT), "ranking"
-    recipe, quality = choose_recipe(taken, judge)
-    is_better = judge.judge(by_rating(judge.users))["ndcg"] > quality
-    return fit_ranking(whole, recipe), "rating" if is_better else "ranking"
-
-
-def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe | None) -> ItemRanking:
-    """Learn which items are taken together by a recipe, or rank by popularity without one."""
-    if recipe is None:
-        none = np.zeros((taken.shape[1], 0), np.float32)
-        return ItemRanking(none, none, _popularity(taken), False)
-    (ranking,) = _rankings(taken, recipe.reads_ratings, recipe.predicts_likes, [recipe.strength])
-    return ranking
-
-
-def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge) -> tuple[Recipe | None, float]:
-    """Return the recipe that ranks held-out interactions best, None for popularity, and how well."""
-    best, quality = None, judge.judge(fit_ranking(taken, None).of_users(judge.taken))["ndcg"]
-    are_rated = taken.nnz > 0 and bool((taken.data != taken.data[0]).any())
-    for reads, predicts in READINGS if are_rated else READINGS[:1]:
-        for strength, ranking in zip(STRENGTHS, _rankings(taken, reads, predicts, STRENGTHS), strict=True):
-            found = judge.judge(ranking.of_users(judge.taken))["ndcg"]
-            if found > quality:
-                best, quality = Recipe(reads, predicts, strength), found
+        return best, quality
+    differ = bool((taken.data != taken.data[:1]).any())
+    for reads in (False, True) if differ else (False,):
+        spectrum = _Spectrum(taken, reads)
+        for likes in (False, True) if differ and kind.has_ratings else (False,):
+            for strength in STRENGTHS:
+                found = judge.judge(spectrum.ranking(likes, strength).of_users(judge.taken))["ndcg"]
+                if found > quality:
+                    best, quality = Recipe(reads, likes, strength), found
     return best, quality
 
 
-def _rankings(
-    taken: scipy.sparse.csr_array, reads_ratings: bool, predicts_likes: bool, strengths: Sequence[float]
-) -> Iterator[ItemRanking]:
-    """Yield the autoencoder of each strength, from one decomposition.
+class _Spectrum:
+    """The decomposition from which the autoencoders of all strengths and targets follow.
 
     With inputs X (users, items), targets Y and the penalty D, the weights B that minimize ‖Y - X B‖² + ‖D½ B‖² with a
     zero diagonal are P (Xᵀ Y - diag(c)), where P = (Xᵀ X + D)⁻¹ and c sets the diagonal to zero. D grows with the
@@ -126,37 +140,41 @@ def _rankings(
         Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, and "Autoencoders that don't overfit
         towards the Identity", 2020. Differs: low rank by truncation, users weigh by the root of what they took.
     """
-    inputs = _weighted(taken, reads_ratings)
-    counts = np.maximum(np.diff(taken.indptr), 1)
-    rows = scipy.sparse.diags_array(counts**-USER_POWER)
-    weighted = rows @ inputs
-    squares = np.asarray(weighted.multiply(inputs).sum(axis=0)).ravel()
-    mean_weight = weighted.sum() / max(inputs.sum(), 1e-30)
-    penalty = squares + EXTRA_COUNT * mean_weight
-    root = np.sqrt(penalty)
-    scaled = scipy.sparse.diags_array(np.sqrt(counts**-USER_POWER)) @ inputs @ scipy.sparse.diags_array(1 / root)
-    scaled = scipy.sparse.csr_array(scaled, dtype=np.float32)
-    vectors, energies = _decomposed(scaled)
-    moments = None
-    if predicts_likes:
-        targets = scipy.sparse.diags_array(np.sqrt(counts**-USER_POWER)) @ likes(taken)
-        moments = np.asarray(targets.T @ (scaled @ vectors))  # (items, rank)
-    for strength in strengths:
+
+    def __init__(self, taken: scipy.sparse.csr_array, reads_ratings: bool) -> None:
+        self._taken, self._reads_ratings = taken, reads_ratings
+        inputs = _weighted(taken, reads_ratings)
+        counts = np.maximum(np.diff(taken.indptr), 1)
+        weighted = scipy.sparse.diags_array(counts**-USER_POWER) @ inputs
+        squares = np.asarray(weighted.multiply(inputs).sum(axis=0)).ravel()
+        self._penalty = squares + EXTRA_COUNT * weighted.sum() / max(inputs.sum(), 1e-30)
+        self._root = np.sqrt(self._penalty)
+        self._user_weights = scipy.sparse.diags_array(counts ** (-USER_POWER / 2))
+        scaled = self._user_weights @ inputs @ scipy.sparse.diags_array(1 / self._root)
+        self._scaled = scipy.sparse.csr_array(scaled, dtype=np.float32)
+        self._vectors, self._energies = _decomposed(self._scaled)
+
+    def ranking(self, predicts_likes: bool, strength: float) -> ItemRanking:
+        """Return the autoencoder whose targets are likes, or the inputs, under a penalty of this strength."""
+        vectors, energies, root = self._vectors, self._energies, self._root
         kept = energies / (energies + strength)
-        inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * penalty)  # the diagonal of P
-        outputs = vectors * kept / root[:, None]
-        if moments is None:
-            outputs /= (strength * inverse)[:, None]
-        else:
-            plain = moments / (energies + strength)
-            diagonal = np.einsum("ir,ir->i", vectors, plain) / root
-            outputs = plain + outputs * (diagonal / inverse / strength)[:, None]
-        yield ItemRanking(
+        inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * self._penalty)  # P's diagonal
+        outputs = vectors * kept / (strength * inverse * root)[:, None]
+        if predicts_likes:
+            plain = self._moments / (energies + strength)
+            outputs = plain + outputs * (np.einsum("ir,ir->i", vectors, plain) / root)[:, None]
+        return ItemRanking(
             np.asarray(vectors / root[:, None], np.float32),
             np.asarray(outputs, np.float32),
-            _popularity(taken),
-            reads_ratings,
+            self._reads_ratings,
+            popularity_of(self._taken),
         )
+
+    @cached_property
+    def _moments(self) -> NDArray[np.float64]:
+        """What likes have in common with each direction, (items, rank)."""
+        targets = self._user_weights @ _ones(self._taken, LIKED_FROM)
+        return np.asarray(targets.T @ (self._scaled @ self._vectors))
 
 
 def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -171,20 +189,37 @@ def _weighted(taken: scipy.sparse.csr_array, reads_ratings: bool) -> scipy.spars
     return scipy.sparse.csr_array((data.astype(np.float32), taken.indices, taken.indptr), shape=taken.shape)
 
 
-def to_unit_scale(ratings: scipy.sparse.csr_array, kind: Ratings) -> scipy.sparse.csr_array:
-    """Return ratings on a scale from 0 to 1."""
-    data = (ratings.data - np.float32(kind.low)) / np.float32(kind.high - kind.low)
-    return scipy.sparse.csr_array((data, ratings.indices, ratings.indptr), shape=ratings.shape)
+def to_unit_scale(taken: scipy.sparse.csr_array, kind: DataKind) -> scipy.sparse.csr_array:
+    """Return ratings on a scale from 0 to 1, or counts c as c / (1 + c): the first says as much as all others."""
+    data = taken.data
+    if isinstance(kind, Ratings):
+        data = (data - np.float32(kind.low)) / np.float32(kind.high - kind.low)
+    else:
+        data = data / (1 + data)
+    return scipy.sparse.csr_array((data, taken.indices, taken.indptr), shape=taken.shape)
 
 
-def likes(taken: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-    """Return a one for each rating in the upper quarter of the scale from 0 to 1."""
-    liked = scipy.sparse.csr_array((taken.data >= LIKED_FROM, taken.indices, taken.indptr), shape=taken.shape)
-    liked = liked.astype(np.float32)
-    liked.eliminate_zeros()
-    return liked
+def liked(taken: scipy.sparse.csr_array, kind: DataKind, least: float | None = None) -> scipy.sparse.csr_array:
+    """Return a one for each rating of at least `least`, by default in the upper quarter of the scale, or each count."""
+    if least is None and isinstance(kind, Ratings):
+        least = kind.low + LIKED_FROM * (kind.high - kind.low)
+    return _ones(taken, -np.inf if least is None else least)
 
 
-def _popularity(taken: scipy.sparse.csr_array) -> Float32Array:
+def _ones(taken: scipy.sparse.csr_array, least: float) -> scipy.sparse.csr_array:
+    ones = scipy.sparse.csr_array((taken.data >= least, taken.indices, taken.indptr), shape=taken.shape)
+    ones = ones.astype(np.float32)
+    ones.eliminate_zeros()
+    return ones
+
+
+def popularity_of(taken: scipy.sparse.csr_array) -> Float32Array:
+    """Return the share of all interactions that each item has, `(items,)`."""
     counts = np.bincount(taken.indices, minlength=taken.shape[1])
     return np.asarray(counts / max(1, counts.sum()), np.float32)
+
+
+def by_popularity(taken: scipy.sparse.csr_array, popularity: Float32Array) -> Scored:
+    """Yield batches as a ranking does, with what is most popular first for everyone."""
+    for part in parts(taken.shape[0], taken.shape[1]):
+        yield part, np.tile(popularity, (part.stop - part.start, 1)), taken[part]

@@ -7,25 +7,23 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
-from codeword.data_kinds import Ratings
+from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import ParameterError
 from codeword.recommenders.biases import to_network_scale
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
-from codeword.recommenders.ranking import ItemRanking, learn_ranking, to_unit_scale
-from codeword.recommenders.rating_table import COLUMNS, as_rating_table
-from codeword.recommenders.saving import SavedRatings
-from codeword.recommenders.scores import RatingScores, Scored, top_items, with_unknown_user
+from codeword.recommenders.ranking import learn_ranking
+from codeword.recommenders.rating_table import COLUMNS, RatingTable, as_rating_table
+from codeword.recommenders.recommender import Recommender
+from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
-from codeword.recommenders.training import Recipe, split, train_ensemble
-from codeword.settings import check_settings, integer, one_of
+from codeword.recommenders.training import Recipe, no_ensemble, split, train_ensemble
+from codeword.settings import check_settings, integer
 
 
-class RatingAutoencoder(SavedRatings):
+class RatingAutoencoder(Recommender):
     """Predict ratings and recommend items, from sparse ratings in which everything else is missing.
 
     A prediction is a mean, plus what the user and the item add to it (biases), plus what an autoencoder with one hidden
@@ -35,7 +33,8 @@ class RatingAutoencoder(SavedRatings):
     in its batch. So time follows the ratings; memory follows the ratings and the columns times `units`.
 
     Args:
-        data: The scale of the ratings, such as `Ratings(0.5, 5, step=0.5)` for half stars.
+        data: The scale of the ratings, such as `Ratings(0.5, 5, step=0.5)` for half stars; or `Interactions()` for
+            likes, clicks, purchases and counts, which are ranked and not predicted. Then no network is trained.
         by: What the network reads as a row: "items" (more accurate on both MovieLens sets), "users" (smaller and
             faster where users outnumber items), or "both": networks of either kind, weighted by their errors on
             held-out ratings.
@@ -56,7 +55,7 @@ class RatingAutoencoder(SavedRatings):
         verbose: True or 1 shows a progress bar, 2 prints one line per epoch, False or 0 shows nothing.
 
     Attributes:
-        data_: The scale, a `Ratings`.
+        data_: The scale, a `Ratings`, or `Interactions()`.
         users_: Ids of the users in ascending order, int64 or text, `(num_users,)`.
         items_: Ids of the items in ascending order, int64 or text, `(num_items,)`.
         num_ratings_: Number of ratings.
@@ -66,8 +65,8 @@ class RatingAutoencoder(SavedRatings):
         member_weights_: The weight of each network in a prediction; together 1, or less where the biases alone are
             nearly as good.
         ranking_: The `ItemRanking` behind `recommend`, None in a model of an older version.
-        recommends_by_: How `recommend` orders items by default, "ranking" or "rating": what found more of the held-out
-            ratings in the upper quarter of the scale.
+        recommends_by_: How `recommend` orders items by default, "ranking", "rating" or "popularity": what ranks the
+            held-out ratings in the upper quarter of the scale best.
         history_: Of the first network: "mse" per epoch and, with held-out ratings, "val_rmse". Not saved to files.
         model_: The first network as a Keras model, built at first use from a copy of the weights.
         encoder_: Its encoder.
@@ -92,7 +91,7 @@ class RatingAutoencoder(SavedRatings):
     def __init__(
         self,
         *,
-        data: Ratings = Ratings(1, 5),
+        data: Ratings | Interactions = Ratings(1, 5),
         by: str = "items",
         members: int = 1,
         units: int = 250,
@@ -149,7 +148,7 @@ class RatingAutoencoder(SavedRatings):
             name = "validation_data"
             given = as_rating_table(validation_data, self.data, columns=self.columns, name=name, like=table)
             training, held_out = table.matrix, given.held_out_of(table, name)
-        if table.matrix.nnz > 1 and (table.matrix.data == table.matrix.data[0]).all():
+        if self.data.has_ratings and table.matrix.nnz > 1 and (table.matrix.data == table.matrix.data[0]).all():
             warnings.warn(
                 f"All {table.matrix.nnz} ratings are {table.matrix.data[0]:g}, so there is nothing to learn: "
                 "predictions will be near that value. `recommend` still ranks items, by what users rated together.",
@@ -157,16 +156,22 @@ class RatingAutoencoder(SavedRatings):
                 stacklevel=2,
             )
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
-        ensemble = train_ensemble(training, held_out, self.data, recipe)
-        stars = RatingScores(training, self.data, ensemble.biases, ensemble.members, ensemble.weights)
-        taken, missing, whole = (to_unit_scale(part, self.data) for part in (training, held_out, table.matrix))
-        ranking, by = learn_ranking(taken, missing, whole, stars.of_users)
+        by_rating = None
+        if isinstance(self.data, Ratings):
+            ensemble = train_ensemble(training, held_out, self.data, recipe)
+            biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
+            stars = RatingScores(training, self.data, ensemble.biases, ensemble.members, ensemble.weights)
+            by_rating = stars.of_users
+        else:
+            ensemble = no_ensemble(*table.matrix.shape)
+            biases = ensemble.biases
+        ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
 
         before = dict(vars(self))
         try:
             self.data_, self.ratings_ = self.data, table
-            self.biases_, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
-            self.biases_ = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
+            _, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
+            self.biases_ = biases
             self.ranking_, self.recommends_by_ = ranking, by
             self._prepare()
         except BaseException:  # an interrupt leaves the old model
@@ -194,14 +199,14 @@ class RatingAutoencoder(SavedRatings):
             DataError: If there are several users and several items, but not equally many.
             DataTypeError: If ids are numbers where training had text, or the reverse.
         """
-        rows, columns = self._fitted().ratings_.positions(users, items)
+        rows, columns = self._with_ratings().ratings_.positions(users, items)
         predicted = self._scores.as_ratings(self._scores.of_pairs(rows, columns), rounded=rounded)
         known = self._scores.rated_users[rows] & self._scores.rated_items[columns]
         return (predicted, known) if return_known else predicted
 
     def predict_biases(self, users: Any, items: Any) -> NDArray[np.float32]:
         """Predict like `predict`, but from the biases alone: the baseline that the networks must beat."""
-        rows, columns = self._fitted().ratings_.positions(users, items)
+        rows, columns = self._with_ratings().ratings_.positions(users, items)
         return self._scores.as_ratings(self._scores.of_biases(rows, columns))
 
     def predict_new(self, ratings: Any, *, rounded: bool = False) -> NDArray[np.float32]:
@@ -216,91 +221,78 @@ class RatingAutoencoder(SavedRatings):
             float32 array `(num_new_users, num_items)`, columns as in `items_`. Users without a rating of a known item
             get a prediction from the biases alone. For many users, `recommend_new` needs much less memory.
         """
-        matrix = self._ratings_of_new(ratings)
+        matrix = self._with_ratings()._ratings_of_new(ratings)
         predicted = np.empty(matrix.shape, np.float32)
         for rows, scores, _ in self._scores.of_new_users(matrix):
             predicted[rows] = self._scores.as_ratings(scores, rounded=rounded)
         return predicted
 
-    def recommend(self, users: Any, k: int = 10, *, by: str | None = None, return_known: bool = False) -> Any:
-        """Recommend items that a user has not rated, best first.
-
-        "ranking" puts first what users with similar ratings have rated, and rated high: what the user is most likely
-        to choose and like. "rating" puts first what the user would rate highest, popular or not. Items without a
-        rating in training are never recommended. Unknown users, and users without a rating, get the most popular items
-        or, by "rating", those with the highest biases.
+    def evaluate(
+        self, ratings: Any, *, k: int | None = 10, relevant: float | None = None, by: str | None = None
+    ) -> dict[str, float]:
+        """Compare predictions with ratings, and recommendations with what users rated high.
 
         Args:
-            users: Ids, `(n,)`.
-            k: Maximum number of items per user.
-            by: "ranking" or "rating". Default: `recommends_by_`, the better one on held-out ratings.
-            return_known: Whether to also return which users have a rating, so that their recommendations are their own.
-
-        Returns:
-            Ids of items and their scores, both of shape `(n, min(k, num_items))`, best first. Scores are predicted
-            ratings or, by "ranking", numbers to compare for one user. With `return_known` also booleans `(n,)`. Where
-            fewer items are left, the score is NaN and the id is -1 or "".
-
-        Raises:
-            ParameterError: If `k` or `by` is not allowed, or a model of an older version has no ranking.
-        """
-        rows, ranking = self._fitted().ratings_.users.positions(users, "users"), self._ranking(by)
-        scored = ranking.of_users(self._taken[rows]) if ranking else self._scores.of_users(rows)
-        found = self._recommended(len(rows), k, scored, as_ratings=ranking is None)
-        return (*found, self._scores.rated_users[rows]) if return_known else found
-
-    def recommend_new(self, ratings: Any, k: int = 10, *, by: str | None = None, return_known: bool = False) -> Any:
-        """Recommend items to new users from their ratings, without training.
-
-        Args:
-            ratings: Ratings of the new users, as for `predict_new`.
-            k: Maximum number of items per user.
+            ratings: Ratings that the model was not trained on, as for `fit`: a table with the same kind of ids, or a
+                matrix of the same shape.
+            k: Length of the lists of recommendations to judge. None: judge predictions alone.
+            relevant: Least rating, or count, of an item that a list should hold. Default: the upper quarter of the
+                scale, 4 and 5 of five stars; every interaction.
             by: As for `recommend`.
-            return_known: Whether to also return which users have rated a known item.
-
-        Returns:
-            As `recommend` does, with one row per new user.
-        """
-        matrix, ranking = self._ratings_of_new(ratings), self._ranking(by)
-        unit = to_unit_scale(matrix, self.data_)
-        scored = ranking.of_users(unit) if ranking else self._scores.of_new_users(matrix)
-        found = self._recommended(matrix.shape[0], k, scored, as_ratings=ranking is None)
-        return (*found, np.diff(matrix.indptr) > 0) if return_known else found
-
-    def evaluate(self, ratings: Any) -> dict[str, float]:
-        """Compare predictions with ratings.
-
-        Args:
-            ratings: As for `fit`: a table with the same kind of ids, or a matrix of the same shape.
 
         Returns:
             "rmse" and "mae" in units of the ratings; "rmse_biases" of the biases alone, for comparison; and "known",
-            the share of ratings whose user and item were both rated in training.
+            the share of ratings whose user and item were both rated in training. Not for interactions.
+
+            With `k`, for 10: "recall@10", "ndcg@10" and "map@10", the mean over the users with a relevant item,
+            "judged_users" in number, ranked among all items that they had not rated in training;
+            "recall@10_popularity" and "ndcg@10_popularity" of the most popular items, for comparison; "coverage@10",
+            the share of all items that anyone is recommended; and "popularity@10", the mean share of users who rated a
+            recommended item in training. Relevant items that training did not see count as missed. Items with equal
+            scores come in random order.
         """
         known_ids = self._fitted().ratings_
         table = as_rating_table(ratings, self.data_, columns=self.columns, like=known_ids)
         table.check_same_ids(known_ids, "ratings")
+        figures = self._evaluate_predictions(table) if self.data_.has_ratings else {}
+        if k is not None:
+            integer(1).check("k", k)
+            figures |= self._evaluate_lists(table, k, relevant, by)
+        return figures
+
+    def _evaluate_predictions(self, table: RatingTable) -> dict[str, float]:
         users, items, given = table.pairs()
         predicted, known = self.predict(users, items, return_known=True)
         biases = self.data_.metrics(given, self.predict_biases(users, items), {})
         return {**self.data_.metrics(given, predicted, {}), "rmse_biases": biases["rmse"], "known": float(known.mean())}
 
     def score(self, ratings: Any, y: Any = None) -> float:
-        """Return the negative root mean squared error, so that more is better.
+        """Return the negative root mean squared error or, for interactions, the NDCG of 10 places: more is better.
 
         Cross-validate on tables: a split of a matrix by rows would leave other users.
         """
-        return -self.evaluate(ratings)["rmse"]
+        if self._fitted().data_.has_ratings:
+            return -self.evaluate(ratings, k=None)["rmse"]
+        return self.evaluate(ratings).get("ndcg@10", 0.0)
 
     def _fitted(self) -> Self:
         check_is_fitted(self)
         return self
 
+    def _with_ratings(self) -> Self:
+        """Return the fitted model, or tell why it has no ratings to predict and no network."""
+        if not self._fitted().data_.has_ratings:
+            raise ParameterError(
+                f"`data` must be a scale of ratings, such as cw.Ratings(1, 5), to predict ratings: got {self.data_}, "
+                "which has none. Use `recommend`."
+            )
+        return self
+
     users_ = property(lambda self: self._fitted().ratings_.users.values)
     items_ = property(lambda self: self._fitted().ratings_.items.values)
     num_ratings_ = property(lambda self: int(self._fitted().ratings_.matrix.nnz))
-    history_ = property(lambda self: self._fitted().members_[0].history)
-    rows_ = property(lambda self: with_offset(self._fitted()._scores.rows(self.members_[0].by)))
+    history_ = property(lambda self: self._with_ratings().members_[0].history)
+    rows_ = property(lambda self: with_offset(self._with_ratings()._scores.rows(self.members_[0].by)))
     model_ = property(lambda self: self._keras_models[0])
     encoder_ = property(lambda self: self._keras_models[1])
     decoder_ = property(lambda self: self._keras_models[2])
@@ -310,45 +302,13 @@ class RatingAutoencoder(SavedRatings):
         from codeword.recommenders.networks import keras_models  # Keras is loaded only when its models are asked for
         from codeword.training.recipe import seeded
 
-        with seeded(int(self._fitted().seed)):
+        with seeded(int(self._with_ratings().seed)):
             return keras_models(vars(self.members_[0].network), input_length=INPUT_LENGTH)
 
     def _prepare(self) -> None:
-        self._scores = RatingScores(self.ratings_.matrix, self.data_, self.biases_, self.members_, self.member_weights_)
-        self._taken = with_unknown_user(to_unit_scale(self.ratings_.matrix, self.data_))
+        super()._prepare()
+        self._scores = None
+        if isinstance(self.data_, Ratings):
+            learned = (self.biases_, self.members_, self.member_weights_)
+            self._scores = RatingScores(self.ratings_.matrix, self.data_, *learned)
         self.__dict__.pop("_keras_models", None)
-
-    def _ranking(self, by: str | None) -> ItemRanking | None:
-        """Return what orders items, None for their predicted ratings."""
-        by = self.recommends_by_ if by is None else by
-        one_of("ranking", "rating").check("by", by)
-        if by == "ranking" and self.ranking_ is None:
-            raise ParameterError(
-                '`by` must be "rating" for a model that an older version fitted: got "ranking". Fit it again.'
-            )
-        return self.ranking_ if by == "ranking" else None
-
-    def _recommended(
-        self,
-        number: int,
-        k: int,
-        scored: Scored,
-        *,
-        as_ratings: bool,
-    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        integer(1).check("k", k)
-        ids = self.ratings_.items.values
-        k = min(k, len(ids))
-        columns, best = np.empty((number, k), np.intp), np.empty((number, k), np.float32)
-        with tqdm(total=number, desc="recommend", unit="user", disable=self.verbose != 1, delay=1) as bar:
-            for part, scores, rated in scored:
-                scores[:, ~self._scores.rated_items[:-1]] = -np.inf
-                columns[part], best[part] = top_items(scores, rated, k)
-                bar.update(len(scores))
-        found = np.append(ids, -1 if ids.dtype.kind == "i" else "")[columns]
-        return found, self._scores.as_ratings(best) if as_ratings else best
-
-    def _ratings_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
-        known_ids = self._fitted().ratings_
-        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=known_ids)
-        return table.rows_for(known_ids, "ratings")

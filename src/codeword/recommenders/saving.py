@@ -8,10 +8,10 @@ import scipy.sparse
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
 from codeword.errors import ParameterError
-from codeword.files.saved_model import ASCENDING, NOT_NEGATIVE, Array, Arrays, SavedModel, an_object, length_of
+from codeword.files.saved_model import ASCENDING, Array, Arrays, SavedModel, an_object, length_of
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember
-from codeword.recommenders.ranking import ItemRanking
+from codeword.recommenders.ranking import ItemRanking, popularity_of
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
 from codeword.recommenders.settings import SETTINGS
@@ -19,7 +19,8 @@ from codeword.settings import Setting, number
 
 # What a network computes of each item is not in the file, and may be far larger if there are few users.
 MAX_FACTOR_BYTES, MAX_FACTOR_RATIO = 2**30, 100
-RANKING = ("inputs", "outputs", "popularity")
+ORDERS = ("ranking", "rating", "popularity")
+RANKING = ("inputs", "outputs")
 WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
 NOT_NEGATIVE_OR_NAN = Setting("at least 0, or NaN", lambda array: not (np.isinf(array) | (array < 0)).any())
 a_network = Setting(
@@ -44,7 +45,7 @@ class SavedRatings(SavedModel):
         "data": an_object,
         "members": Setting(
             "a list of networks",
-            lambda value: type(value) is list and len(value) > 0 and all(map(a_network.holds, value)),
+            lambda value: type(value) is list and all(map(a_network.holds, value)),
         ),
         "ranking": Setting(
             "an object of `reads_ratings` and `by`",
@@ -52,7 +53,7 @@ class SavedRatings(SavedModel):
                 type(value) is dict
                 and set(value) == {"reads_ratings", "by"}
                 and type(value["reads_ratings"]) is bool
-                and value["by"] in ("ranking", "rating")
+                and value["by"] in ORDERS
             ),
         ),
     }
@@ -113,8 +114,7 @@ class SavedRatings(SavedModel):
                 declared[f"ids/{side}/ends"] = Array("int64", (count,))
         if "ranking" in config:
             rank = arrays["ranking/inputs"].shape[-1]
-            declared |= {f"ranking/{name}": Array("float32", (counts["items"], rank)) for name in ("inputs", "outputs")}
-            declared["ranking/popularity"] = Array("float32", (counts["items"],), NOT_NEGATIVE)
+            declared |= {f"ranking/{name}": Array("float32", (counts["items"], rank)) for name in RANKING}
         num_factors = 0
         for position, member in enumerate(config["members"]):
             units = length_of(arrays, f"members/{position:03d}/bias_in")
@@ -145,8 +145,8 @@ class SavedRatings(SavedModel):
         self.ranking_: ItemRanking | None = None
         self.recommends_by_ = "rating"
         if "ranking" in config:
-            inputs, outputs, popularity = (arrays[f"ranking/{name}"] for name in RANKING)
-            self.ranking_ = ItemRanking(inputs, outputs, popularity, config["ranking"]["reads_ratings"])
+            inputs, outputs = (arrays[f"ranking/{name}"] for name in RANKING)
+            self.ranking_ = ItemRanking(inputs, outputs, config["ranking"]["reads_ratings"], popularity_of(matrix))
             self.recommends_by_ = config["ranking"]["by"]
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])

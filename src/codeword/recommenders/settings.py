@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from codeword.data_kinds import Ratings
+from codeword.data_kinds import Interactions, Ratings
 from codeword.recommenders.rating_table import COLUMNS
-from codeword.settings import TRAINING, Setting, instance_of, integer, number, one_of
+from codeword.settings import TRAINING, Setting, either, instance_of, integer, number, one_of
 
 
 def _are_three_names(value: Any) -> bool:
@@ -15,7 +15,9 @@ def _are_three_names(value: Any) -> bool:
 SETTINGS = {
     **TRAINING,
     "epochs": integer(1),
-    "data": instance_of(Ratings, such_as="cw.Ratings(1, 5)"),
+    "data": either(
+        instance_of(Ratings, such_as="cw.Ratings(1, 5)"), instance_of(Interactions, such_as="cw.Interactions()")
+    ),
     "by": one_of("items", "users", "both"),
     "members": integer(1),
     "units": integer(1),

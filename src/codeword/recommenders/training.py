@@ -87,6 +87,12 @@ def train_ensemble(
     return Ensemble(biases, members, weights, _root_mean_square(combined - held_out.data) * network_unit(kind))
 
 
+def no_ensemble(num_users: int, num_items: int) -> Ensemble:
+    """Return what stands for biases and networks where there are no ratings to predict."""
+    zeros = Biases(0.0, np.zeros(num_users, np.float32), np.zeros(num_items, np.float32))
+    return Ensemble(zeros, [], np.zeros(0, np.float32), float("nan"))
+
+
 @dataclass
 class _MemberTraining:
     """Train one network whose rows are `by` "items" or "users", and keep the weights best on the held-out `targets`."""
