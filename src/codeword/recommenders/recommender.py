@@ -136,7 +136,7 @@ class Recommender(SavedRatings):
         return self._ids(columns), best
 
     def explain(self, user: Any, item: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Tell which of a user's items argue for an item, strongest first.
+        """Return which of a user's items argue for an item, strongest first.
 
         Args:
             user: Id of a user in training.
