@@ -187,7 +187,7 @@ def _array_readers() -> list[Callable[[Path], Any]]:
 
 
 def _table_readers() -> list[Callable[[Path], Any]]:
-    from codeword.files import codes, table_pieces, tables
+    from codeword.files import codes, id_tables, table_pieces, tables
     from codeword.recommenders.rating_table import as_rating_table
 
     return [
@@ -196,8 +196,8 @@ def _table_readers() -> list[Callable[[Path], Any]]:
         tables.read_columns,
         codes.read_code_table,
         tables.column_names,
-        lambda path: tables.read_named_columns(path, ("user", "item"), numbers=("item",)),
-        lambda path: tables.read_named_columns(path, ("column0", "column1", "column2")),
+        lambda path: id_tables.read_id_file(path, ("user", "item"), counted=True),
+        lambda path: id_tables.read_id_file(path, counted=None),
         lambda path: as_rating_table(path, None),
         lambda path: as_rating_table(path, None, columns=("column0", "column1", "column2"), empty=True),
         lambda path: _first(table_pieces.open_rows(path)),

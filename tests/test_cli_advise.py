@@ -94,7 +94,7 @@ def test_columns_have_names_and_empty_cells_are_told(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("nowhere.npy", "no such file"),
-        ("table.txt", "must end in .npy, .csv, .parquet"),
+        ("table.zip", "must end in .npy, .parquet, .csv"),
         ("text.csv", "got text in column 'b'"),
         ("infinite.npy", "the first at index (0, 1)"),
         ("empty.npy", "got shape (0, 3)"),

@@ -286,7 +286,7 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
         ),
         (
             ["fit", "ratings.csv", "-o", "never.codeword", *FIT, "--validation", "texts.parquet"],
-            "texts.parquet must have the columns user, item, rating",
+            "texts.parquet must have columns of users, items and ratings: got name, film, stars,",
         ),
         (["fit", "ratings.csv", "-o", "no/never.codeword", *FIT], "Nothing was written"),
     ],

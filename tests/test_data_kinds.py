@@ -33,6 +33,7 @@ from codeword.data_kinds.inference import num_classes, readings_of, scale_if_mos
 from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.data_kinds.python_text import python_call, python_literal
 from codeword.data_kinds.scaling import Scaling, is_far_from_unit_size, is_unscaled, standardization
+from codeword.data_kinds.sentinels import sentinel_in
 from codeword.errors import DataError, DataTypeError, ParameterError
 
 FOUR = (0.0, 0.25, 0.5, 0.75)
@@ -606,7 +607,7 @@ every_kind = st.one_of(
     st.sampled_from([Real(loss=loss) for loss in Real.losses]),
     st.builds(Levels, ascending, edges=st.sampled_from(["midpoint", "floor"]), loss=st.sampled_from(Levels.losses)),
     ascending.map(lambda levels: Levels(levels, edges=level_edges(levels, "floor"))),
-    st.sampled_from([Ratings(1, 5), Ratings(-10, 10.5), Ratings(0.5, 5, step=0.5)]),
+    st.sampled_from([Ratings(1, 5), Ratings(-10, 10.5), Ratings(0.5, 5, step=0.5), Ratings(1, 5, missing=0)]),
 )
 
 
@@ -642,6 +643,7 @@ def test_python_leaves_out_what_is_the_default() -> None:
         (Interactions(), "interactions"),
         (Ratings(1, 5), "ratings:1-5"),
         (Ratings(-1, 5, 0.5), "ratings:-1-5/0.5"),
+        (Ratings(1, 5, 0.5, missing=-1), "ratings:1-5/0.5,missing=-1"),
         (Real("mae"), None),
         (Levels(FOUR, edges="floor"), None),
         (Levels(FOUR, loss="mse"), None),
@@ -711,10 +713,11 @@ def test_ratings_are_checked_against_the_scale() -> None:
         DataError, match=r"between 1 and 5: got 0 to 4, 2 of 3 outside\. 2 of them are 0: if 0 means not"
     ):
         Ratings(1, 5).check([0, 0, 4])
-    with pytest.raises(DataError, match=r"got 1 to 7, 1 of 2 outside\. If the scale is wrong, use Ratings\(1, 7\)\."):
+    with pytest.raises(DataError, match=r"got 1 to 7, 1 of 2 outside\. If the scale is wrong, use Ratings\(1, 7\) "):
         Ratings(1, 5).check([1, 7])
     for sentinel, scale in ((-1, "-1, 10"), (99, "1, 99")):
-        told = rf"3 of them are {sentinel}: if {sentinel} means not rated, drop those rows; .* use Ratings\({scale}\)"
+        told = rf"3 of them are {sentinel}: if {sentinel} means not rated, use Ratings\(1, 10, missing={sentinel}"
+        told += rf".*; if the scale is wrong, use Ratings\({scale}\)"
         with pytest.raises(DataError, match=told):
             Ratings(1, 10).check([sentinel, 3, sentinel, 10, sentinel])
     with pytest.raises(DataError, match=r"got 1 NaN"):
@@ -748,6 +751,41 @@ def test_the_output_of_interactions_says_what_is_taken() -> None:
     assert Interactions().values_code("y") == "y >= 0"
 
 
+@pytest.mark.parametrize("number", [-1, 99])
+def test_a_number_that_lies_apart_means_not_rated_and_no_wider_scale(number: float) -> None:
+    with pytest.raises(DataError, match=r"3 of them are -?\d+, which lies apart from the others, 1 to 10, and") as told:
+        Ratings(1, 10).check(np.array([*range(1, 11), number, number, number]))
+    words = f"use Ratings(1, 10, missing={number}) (on the command line: --data ratings:1-10,missing={number})."
+    assert str(told.value).endswith(words)
+    assert parse_data_kind(f"ratings:1-10,missing={number}") == Ratings(1, 10, missing=number)
+
+
+def test_times_are_no_ratings() -> None:
+    with pytest.raises(DataError, match=r"2 of 2 outside\. They look like times\. Name the column of ratings with"):
+        Ratings(1, 5).check([881250949, 891717742])
+
+
+@pytest.mark.parametrize(
+    ("ratings", "found"),
+    [
+        ([1, 2, 3, 4, 5, -1, -1], (-1, 2, 1, 5)),
+        ([1, 2, 3, 4, 5, 99, 99], (99, 2, 1, 5)),
+        ([-10, -9.5, 0.25, 9.5, 99, 99, 99], (99, 3, -10, 9.5)),
+        ([10, 20, 30, 40, 500, 500], (500, 2, 10, 40)),
+        ([1, 2, 3, 4, 5, 99], None),  # once: a slip
+        ([1, 2, 3, 4, 5, 0, 0], None),  # the next step of the scale
+        ([1, 3, 4, 5, 1], None),
+        ([-1, 0, 1, -1], None),
+        ([-1, 1, -1, 1], None),
+        ([0, 25, 50, 75, 100, 100], None),
+        ([], None),
+    ],
+)
+def test_numbers_for_not_rated_are_known_by_their_distance(ratings: list[float], found: Any) -> None:
+    apart = sentinel_in(np.array(ratings, np.float32))
+    assert (None if apart is None else tuple(apart)) == found
+
+
 def test_ratings_come_back_within_the_scale_and_on_its_steps() -> None:
     stars = Ratings(0.5, 5, step=0.5)
     assert stars.from_network(np.array([-3.0, 2.2, 9.0]), {}).tolist() == [0.5, np.float32(2.2), 5.0]
@@ -774,10 +812,12 @@ def test_metrics_of_ratings_are_their_errors() -> None:
         ((1, 5, 0), "0"),
         ((1, 5, -1), "-1"),
         ((0, 5, 1e-9), "1e-09"),
+        ((1, 5, None, 3), "3"),
+        ((1, 5, None, float("nan")), "nan"),
     ],
 )
 def test_a_scale_that_is_none_is_refused(scale: tuple[Any, ...], received: str) -> None:
-    with pytest.raises(ParameterError, match=f"`(low|high|step)` .*: got {received}"):
+    with pytest.raises(ParameterError, match=f"`(low|high|step|missing)` .*: got {received}"):
         Ratings(*scale)
 
 
@@ -957,9 +997,9 @@ def test_zero_is_missing_only_where_it_is_no_rating(scale: tuple[float, float], 
 
 
 def test_zeros_off_the_scale_are_named_even_if_there_is_one() -> None:
-    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, drop those rows \(of a sparse matrix"):
+    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, use Ratings\(1, 5, missing=0\)"):
         Ratings(1, 5).check([0, 3])
-    with pytest.raises(DataError, match=r"use Ratings\(-2, 7\)\."):
+    with pytest.raises(DataError, match=r"use Ratings\(-2, 7\) \("):
         Ratings(1, 5).check([-2, 7])
 
 
@@ -1156,7 +1196,9 @@ def test_integers_are_exactly_levels() -> None:
 
 
 def test_a_value_that_occurs_twice_off_the_scale_is_named() -> None:
-    with pytest.raises(DataError, match=r"3 of 4 outside\. 2 of them are -1: if -1 means not rated, drop those rows;"):
+    with pytest.raises(
+        DataError, match=r"3 of 4 outside\. 2 of them are -1: if -1 means not rated, use Ratings\(1, 7, mis"
+    ):
         Ratings(1, 5).check([-1, -1, 7, 3])
 
 

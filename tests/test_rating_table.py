@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import Ids, checked_ids
 from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
-from codeword.files import sql_tables
+from codeword.files import id_tables, sql_tables
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -103,15 +103,82 @@ def test_a_pair_twice_with_one_rating_counts_once(name: str, dtype: Any) -> None
     assert matrix.nnz == 5
 
 
-def test_a_pair_rated_twice_differently_is_refused_with_its_ids() -> None:
-    matrix = sp.coo_array((np.array([250, 1, 4], np.uint8), ([2, 0, 2], [1, 3, 1])), shape=(3, 4))
-    with pytest.raises(DataError, match=r"got 1 more .* the first for user 2 and item 1: (250 and 4|4 and 250)\."):
-        read(matrix)
+TWICE = sp.coo_array((np.array([250, 1, 4], np.uint8), ([2, 0, 2], [1, 3, 1])), shape=(3, 4))
+
+
+def test_a_pair_rated_twice_differently_is_refused_with_its_ids_if_asked_for() -> None:
+    with pytest.raises(DataError, match=r"got 1 more .* the first for user 2 and item 1: 250 and 4\. Keep .* or set"):
+        read(TWICE, repeated="error")
     users, items = np.array(["zoë", "al", "zoë", "zoë"]), [10, 20, 10, 30]
     with pytest.raises(DataError, match=r"got 1 more .* the first for user zoë and item 10: 1 and 2\."):
-        read((users, items, [1.0, 5.0, 2.0, 1.0]))
+        read((users, items, [1.0, 5.0, 2.0, 1.0]), repeated="error")
     with pytest.raises(DataError, match=r"got 2 more ratings of the same pairs"):
-        read(([1, 1, 1], [2, 2, 2], [1, 2, 3]))
+        read(([1, 1, 1], [2, 2, 2], [1, 2, 3]), repeated="error")
+    read(([1, 1, 1], [2, 2, 2], [3, 3, 3]), repeated="error")
+
+
+def test_the_last_rating_of_a_pair_counts_and_is_told() -> None:
+    with pytest.warns(UserWarning, match=r"`ratings` has 1 more .*: 250 and 4\. Of each pair, the last in the table c"):
+        assert entries(read(TWICE)) == {(2, 1): 4.0, (0, 3): 1.0}
+    ratings = ([1, 2, 1, 1], [5, 5, 5, 6], [1, 2, 4, 3])
+    with pytest.warns(UserWarning, match=r"set repeated=\"mean\" \(on the command line: --repeated\)"):
+        assert entries(read(ratings)) == {(1, 5): 4.0, (2, 5): 2.0, (1, 6): 3.0}
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [30, 10, 20, 5],
+        np.array(["2020-03-01", "2020-01-01", "2020-02-01", "2019-01-01"], "datetime64[s]"),
+        ["2020-03-01 10:00", "2020-01-01", "2020-02-01", "2019-01-01"],
+        [30.5, np.nan, 20, 5],
+    ],
+    ids=["numbers", "times", "texts", "unknown"],
+)
+def test_the_latest_rating_of_a_pair_counts_where_there_are_times(tmp_path: Path, times: Any) -> None:
+    ratings = {"user": [1, 1, 1, 2], "item": [5, 5, 5, 5], "rating": [2, 3, 4, 1]}
+    frame = pd.DataFrame({**ratings, "timestamp": times})
+    frame.to_csv(tmp_path / "r.csv", index=False)
+    frame.to_parquet(tmp_path / "r.parquet")
+    if frame["timestamp"].dtype.kind in "OM":  # small numbers without a name are no times
+        frame.to_csv(tmp_path / "bare.csv", index=False, header=False)
+    sources = (frame, pl.DataFrame(frame), (*ratings.values(), times), *sorted(tmp_path.iterdir()))
+    assert len(sources) >= 5
+    for source in sources:
+        with pytest.warns(UserWarning, match=r"has 2 more ratings .*Of each pair, the latest counts"):
+            assert entries(read(source)) == {(1, 5): 2.0, (2, 5): 1.0}
+
+
+def test_the_mean_of_the_ratings_of_a_pair_is_a_step_of_the_scale() -> None:
+    ratings = ([1, 2, 1, 1], [5, 5, 5, 5], [1, 2, 4, 4])
+    with pytest.warns(UserWarning, match=r"Of each pair, their mean counts\.$"):
+        assert entries(read(ratings, repeated="mean")) == {(1, 5): 3.0, (2, 5): 2.0}
+    for kind, mean in ((Ratings(1, 5), 2.5), (Ratings(1, 5, step=1), 3.0), (Ratings(1, 5, step=0.5), 2.5)):
+        with pytest.warns(UserWarning, match="mean"):
+            assert entries(read(([1, 1], [5, 5], [1, 4]), repeated="mean", kind=kind)) == {(1, 5): mean}
+
+
+# Numbers that stand for "not rated"
+
+
+@pytest.mark.parametrize("number", [-1, 0, 99])
+def test_rows_of_a_number_for_not_rated_are_dropped(number: float, tmp_path: Path) -> None:
+    kind, ratings = Ratings(1, 5, missing=number), ([1, 2, 2, 3], [5, 5, 6, 6], [1, number, 4, number])
+    pd.DataFrame(dict(zip(COLUMNS, ratings, strict=True))).to_csv(tmp_path / "r.csv", index=False)
+    for source in (ratings, tmp_path / "r.csv"):
+        assert entries(read(source, kind=kind)) == {(1, 5): 1.0, (2, 6): 4.0}
+    assert entries(read(sp.coo_array((ratings[2], ratings[:2])), kind=kind)) == {(1, 5): 1.0, (2, 6): 4.0}
+    with pytest.raises(DataError, match=r"between 1 and 5: got 1 to 7, 1 of 2 outside\. If the scale"):
+        read(([1, 2, 2], [5, 5, 6], [1, number, 7]), kind=kind)
+    with pytest.raises(DataError, match=r"at least one rating: got none"):
+        read(([1, 2], [5, 5], [number, number]), kind=kind)
+
+
+def test_a_number_apart_from_the_others_is_told_where_the_scale_holds_it() -> None:
+    users, items = np.arange(60), np.arange(60) % 7
+    ratings = np.where(np.arange(60) % 3 == 0, 99, 1 + np.arange(60) % 5)
+    with pytest.warns(UserWarning, match=r"33\.3% of `ratings` are 99, which .* use Ratings\(1, 5, missing=99\)"):
+        read((users, items, ratings), kind=Ratings(1, 99))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -157,8 +224,9 @@ def test_frames_of_every_library_are_the_same_table(library: str) -> None:
 def test_columns_of_other_names_and_order(library: str) -> None:
     frame = FRAMES[library]({"stars": [1.0, 2.0], "film": [8, 9], "who": ["x", "y"]})
     assert entries(read(frame, columns=("who", "film", "stars"))) == {("x", 8): 1.0, ("y", 9): 2.0}
-    with pytest.raises(DataError, match=r"got stars, film, who, without user, item, rating\."):
-        read(frame)
+    assert entries(read(frame)) == {("x", 8): 1.0, ("y", 9): 2.0}
+    with pytest.raises(DataError, match=r"got stars, film, who, without user, item, rating\. Name .*columns=\(\"stars"):
+        read(frame, columns=("user", "item", "rating"))
     with pytest.raises(DataError, match=r"without stars2"):
         read(frame, columns=("who", "film", "stars2"))
 
@@ -295,7 +363,8 @@ def queries_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         queries.append(query)
         return plain(connection, path, query)
 
-    monkeypatch.setattr(sql_tables, "asked", recorded)
+    for module in (sql_tables, id_tables):
+        monkeypatch.setattr(module, "asked", recorded)
     return queries
 
 
@@ -306,13 +375,13 @@ def test_a_csv_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h
     queries = queries_of(monkeypatch)
     assert len(entries(read(path))) == 1
     names, parse = queries  # the names come from the beginning: without `sample_size=-1` DuckDB reads no further
-    assert names.startswith("DESCRIBE")
-    assert not parse.startswith("DESCRIBE")
+    assert "sniff_csv" in names
+    assert "read_csv" in parse
     assert not any("sample_size" in query for query in queries)
 
 
 def test_a_parquet_is_read_once_and_only_its_three_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pl.DataFrame({**COLUMNS, "when": [1, 2, 3]}).write_parquet(tmp_path / "ratings.parquet")
+    pl.DataFrame({**COLUMNS, "more": [1, 2, 3]}).write_parquet(tmp_path / "ratings.parquet")
     queries = queries_of(monkeypatch)
     read(tmp_path / "ratings.parquet")
     assert [query.partition(" FROM ")[0] for query in queries] == [
@@ -322,30 +391,88 @@ def test_a_parquet_is_read_once_and_only_its_three_columns(tmp_path: Path, monke
 
 
 def test_csv_columns_by_position(tmp_path: Path) -> None:
-    """A first line of which one field is text, an id or a date, looks like a header."""
+    """A first line of which one field is text, an id or a date, is no header: it is not lost."""
     path = tmp_path / "ratings.csv"
     columns = ("column1", "column0", "column2")
     for lines in ("u0,7,4,2005-04-02\nu1,8,2.5,2006-01-01\n", "10,7,4,881250949\n11,8,2.5,881250950\n"):
         path.write_text(lines)
-        for options in ({}, {"columns": ("column0", "column1", "column7")}):
-            with pytest.raises(
-                DataError, match=r"no header: name them by position, such as column0, column1, column2\.$"
-            ):
-                read(path, **options)
+        with pytest.raises(DataError, match=r"without column7\. Name those of .* The file has no header\.$"):
+            read(path, columns=("column0", "column1", "column7"))
         users = ["u0", "u1"] if lines.startswith("u") else [10, 11]
         assert entries(read(path, columns=columns)) == {(7, users[0]): 4.0, (8, users[1]): 2.5}
+        table = read(path)
+        assert entries(table) == {(users[0], 7): 4.0, (users[1], 8): 2.5}
+        assert table.note == "user = column0, item = column1, rating = column2, time = column3"
     path.write_text("u0,7,4,2005-04-02\nu1,8,2.5,2006-01-01\n")
-    with pytest.warns(UserWarning, match=r"read as a header, but looks like data\. If the file has no header: name"):
-        assert entries(read(path, columns=("u0", "7", "4"))) == {("u1", 8): 2.5}
+    assert entries(read(path, columns=("u0", "7", "4"))) == {("u0", 7): 4.0, ("u1", 8): 2.5}
+    assert entries(read(path, columns=("u", "i", "r", "t"))) == {("u0", 7): 4.0, ("u1", 8): 2.5}
     path.write_text("column0,column1,column2\n5,6,2\n")  # names of a header like any others
     assert entries(read(path, columns=columns)) == {(6, 5): 2.0}
+    path.write_text("ann,dune\nbob,emma\n")  # nothing says that this is no header
+    with pytest.raises(DataError, match=r"the first line is no header: columns=\(\"column0\", \"column1\"\), on"):
+        read(path, kind=Interactions())
+    assert len(entries(read(path, kind=Interactions(), columns=("column0", "column1")))) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "counted", "told"),
+    [
+        ("1,2,3\n", False, "user = column0, item = column1, rating = column2"),
+        ("1,2,881250949,3\n", False, "user = column0, item = column1, rating = column3, time = column2"),
+        ("a::2::3.5::2005-04-02 10:00:00\n", False, "user = column0, item = column1, rating = column2, time = column3"),
+        ("1\t2\n", True, "user = column0, item = column1"),
+        ("1,2,881250949\n", True, "user = column0, item = column1, time = column2"),
+        ("a\tb\tthe name\t17\n", True, "user = column0, item = column1, count = column3; not read: column2"),
+        ("1 2 3\n", True, "user = column0, item = column1, count = column2"),
+    ],
+)
+def test_columns_without_names_are_known_by_what_they_hold(
+    tmp_path: Path, lines: str, counted: bool, told: str
+) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text(lines * 3)
+    kind = Interactions() if counted else Ratings(1, 5)
+    assert read(path, kind=kind).note == told
+
+
+@pytest.mark.parametrize(
+    ("lines", "counted", "message"),
+    [
+        ("1,2\n", False, r"users, items and ratings, .* got 2 columns without names, the first line '1, 2'"),
+        ("1,2,881250949\n", False, r"got 3 columns without names"),
+        (
+            "1,2,3,4,5\n",
+            False,
+            r"columns=\(\"USER\", \"ITEM\", \"RATING\"\), on the command line",
+        ),
+        ("1\n2\n", True, r"columns of users and items, .* got 1 columns"),
+        ("9,8,7\nuser,item,3\n", False, r"between 1 and 5: got 3 to 7, 1 of 2 outside"),
+        ("3,242,881250949\n4,302,891717742\n", False, r"columns without names"),
+        ("881250949,242,196\n891717742,302,186\n", False, r"between 1 and 5: got 186 to 196"),
+    ],
+)
+def test_columns_in_another_order_are_refused(tmp_path: Path, lines: str, counted: bool, message: str) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text(lines)
+    with pytest.raises(DataError, match=message):
+        read(path, kind=Interactions() if counted else Ratings(1, 5))
 
 
 def test_csv_ratings_that_are_text_are_refused_with_the_first(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text("user,item,rating\n1,1,3\n1,2,\n1,3,good\n1,4,bad\n")
-    with pytest.raises(DataTypeError, match=r"ratings\.csv must have numbers in column 'rating': got .* 'good'\.$"):
+    with pytest.raises(DataTypeError, match=r"must have numbers in column 'rating': got .* 'good'\. If another"):
         read(path)
+    path.write_text("user;item;rating\n1;1;3,5\n1;2;4,5\n")
+    with pytest.raises(DataTypeError, match=r"got text, the first '3,5'\. Write decimals with a point\.$"):
+        read(path)
+    for column in ("rating", "score"):
+        path.write_text(f"user,item,{column}\n1,1,2020-01-01\n1,2,2020-01-02\n")
+        with pytest.raises(DataTypeError, match=r"the first '2020-01-01'\. These are dates\. If another column holds"):
+            read(path)
+    frame = pd.DataFrame({**COLUMNS, "rating": pd.to_datetime(["2020-01-01"] * 3)})
+    with pytest.raises(DataTypeError, match=r"dtype datetime64.*If another column holds the ratings, name it"):
+        read(frame)
 
 
 @pytest.mark.parametrize("quote", ['"', "'"])
@@ -372,13 +499,12 @@ def test_csv_with_an_empty_cell_is_refused(tmp_path: Path, frame: str) -> None:
 
 def test_csv_of_other_columns_is_refused_with_both(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
-    path.write_text("userId,movieId,rating\n1,1,3\n")
-    with pytest.raises(
-        DataError,
-        match=r"columns user, item, rating: got userId, movieId, rating, without user, item\. .*has no header",
-    ):
+    path.write_text("kid,toy,fun\n1,1,3\n")
+    with pytest.raises(DataError, match=r"got kid, toy, fun, none of which .* --columns kid,toy,fun\. If the"):
         read(path)
-    assert entries(read(path, columns=("userId", "movieId", "rating"))) == {(1, 1): 3.0}
+    with pytest.raises(DataError, match=r"the columns kid, toys, fun: got kid, toy, fun, without toys\."):
+        read(path, columns=("kid", "toys", "fun"))
+    assert entries(read(path, columns=("kid", "toy", "fun"))) == {(1, 1): 3.0}
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -469,7 +595,7 @@ def test_ratings_outside_the_scale_are_refused_from_every_origin() -> None:
         with pytest.raises(DataError, match=r"between 1 and 4: got .*, 1 of \d outside"):
             read(ratings, kind=Ratings(1, 4))
     stored_zero = sp.coo_array(([0.0, 3.0], ([0, 1], [0, 1])), shape=(2, 2))
-    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, drop those rows \(of a sparse"):
+    with pytest.raises(DataError, match=r"1 of them are 0: if 0 means not rated, use Ratings\(1, 4, missing=0\)"):
         read(stored_zero, kind=Ratings(1, 4))
 
 

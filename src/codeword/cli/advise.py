@@ -44,8 +44,9 @@ def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: b
 def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> Any:
     from codeword.advice.advise import advise as advise_on
     from codeword.advice.advise import advise_on_ratings
+    from codeword.advice.programs import RATING_COLUMNS as COLUMNS
     from codeword.files.tables import column_names, read_array
-    from codeword.recommenders.rating_table import COLUMNS, as_rating_table
+    from codeword.recommenders.rating_table import as_rating_table
 
     names = column_names(path)
     if columns is not None or set(COLUMNS) <= set(names):

@@ -21,7 +21,7 @@ Statistics = dict[str, NDArray[np.float64]]
 _ALIASES = {"MeanSquaredError": "mse", "MeanAbsoluteError": "mae"}
 
 # Files from before these settings do not have them, and keep their fingerprints.
-_LATER_SETTINGS = {"maximum": 1.0, "spread": "each"}
+_LATER_SETTINGS = {"maximum": 1.0, "spread": "each", "missing": None}
 
 
 class LossCall(NamedTuple):

@@ -21,7 +21,7 @@ _WORDS = {
     "interactions": Interactions(),
 }
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_SCALE = re.compile(rf"({_NUMBER})-({_NUMBER})(?:/({_NUMBER}))?")
+_SCALE = re.compile(rf"({_NUMBER})-({_NUMBER})(?:/({_NUMBER}))?(?:,missing=({_NUMBER}))?")
 
 
 def data_kind_from_config(config: dict[str, Any]) -> DataKind:
@@ -43,8 +43,8 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
 
     Args:
         text: `binary`, `unit`, `unit:255` (from 0 to 255), `real`, `real:common` (one spread for all columns),
-            `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step, `ratings:0.5-5/0.5`,
-            or `interactions` (likes, clicks, purchases).
+            `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step, `ratings:0.5-5/0.5`
+            or, with a number for "not rated", `ratings:1-10,missing=-1`; `interactions` (likes, clicks, purchases).
         edges: "midpoint" or "floor", for levels.
 
     Raises:
@@ -60,8 +60,8 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
     name, _, numbers = text.partition(":")
     scale = _SCALE.fullmatch(numbers) if name == "ratings" else None
     if scale is not None:
-        low, high, step = scale.groups()
-        return Ratings(float(low), float(high), None if step is None else float(step))
+        low, high, step, missing = (None if text is None else float(text) for text in scale.groups())
+        return Ratings(low or 0.0, high or 0.0, step, missing)
     try:
         if name == "unit":
             return UnitInterval(maximum=float(numbers))

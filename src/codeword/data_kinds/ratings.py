@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.id_columns import LEAST_TIME
 from codeword.data_kinds.kind import DataKind, LossCall, Statistics
 from codeword.data_kinds.level_edges import MAX_LEVELS, level_edges
-from codeword.data_kinds.python_text import python_literal
+from codeword.data_kinds.python_text import python_call, python_literal
+from codeword.data_kinds.sentinels import sentinel_in
 from codeword.errors import DataError, ParameterError
 from codeword.settings import number
 
@@ -24,6 +26,7 @@ class Ratings(DataKind):
         low: Lowest rating; may be negative or a fraction.
         high: Highest rating, above `low`.
         step: Distance between the steps of the scale, 0.5 for half stars. None: any number between the ends.
+        missing: A number off the scale that stands for "not rated", such as -1 or 99: such rows are dropped.
 
     Example:
         >>> Ratings(0.5, 5, step=0.5).quantize([3.2, 3.3, 7.0]).tolist()
@@ -33,6 +36,7 @@ class Ratings(DataKind):
     low: float
     high: float
     step: float | None = None
+    missing: float | None = None
     loss: str = field(default="mse", init=False, repr=False)  # the only one, so not an argument
     losses: ClassVar[tuple[str, ...]] = ("mse",)
     has_missing: ClassVar[bool] = True
@@ -44,9 +48,9 @@ class Ratings(DataKind):
     scaling = "RatingAutoencoder subtracts the mean and the biases of users and items."
 
     def __post_init__(self) -> None:
-        for name in ("low", "high", "step"):
+        for name in ("low", "high", "step", "missing"):
             value = getattr(self, name)
-            if value is None and name == "step":
+            if value is None and name in ("step", "missing"):
                 continue
             number(-LARGEST, LARGEST).check(f"{name}` of `Ratings", value)
             object.__setattr__(self, name, float(value))
@@ -56,6 +60,10 @@ class Ratings(DataKind):
             raise ParameterError(
                 f"`low` and `high` of Ratings must differ as float32: got {self.low!r} and {self.high!r}. Subtract a "
                 "constant from all ratings."
+            )
+        if self.missing is not None and self.low <= self.missing <= self.high:
+            raise ParameterError(
+                f"`missing` must lie off the scale from {self.low:g} to {self.high:g}: got {self.missing:g}."
             )
         if self.step is not None:
             count = (self.high - self.low) / self.step if self.step > 0 else -1
@@ -68,7 +76,8 @@ class Ratings(DataKind):
     @property
     def word(self) -> str:
         step = "" if self.step is None else f"/{python_literal(self.step)}"
-        return f"ratings:{python_literal(self.low)}-{python_literal(self.high)}{step}"
+        missing = "" if self.missing is None else f",missing={python_literal(self.missing)}"
+        return f"ratings:{python_literal(self.low)}-{python_literal(self.high)}{step}{missing}"
 
     @property
     def levels(self) -> NDArray[np.float64]:
@@ -100,15 +109,32 @@ class Ratings(DataKind):
 
     def _hint(self, x: NDArray[Any], outside: NDArray[np.bool_]) -> str:
         """Say what to do about ratings off the scale: one value that occurs often may stand for "not rated"."""
+        if x.min() >= LEAST_TIME:
+            return "They look like times. Name the column of ratings with `columns` (on the command line: --columns)."
+        low, high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+        wider, apart = Ratings(low, high), sentinel_in(x)
         values, counts = np.unique(x[outside], return_counts=True)
-        often, count = values[counts.argmax()], int(counts.max())
-        scale = f"Ratings({min(self.low, float(x.min())):g}, {max(self.high, float(x.max())):g})"
+        often, count = float(values[counts.argmax()]), int(counts.max())
+        if apart is not None and apart.value == often:
+            others = Ratings(min(self.low, apart.low), max(self.high, apart.high), missing=often)
+            return (
+                f"{count} of them are {often:g}, which lies apart from the others, {apart.low:g} to {apart.high:g}, "
+                f"and probably means not rated: then use {others.written()}."
+            )
         if often != 0 and count < 2:
-            return f"If the scale is wrong, use {scale}."
-        drop = "drop those rows (of a sparse matrix: `eliminate_zeros`)" if often == 0 else "drop those rows"
+            return f"If the scale is wrong, use {wider.written()}."
+        rest = x[x != often]
+        low, high = (float(rest.min()), float(rest.max())) if rest.size else (self.low, self.high)
+        low, high = min(self.low, low), max(self.high, high)
+        dropped = "drop those rows" if low <= often <= high else f"use {Ratings(low, high, missing=often).written()}"
         return (
-            f"{count} of them are {often:g}: if {often:g} means not rated, {drop}; if the scale is wrong, use {scale}."
+            f"{count} of them are {often:g}: if {often:g} means not rated, {dropped}; if the scale is wrong, use "
+            f"{wider.written()}."
         )
+
+    def written(self) -> str:
+        """Return the scale in Python and for the command line."""
+        return f"{python_call(self)} (on the command line: --data {self.word})"
 
     def quantize(self, x: Any) -> NDArray[np.float64]:
         """Return the step of the scale that is nearest to each number."""

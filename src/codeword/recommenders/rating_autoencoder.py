@@ -1,5 +1,6 @@
 """The recommender autoencoder: predict missing ratings from the known ones."""
 
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
@@ -9,13 +10,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
 
 from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import ParameterError
 from codeword.recommenders.biases import to_network_scale
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
 from codeword.recommenders.ranking import learn_ranking
-from codeword.recommenders.rating_table import COLUMNS, RatingTable, as_rating_table
+from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.recommender import Recommender
 from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
@@ -50,7 +52,11 @@ class RatingAutoencoder(Recommender):
             and to choose how to rank items. With 0 no rating is held out.
         patience: Epochs without a smaller error on the held-out ratings after which training stops, in the second half
             of the epochs; the best weights are kept. With None training never stops early.
-        columns: Names of the columns of users, items and ratings in a table.
+        columns: Names of the columns of users, items and ratings in a table, and of times if `repeated` needs them;
+            interactions need the first two. Default: found by common names or, in a text file without names, by
+            position: column0, column1, and so on.
+        repeated: What counts of several ratings of one pair, with a warning: "last", the latest if there are times,
+            else the last in the table; or "mean". "error" refuses them. The counts of interactions are added.
         seed: Seed of all random numbers. The same seed on the same machine gives the same predictions on every backend.
         verbose: True or 1 shows a progress bar, 2 prints one line per epoch, False or 0 shows nothing.
 
@@ -102,7 +108,8 @@ class RatingAutoencoder(Recommender):
         learning_rate: float = 4e-3,
         validation_fraction: float = 0.05,
         patience: int | None = 3,
-        columns: Sequence[str] = COLUMNS,
+        columns: Sequence[str] | None = None,
+        repeated: str = "last",
         seed: int = 0,
         verbose: bool | int = True,
     ) -> None:
@@ -118,6 +125,7 @@ class RatingAutoencoder(Recommender):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.columns = columns
+        self.repeated = repeated
         self.seed = seed
         self.verbose = verbose
 
@@ -126,8 +134,8 @@ class RatingAutoencoder(Recommender):
 
         Args:
             ratings: A scipy.sparse matrix (users, items) whose stored entries, zeros included, are the ratings; or a
-                data frame, a `.csv` or `.parquet` file, or a tuple of three arrays: users, items and ratings. Ids are
-                integers or text.
+                data frame, a text table such as `.csv` or a `.parquet` file, or a tuple of three arrays: users, items
+                and ratings. Ids are integers or text.
             y: Ignored; present for scikit-learn.
             validation_data: Ratings of known users and items to hold out instead of a random `validation_fraction`.
 
@@ -141,12 +149,16 @@ class RatingAutoencoder(Recommender):
             UserWarning: If all ratings are the same, so that there is nothing to learn.
         """
         check_settings(self, SETTINGS)
-        table = as_rating_table(ratings, self.data, columns=self.columns)
+        table = as_rating_table(ratings, self.data, columns=self.columns, repeated=self.repeated)
+        if table.note and self.verbose:
+            tqdm.write(f"Columns: {table.note}.", file=sys.stderr)
         if validation_data is None:
             training, held_out = split(table.matrix, self.validation_fraction, int(self.seed))
         else:
             name = "validation_data"
-            given = as_rating_table(validation_data, self.data, columns=self.columns, name=name, like=table)
+            given = as_rating_table(
+                validation_data, self.data, columns=self.columns, repeated=self.repeated, name=name, like=table
+            )
             training, held_out = table.matrix, given.held_out_of(table, name)
         if self.data.has_ratings and table.matrix.nnz > 1 and (table.matrix.data == table.matrix.data[0]).all():
             warnings.warn(
@@ -252,7 +264,7 @@ class RatingAutoencoder(Recommender):
             scores come in random order.
         """
         known_ids = self._fitted().ratings_
-        table = as_rating_table(ratings, self.data_, columns=self.columns, like=known_ids)
+        table = as_rating_table(ratings, self.data_, columns=self.columns, repeated=self.repeated, like=known_ids)
         table.check_same_ids(known_ids, "ratings")
         figures = self._evaluate_predictions(table) if self.data_.has_ratings else {}
         if k is not None:

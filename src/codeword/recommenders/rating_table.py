@@ -1,8 +1,8 @@
 """Ratings of any origin as one sparse matrix, with the ids of its rows and columns (no Keras)."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,13 +10,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids
-from codeword.arrays.rows import as_frame
-from codeword.data_kinds import DataKind, Interactions
+from codeword.data_kinds import DataKind, Ratings
+from codeword.data_kinds.sentinels import sentinel_in
 from codeword.errors import DataError, DataTypeError
-from codeword.files.tables import check_columns, column_names, read_named_columns
-
-COLUMNS = ("user", "item", "rating")
-MAX_DIGITS = 20  # of a 64-bit integer and its sign
+from codeword.recommenders.given_ratings import given_ratings, texts_like
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,14 @@ class RatingTable:
         users: Ids of its rows.
         items: Ids of its columns.
         is_bare: Whether it came as a matrix, so that its ids are only the numbers of its rows and columns.
+        note: A line that says which columns were found by their names or position; None if there is nothing to say.
     """
 
     matrix: scipy.sparse.csr_array
     users: Ids
     items: Ids
     is_bare: bool = False
+    note: str | None = None
 
     def pairs(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
         """Return three arrays with one entry per rating: user ids, item ids and ratings."""
@@ -107,108 +106,89 @@ def as_rating_table(
     ratings: Any,
     kind: DataKind | None,
     *,
-    columns: Sequence[str] = COLUMNS,
+    columns: Sequence[str] | None = None,
+    repeated: str = "last",
     name: str = "ratings",
     empty: bool = False,
     like: RatingTable | None = None,
 ) -> RatingTable:
-    """Read ratings, or refuse them before anything is trained.
+    """Read ratings or interactions, or refuse them before anything is trained.
 
     Args:
         ratings: A scipy.sparse matrix `(users, items)` whose stored entries are the ratings; a data frame (pandas,
-            Polars, Arrow) or a `.csv` or `.parquet` file with one row per rating; a tuple `(users, items, ratings)` of
-            three arrays of the same length; or a `RatingTable`. Interactions may have no third column or array, and
-            count as 1 then. The ids of a matrix are its row and column numbers;
-            other ids are integers or text. In a `.csv` file they are integers if all of them are written as such,
-            without leading zeros. A pair that occurs several times with the same rating counts once; the counts of
-            repeated interactions are added.
+            Polars, Arrow), a text table such as `.csv` or a `.parquet` file with one row per rating; a tuple
+            `(users, items, ratings)` of three arrays of the same length; or a `RatingTable`. Interactions may have no
+            third column or array, and count as 1 then. A fourth column or array may hold times. The ids of a matrix
+            are its row and column numbers; other ids are integers or text. In a text file they are integers if all of
+            them are written as such, without leading zeros.
         kind: The scale that the ratings must lie on, or `Interactions()`. None: any finite number.
-        columns: Names of the table's columns of users, items and ratings. In a `.csv` file without a header the columns
-            are named by position: column0, column1, and so on.
+        columns: Names of the table's columns of users, items, ratings and, if needed, times. None: found by common
+            names or, in a text file without names, by position: column0, column1, and so on.
+        repeated: What counts of several ratings of one pair: "last", the latest if there are times, else the last in
+            the table; "mean"; or "error". Equal ones count once. The counts of interactions are added.
         name: What to call the ratings in messages; the path of a file is added.
         empty: Whether there may be no rating.
-        like: A table with the same ids: where its ids are text, the ids in a `.csv` file are read as text.
+        like: A table with the same ids: where its ids are text, the ids in a text file are read as text.
 
     Raises:
-        DataError: If there are none, a column is missing, a rating is not allowed, or a pair has different ratings.
+        DataError: If there are none, a column is missing, a rating is not allowed, or pairs repeat against the rule.
         DataTypeError: If the ratings are none of these, or if ratings or ids have another type.
         FileNotFoundError: If there is no such file.
         TableFileError: If a file cannot be read.
+
+    Warns:
+        UserWarning: If pairs have several ratings, or a number lies apart from all others, as -1 for "not rated" does.
     """
-    counted = kind is not None and not kind.has_ratings
-    table = ratings if isinstance(ratings, RatingTable) else _read(ratings, columns, name, like, counted=counted)
+    if isinstance(ratings, RatingTable):
+        table = ratings
+        if kind is not None:
+            kind.check(table.matrix.data)
+    else:
+        table = _read(ratings, kind, columns, repeated, name, like)
     if table.matrix.nnz == 0 and not empty:
         raise DataError(
             f"`{name}` must hold at least one rating: got none for {len(table.users)} users x {len(table.items)} items."
         )
-    if kind is not None:
-        kind.check(table.matrix.data)
     return table
 
 
-def _read(ratings: Any, columns: Sequence[str], name: str, like: RatingTable | None, *, counted: bool) -> RatingTable:
+def _read(
+    ratings: Any,
+    kind: DataKind | None,
+    columns: Sequence[str] | None,
+    repeated: str,
+    name: str,
+    like: RatingTable | None,
+) -> RatingTable:
     if hasattr(ratings, "tocoo"):
         # A sparse array with one axis gets a second one here, and is refused by its shape below.
         users, items = (Ids.counted(number) for number in (*ratings.shape, 0)[:2])
-        return RatingTable(_sorted_matrix(ratings, name, users, items, counted=counted), users, items, is_bare=True)
-    frame = as_frame(ratings, name)
-    if frame is not None:
-        columns = columns[:2] if counted and columns[2] not in frame.columns else columns
-        check_columns(frame.columns, columns, f"`{name}`")
-        parts = [frame[column].to_numpy() for column in columns]
-    elif isinstance(ratings, str | Path):
-        name = f"{name} ({ratings})"
-        columns = columns[:2] if counted and columns[2] not in column_names(ratings) else columns
-        parts = list(read_named_columns(ratings, columns, numbers=columns[2:]).values())
-        if Path(ratings).suffix == ".csv":
-            for place, known in enumerate((like.users, like.items) if like else (None, None)):
-                if known is None or known.values.dtype.kind == "i":
-                    parts[place] = _numbers_if_written_so(parts[place])
-    else:
-        parts = _arrays(ratings, name, counted=counted)
-    users, rows = Ids.of(parts[0], f"{name}: {columns[0]}")
-    items, places = Ids.of(parts[1], f"{name}: {columns[1]}")
-    values = _numbers(parts[2], f"{name}: {columns[2]}") if len(parts) > 2 else np.ones(len(rows), np.float32)
+        if ratings.ndim != 2 or ratings.dtype.kind not in "fiub":
+            raise DataTypeError(
+                f"`{name}` must be a sparse matrix of real numbers, users x items: got shape {ratings.shape}, "
+                f"dtype {ratings.dtype}."
+            )
+        coo = ratings.tocoo()  # `astype` of the matrix would add repeated pairs
+        coo = scipy.sparse.coo_array((_narrow(coo.data), (coo.row, coo.col)), shape=coo.shape)
+        entries = Entries(coo, None, users, items, name)
+        return RatingTable(entries.one_per_pair(kind, repeated), users, items, is_bare=True)
+    counted = kind is not None and not kind.has_ratings
+    texts = (False, False) if like is None else texts_like(like.users, like.items)
+    given = given_ratings(ratings, columns, counted=counted, name=name, texts=texts)
+    users, rows = Ids.of(given.users, f"{given.name}: {given.columns.user}")
+    items, places = Ids.of(given.items, f"{given.name}: {given.columns.item}")
+    values = np.ones(len(rows), np.float32)
+    if given.values is not None:
+        values = _numbers(given.values, f"{given.name}: {given.columns.value}")
     matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
-    return RatingTable(_sorted_matrix(matrix, name, users, items, counted=counted), users, items)
-
-
-def _numbers_if_written_so(texts: Any) -> Any:
-    """Return the ids of a text file as integers if all of them are integers in their usual spelling."""
-    if np.ma.is_masked(texts) or len(texts) == 0:
-        return texts
-    written = np.asarray(texts).tolist()
-    try:
-        if any(len(text) > MAX_DIGITS for text in written):
-            return texts
-        numbers = np.array([int(text) for text in written], np.int64)
-    except (ValueError, OverflowError):
-        return texts
-    return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
-
-
-def _arrays(ratings: Any, name: str, *, counted: bool) -> list[Any]:
-    if not isinstance(ratings, tuple) or len(ratings) not in ((2, 3) if counted else (3,)):
-        shape = f" of shape {ratings.shape}" if hasattr(ratings, "shape") else ""
-        raise DataTypeError(
-            f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
-            f"arrays: got {type(ratings).__name__}{shape}. If 0 means not rated in a dense array x, pass "
-            "scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, x[rows, columns]) with "
-            "rows, columns = np.nonzero(~np.isnan(x))."
-        )
-    parts = [part if isinstance(part, list | tuple) else np.atleast_1d(part) for part in ratings]
-    lengths = [len(part) for part in parts]
-    if 1 in lengths:  # one user of several items, say
-        parts = [[*part] * max(lengths) if length == 1 else part for part, length in zip(parts, lengths, strict=True)]
-    if len({len(part) for part in parts}) > 1:
-        raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
-    return parts
+    entries = Entries(matrix, given.times, users, items, given.name)
+    return RatingTable(entries.one_per_pair(kind, repeated), users, items, note=given.note)
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:
     if np.ma.is_masked(values):
         empty = int(np.ma.getmaskarray(values).sum())
-        raise DataError(f"`{name}` must have a rating in every row: got {empty} empty. Drop those rows.")
+        raise DataError(f"`{name}` must have a number in every row: got {empty} empty. Drop those rows.")
     array = np.asarray(values)
     if array.dtype.kind == "O":
         text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
@@ -219,7 +199,10 @@ def _numbers(values: Any, name: str) -> NDArray[np.float32]:
         except (TypeError, ValueError, ArithmeticError) as error:
             raise DataTypeError(f"`{name}` must be numbers: got {error}. Write decimals with a point.") from error
     if array.dtype.kind not in "fiub" or array.ndim != 1:
-        raise DataTypeError(f"`{name}` must be numbers, one per row: got shape {array.shape}, dtype {array.dtype}.")
+        dates = " If another column holds the ratings, name it with `columns`." if array.dtype.kind == "M" else ""
+        raise DataTypeError(
+            f"`{name}` must be numbers, one per row: got shape {array.shape}, dtype {array.dtype}.{dates}"
+        )
     return _narrow(array)
 
 
@@ -229,38 +212,94 @@ def _narrow(array: Any) -> Any:
         return array.astype(np.float32)
 
 
-def _sorted_matrix(matrix: Any, name: str, users: Ids, items: Ids, *, counted: bool) -> scipy.sparse.csr_array:
-    """Return a sparse matrix as sorted float32 CSR with one entry per pair; counts of a pair are added."""
-    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
-        raise DataTypeError(
-            f"`{name}` must be a sparse matrix of real numbers, users x items: got shape {matrix.shape}, "
-            f"dtype {matrix.dtype}."
+@dataclass(frozen=True)
+class Entries:
+    """Ratings that may repeat pairs, float32 COO of shape (users, items); `times` are seconds, NaN where unknown."""
+
+    matrix: Any
+    times: NDArray[np.float64] | None
+    users: Ids
+    items: Ids
+    name: str
+
+    def one_per_pair(self, kind: DataKind | None, repeated: str) -> scipy.sparse.csr_array:
+        """Return the ratings as sorted CSR with one entry per pair, or refuse them."""
+        self._check_finite()
+        if isinstance(kind, Ratings) and kind.missing is not None:
+            return self._rows(self.matrix.data != np.float32(kind.missing)).one_per_pair(
+                replace(kind, missing=None), repeated
+            )
+        if kind is not None:
+            kind.check(self.matrix.data)
+            self._warn_of_sentinel(kind)
+        rows = scipy.sparse.csr_array(self.matrix)  # sums repeated pairs, as is right for counts
+        if rows.nnz < self.matrix.nnz and (kind is None or kind.has_ratings):
+            rows = self._of_repeated(kind, repeated)
+        rows.sort_indices()
+        return rows
+
+    def _rows(self, chosen: NDArray[np.bool_]) -> "Entries":
+        matrix = self.matrix
+        kept = scipy.sparse.coo_array(
+            (matrix.data[chosen], (matrix.row[chosen], matrix.col[chosen])), shape=matrix.shape
         )
-    coo = matrix.tocoo()
-    rows = scipy.sparse.csr_array(_narrow(coo))  # sums repeated pairs; undone below
-    if rows.nnz < coo.nnz and counted:
-        Interactions().check(coo.data)  # before -1 and 2 become 1
-    elif rows.nnz < coo.nnz:
-        order = np.lexsort((coo.col, coo.row))
-        row, column, value = coo.row[order], coo.col[order], coo.data[order]
+        return replace(self, matrix=kept, times=None if self.times is None else self.times[chosen])
+
+    def _check_finite(self) -> None:
+        wrong = np.flatnonzero(~np.isfinite(self.matrix.data))
+        if len(wrong):
+            raise DataError(
+                f"`{self.name}` must be finite: got {len(wrong)} NaN or infinite, the first for "
+                f"{self._pair(wrong[0])}. Leave missing ratings out."
+            )
+
+    def _warn_of_sentinel(self, kind: DataKind) -> None:
+        apart = sentinel_in(self.matrix.data) if isinstance(kind, Ratings) else None
+        if apart is not None:
+            scale = Ratings(apart.low, apart.high, missing=apart.value)
+            warnings.warn(
+                f"{apart.times / self.matrix.nnz:.1%} of `{self.name}` are {apart.value:g}, which lies apart from the "
+                f"others, {apart.low:g} to {apart.high:g}. If it means not rated, use {scale.written()}.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _of_repeated(self, kind: DataKind | None, repeated: str) -> Any:
+        """Return one rating of each pair by a rule, and tell how many there were."""
+        matrix = self.matrix
+        times = np.zeros(0) if self.times is None else np.where(np.isnan(self.times), -np.inf, self.times)
+        order = np.lexsort((*([times] if len(times) else []), matrix.col, matrix.row))  # stable: the last stays last
+        row, column, value = matrix.row[order], matrix.col[order], matrix.data[order]
         again = (np.diff(row) == 0) & (np.diff(column) == 0)
         differs = again & (np.diff(value) != 0)
         if differs.any():
-            first = int(np.argmax(differs))
-            raise DataError(
-                f"`{name}` must hold one rating per user and item: got {int(differs.sum())} more ratings of the same "
-                f"pairs, the first for user {users.values[row[first]]!s} and item {items.values[column[first]]!s}: "
-                f"{value[first]:g} and {value[first + 1]:g}. Keep one rating of each pair, such as the latest, or "
-                "their mean."
-            )
-        keep = np.append(True, ~again)
-        rows = scipy.sparse.csr_array((_narrow(value[keep]), (row[keep], column[keep])), shape=coo.shape)
-    rows.sort_indices()
-    if not np.isfinite(rows.data).all():
-        wrong = int(np.argmax(~np.isfinite(rows.data)))
-        user = users.values[int(np.searchsorted(rows.indptr, wrong, side="right")) - 1]
-        raise DataError(
-            f"`{name}` must be finite: got {int((~np.isfinite(rows.data)).sum())} NaN or infinite, the first for user "
-            f"{user!s} and item {items.values[rows.indices[wrong]]!s}. Leave missing ratings out."
+            self._tell_repeated(order, differs, value, repeated)
+        last = np.append(~again, True)
+        if repeated == "mean":
+            starts = np.flatnonzero(np.append(True, ~again))
+            counts = np.diff(np.append(starts, len(value)))
+            means = np.add.reduceat(value.astype(np.float64), starts) / counts
+            value[last] = kind.quantize(means) if isinstance(kind, Ratings) and kind.step is not None else means
+        return scipy.sparse.csr_array((value[last], (row[last], column[last])), shape=matrix.shape)
+
+    def _tell_repeated(
+        self, order: NDArray[np.intp], differs: NDArray[np.bool_], value: NDArray[np.float32], repeated: str
+    ) -> None:
+        first = int(np.argmax(differs))
+        found = (
+            f"{int(differs.sum())} more ratings of the same pairs, the first for {self._pair(order[first])}: "
+            f"{value[first]:g} and {value[first + 1]:g}"
         )
-    return rows
+        if repeated == "error":
+            raise DataError(
+                f"`{self.name}` must hold one rating per user and item: got {found}. Keep one rating of each pair, or "
+                'set repeated="last" or "mean" (on the command line: --repeated).'
+            )
+        last = "the last in the table" if self.times is None else "the latest"
+        rule = "their mean" if repeated == "mean" else last
+        others = "" if repeated == "mean" else ' For their mean, set repeated="mean" (on the command line: --repeated).'
+        warnings.warn(f"`{self.name}` has {found}. Of each pair, {rule} counts.{others}", UserWarning, stacklevel=2)
+
+    def _pair(self, entry: np.intp) -> str:
+        user, item = self.users.values[self.matrix.row[entry]], self.items.values[self.matrix.col[entry]]
+        return f"user {user!s} and item {item!s}"

@@ -1,5 +1,6 @@
 """The half of a recommender that ranks items."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from codeword.settings import integer, one_of
 class Recommender(SavedRatings):
     """Rank items for known and new users; subclasses fit the parts and predict ratings."""
 
+    columns: Sequence[str] | None
+    repeated: str
     data_: DataKind
     ratings_: RatingTable
     ranking_: ItemRanking | None
@@ -249,7 +252,9 @@ class Recommender(SavedRatings):
 
     def _ratings_of_new(self, ratings: Any) -> scipy.sparse.csr_array:
         check_is_fitted(self)
-        table = as_rating_table(ratings, self.data_, columns=self.columns, empty=True, like=self.ratings_)
+        table = as_rating_table(
+            ratings, self.data_, columns=self.columns, repeated=self.repeated, empty=True, like=self.ratings_
+        )
         return table.rows_for(self.ratings_, "ratings")
 
     def _ids(self, places: NDArray[np.intp]) -> NDArray[Any]:

@@ -3,13 +3,12 @@
 from typing import Any
 
 from codeword.data_kinds import Interactions, Ratings
-from codeword.recommenders.rating_table import COLUMNS
-from codeword.settings import TRAINING, Setting, either, instance_of, integer, number, one_of
+from codeword.settings import TRAINING, Setting, either, instance_of, integer, number, one_of, optional
 
 
-def _are_three_names(value: Any) -> bool:
+def _are_names(value: Any) -> bool:
     names = value if isinstance(value, list | tuple) else ()
-    return len(names) == 3 and all(isinstance(name, str) for name in names) and len(set(names)) == 3
+    return 2 <= len(names) <= 4 and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
 
 
 SETTINGS = {
@@ -22,5 +21,8 @@ SETTINGS = {
     "members": integer(1),
     "units": integer(1),
     "noise": number(0, below=1),
-    "columns": Setting(f"the names of the columns of users, items and ratings, such as {COLUMNS}", _are_three_names),
+    "columns": optional(
+        Setting('the names of the columns of users, items and ratings, such as ("user", "item", "rating")', _are_names)
+    ),
+    "repeated": one_of("last", "mean", "error"),
 }

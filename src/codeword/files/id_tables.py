@@ -1,0 +1,175 @@
+"""Tables of ids in files: which columns they are, and what stands in them (no Keras)."""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from codeword.arrays.id_columns import PLACES, IdColumns, chosen_columns, named_columns, placed_columns
+from codeword.errors import DataTypeError
+from codeword.files.locked_duckdb import literal, locked_duckdb
+from codeword.files.sql_tables import TableFile, answer, asked, open_table, quoted_name
+from codeword.files.tables import table_path
+from codeword.files.text_table import first_lines
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d\d?[./]\d\d?[./]\d{2,4}\b.*")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+
+
+class IdTableFile(NamedTuple):
+    """What a file of ids holds.
+
+    Attributes:
+        columns: Names of the columns; column0, column1, … in a text without names.
+        names: Names of all columns.
+        users: Ids, masked where cells are empty; text if the file is.
+        items: Ids, too.
+        values: Ratings or counts, None without a column of them.
+        times: Seconds as float64, NaN where a cell is no time; None without a column of them.
+        is_text: Whether the file is text, so that ids are texts that may stand for integers.
+    """
+
+    columns: IdColumns
+    names: tuple[str, ...]
+    users: Any
+    items: Any
+    values: Any
+    times: Any
+    is_text: bool
+
+
+class _Head(NamedTuple):
+    """What DuckDB finds at the beginning of a text table."""
+
+    names: list[str]
+    types: list[str]
+    first: list[str]  # the fields of the first line
+    has_names: bool
+
+
+def read_id_file(path: str | Path, columns: Sequence[str] | None = None, *, counted: bool | None) -> IdTableFile:
+    """Read users, items and, if there are any, ratings or counts and times from a table.
+
+    The first line of a text holds names unless its fields have the types of the others. Text is parsed once.
+
+    Args:
+        path: A text table or a Parquet file.
+        columns: Names of the columns of users, items, values and times, at least the first two. In a text without
+            names: by position, column0, column1, …, or any names if there are as many as columns. None: found by
+            their names or, without names, by position.
+        counted: Whether values are counts, which need no column, and not ratings. None: what there is.
+
+    Raises:
+        FileNotFoundError, TableFileError: If there is no file, or it is damaged or no table.
+        DataError: If a column is missing.
+        DataTypeError: If values are text.
+    """
+    with open_table(table_path(path)) as table:
+        if table.suffix == ".csv":
+            return _text(table, columns, counted)
+        names = answer(table, "DESCRIBE SELECT *")
+        types = dict(zip(names["column_name"].tolist(), names["column_type"].tolist(), strict=True))
+        chosen = chosen_columns(list(types), columns, counted=counted, table=str(table.path))
+        selected = [quoted_name(name) for name in chosen.present[: 2 + (chosen.value is not None)]]
+        selected += [_seconds(quoted_name(chosen.time), types[chosen.time])] if chosen.time else []
+        found = _read(table, selected, None)
+        return IdTableFile(chosen, tuple(types), *_in_order(chosen, found), is_text=False)
+
+
+def id_columns_of(path: str | Path, *, counted: bool | None = None) -> tuple[IdColumns, tuple[str, ...]] | None:
+    """Return the columns of a table of ids by their names, and all names; None if it is no table with such names."""
+    path = table_path(path)
+    with open_table(path) as table:
+        names = _head(table).names if table.suffix == ".csv" else answer(table, "DESCRIBE SELECT *")["column_name"]
+    found = named_columns(list(names), counted=counted)
+    return None if found is None else (found, tuple(names))
+
+
+def _text(table: TableFile, columns: Sequence[str] | None, counted: bool | None) -> IdTableFile:
+    head, where = _head(table), str(table.path)
+    header, names = head.has_names, head.names
+    if header:
+        places = [f"column{place}" for place in range(len(names))]
+        shown = places[: 2 if counted else 3]
+        python = ", ".join(f'"{place}"' for place in shown)
+        hint = f" If the first line is no header: columns=({python}), on the command line --columns {','.join(shown)}."
+        if columns is not None and not set(columns) <= set(names) and all(map(PLACES.fullmatch, columns)):
+            header, names = False, places
+        chosen = chosen_columns(names, columns, counted=counted, table=where, hint=hint)
+    elif columns is None:
+        chosen = placed_columns(head.types, head.first, counted=counted, table=where)
+    else:
+        if set(columns) <= set(head.first):  # names that a message about this file may have shown
+            columns = [names[head.first.index(name)] for name in columns]
+        elif len(columns) == len(names) and not set(columns) <= set(names):
+            columns = names
+        chosen = chosen_columns(names, columns, counted=counted, table=where, hint=" The file has no header.")
+    selected = [quoted_name(chosen.user), quoted_name(chosen.item)]
+    if chosen.value is not None:
+        text, number = quoted_name(chosen.value), f"TRY_CAST({quoted_name(chosen.value)} AS DOUBLE)"
+        selected += [number, f"CASE WHEN {number} IS NULL THEN {text} END"]
+    selected += [_seconds(quoted_name(chosen.time), "VARCHAR")] if chosen.time else []
+    found = _read(table, selected, header)
+    if chosen.value is not None:
+        unreadable = np.ma.compressed(found.pop(3))
+        if len(unreadable):
+            raise DataTypeError(
+                f"{where} must have numbers in column {chosen.value!r}: got text, the first {unreadable[0]!r}."
+                f"{_cure(unreadable[0])}"
+            )
+    return IdTableFile(chosen, tuple(names), *_in_order(chosen, found), is_text=True)
+
+
+def _head(table: TableFile) -> _Head:
+    delimiter = "" if table.delimiter is None else f", delim={literal(table.delimiter)}"
+    options = f"{delimiter}, skip=0, comment='', null_padding=false, compression='none'"
+    query = (
+        "SELECT Delimiter AS delimiter, HasHeader AS has_names, unnest(Columns, recursive := true) "
+        f"FROM sniff_csv({literal(table.name)}{options})"
+    )
+    with locked_duckdb(table.name, table.path) as connection:
+        found = asked(connection, table, query)
+    first = _fields(next(iter(first_lines(table.text or table.file)), ""), found["delimiter"].tolist())
+    names, has_names = found["name"].tolist(), bool(found["has_names"].tolist() and found["has_names"][0])
+    if named_columns(first, counted=None):  # perhaps above columns of text
+        names, has_names = (names, True) if has_names else (first, True)
+    elif has_names and any(_NUMBER.fullmatch(field) or _DATE.fullmatch(field) for field in first):
+        names, has_names = [f"column{place}" for place in range(len(names))], False
+    return _Head(names, found["type"].tolist(), first, has_names)
+
+
+def _fields(line: str, delimiters: list[str]) -> list[str]:
+    delimiter = delimiters[0].replace("\\t", "\t") if delimiters else ","
+    if len(delimiter) != 1:
+        return line.split(delimiter)
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter), [])]
+
+
+def _read(table: TableFile, selected: list[str], header: bool | None) -> list[Any]:
+    named = ", ".join(f"{column} AS v{place}" for place, column in enumerate(selected))  # names may repeat
+    return list(answer(table, f"SELECT {named}", header=header, as_text=True).values())
+
+
+def _in_order(columns: IdColumns, found: list[Any]) -> tuple[Any, Any, Any, Any]:
+    """Return users, items, values and times; None for those that the table does not have."""
+    parts = iter(found)
+    users, items, values, times = (None if name is None else next(parts) for name in columns)
+    return users, items, values, None if times is None else np.ma.filled(np.ma.asarray(times, np.float64), np.nan)
+
+
+def _seconds(column: str, kind: str) -> str:
+    """Return SQL for the seconds that a column of numbers, times or text stands for."""
+    if kind == "VARCHAR":
+        return f"coalesce(TRY_CAST({column} AS DOUBLE), epoch(TRY_CAST({column} AS TIMESTAMP)))"
+    return f"epoch({column})" if kind.startswith(("TIMESTAMP", "DATE")) else f"TRY_CAST({column} AS DOUBLE)"
+
+
+def _cure(text: str) -> str:
+    if _DECIMAL_COMMA.fullmatch(text):
+        return " Write decimals with a point."
+    is_date = bool(_DATE.fullmatch(text))
+    return f" {'These are dates. ' if is_date else ''}If another column holds the ratings, name it with `columns`."

@@ -1,0 +1,131 @@
+"""Ratings or interactions of any origin, as columns of users, items, values and times (no Keras)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeword.arrays.id_columns import IdColumns, chosen_columns
+from codeword.arrays.ids import Ids
+from codeword.arrays.rows import as_frame
+from codeword.errors import DataError, DataTypeError
+from codeword.files.id_tables import read_id_file
+
+MAX_DIGITS = 20  # of a 64-bit integer and its sign
+
+
+class GivenRatings(NamedTuple):
+    """Columns of one length, as they came.
+
+    Attributes:
+        name: What to call the ratings in messages.
+        columns: The names of the columns.
+        users: Ids.
+        items: Ids.
+        values: Ratings or counts, None for interactions without counts.
+        times: Seconds, float64, NaN where unknown; None without any.
+        note: A line that says which column is what; None if the user named them or there are no names.
+    """
+
+    name: str
+    columns: IdColumns
+    users: Any
+    items: Any
+    values: Any
+    times: NDArray[np.float64] | None
+    note: str | None
+
+
+def given_ratings(
+    ratings: Any,
+    columns: Sequence[str] | None = None,
+    *,
+    counted: bool | None,
+    name: str = "ratings",
+    texts: tuple[bool, bool] = (False, False),
+) -> GivenRatings:
+    """Read a data frame, a file or a tuple of arrays.
+
+    Args:
+        ratings: As for `as_rating_table`, but no matrix.
+        columns: As for `as_rating_table`.
+        counted: Whether values are counts of interactions, which need no column. None: what there is.
+        name: What to call the ratings in messages; the path of a file is added.
+        texts: Whether the ids of users, and of items, in a text file are text even if all are integers.
+    """
+    frame = as_frame(ratings, name)
+    if frame is not None:
+        names = list(map(str, frame.columns))
+        chosen = chosen_columns(names, columns, counted=counted, table=f"`{name}`")
+        users, items, values, times = (None if one is None else frame[:, names.index(one)].to_numpy() for one in chosen)
+        note = None if columns else chosen.described(names, "count" if counted else "rating")
+        return GivenRatings(name, chosen, users, items, values, _seconds(times), note)
+    if isinstance(ratings, str | Path):
+        file = read_id_file(ratings, columns, counted=counted)
+        users, items = (
+            _numbers_if_written_so(ids) if file.is_text and not text else ids
+            for ids, text in zip((file.users, file.items), texts, strict=True)
+        )
+        note = None if columns else file.columns.described(file.names, "count" if counted else "rating")
+        return GivenRatings(f"{name} ({ratings})", file.columns, users, items, file.values, file.times, note)
+    users, items, values, times = _arrays(ratings, name, counted=counted)
+    return GivenRatings(name, IdColumns("user", "item", "rating"), users, items, values, _seconds(times), None)
+
+
+def texts_like(users: Ids | None, items: Ids | None) -> tuple[bool, bool]:
+    """Return which ids of a text file are to be read as text: those that are text elsewhere."""
+    of_users, of_items = (ids is not None and ids.values.dtype.kind != "i" for ids in (users, items))
+    return of_users, of_items
+
+
+def _numbers_if_written_so(texts: Any) -> Any:
+    """Return the ids of a text file as integers if all of them are integers in their usual spelling."""
+    if np.ma.is_masked(texts) or len(texts) == 0:
+        return texts
+    written = [text.strip() for text in np.asarray(texts).tolist()]
+    try:
+        if any(len(text) > MAX_DIGITS for text in written):
+            return texts
+        numbers = np.array([int(text) for text in written], np.int64)
+    except (ValueError, OverflowError):
+        return texts
+    return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
+
+
+def _arrays(ratings: Any, name: str, *, counted: bool | None) -> list[Any]:
+    """Return users, items, values and times; None for those that were not passed."""
+    lengths_allowed = (3, 4) if counted is False else (2, 3, 4)
+    if not isinstance(ratings, tuple) or len(ratings) not in lengths_allowed:
+        shape = f" of shape {ratings.shape}" if hasattr(ratings, "shape") else ""
+        number = f" of {len(ratings)}" if isinstance(ratings, tuple) else ""
+        raise DataTypeError(
+            f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
+            f"arrays: got {type(ratings).__name__}{number}{shape}. If 0 means not rated in a dense array x, pass "
+            "scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, x[rows, columns]) with "
+            "rows, columns = np.nonzero(~np.isnan(x)). If there are users and items, but no ratings, use "
+            "data=Interactions()."
+        )
+    parts = [part if isinstance(part, list | tuple) else np.atleast_1d(part) for part in ratings]
+    lengths = [len(part) for part in parts]
+    if 1 in lengths:  # one user of several items, say
+        parts = [[*part] * max(lengths) if length == 1 else part for part, length in zip(parts, lengths, strict=True)]
+    if len({len(part) for part in parts}) > 1:
+        raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
+    return [*parts, None, None][:4]
+
+
+def _seconds(times: Any) -> NDArray[np.float64] | None:
+    """Return times of any type as seconds, None if they are none."""
+    if times is None:
+        return None
+    array = np.ma.filled(np.ma.asarray(times), np.nan) if np.ma.isMaskedArray(times) else np.asarray(times)
+    try:
+        if array.dtype.kind == "M" or array.dtype.kind in "OU":
+            array = array.astype("datetime64[us]")
+            seconds = array.astype(np.int64) / 1e6
+            return np.where(np.isnat(array), np.nan, seconds)
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
