@@ -38,12 +38,17 @@ class Biases:
 
     def completed(self, ratings: scipy.sparse.csr_array, learned_from: scipy.sparse.csr_array) -> "Biases":
         """Return the same biases, with those of users and items that had no rating to learn from, but have one here."""
+        without = np.bincount(learned_from.indices, minlength=len(self.items)) == 0
+        return self.renewed(ratings, np.diff(learned_from.indptr) == 0, without)
+
+    def renewed(
+        self, ratings: scipy.sparse.csr_array, of_users: NDArray[np.bool_], of_items: NDArray[np.bool_]
+    ) -> "Biases":
+        """Return the same biases, with those of some items, and then of some users, from their ratings here."""
         users, items = self.users.copy(), self.items.copy()
-        new_items = np.bincount(learned_from.indices, minlength=len(items)) == 0
         by_item = ratings.tocsc()
-        items[new_items] = _means(by_item.indptr, by_item.data - self.mean - users[by_item.indices])[new_items]
-        new_users = np.diff(learned_from.indptr) == 0
-        users[new_users] = _means(ratings.indptr, ratings.data - self.mean - items[ratings.indices])[new_users]
+        items[of_items] = _means(by_item.indptr, by_item.data - self.mean - users[by_item.indices])[of_items]
+        users[of_users] = _means(ratings.indptr, ratings.data - self.mean - items[ratings.indices])[of_users]
         return Biases(self.mean, users, items)
 
     def users_of(self, ratings: scipy.sparse.csr_array) -> NDArray[np.float32]:

@@ -37,7 +37,7 @@ class EnsembleMember:
     def item_factors(self, residuals: scipy.sparse.csr_array) -> Float32Array:
         """Return one vector per item, (items, units), from the residuals (users, items); 0 without ratings."""
         if self.by == "items":
-            return self._codes(residuals.T.tocsr())
+            return self.row_codes(residuals)
         factors = self.network.kernel_out + self.network.common_out
         factors[np.bincount(residuals.indices, minlength=residuals.shape[1]) == 0] = 0
         return factors
@@ -53,27 +53,49 @@ class EnsembleMember:
         factors[np.diff(residuals.indptr)[users] == 0] = 0
         return factors
 
-    @threadpool_limits.wrap(limits=1, user_api="blas")  # many small products
+    def row_codes(self, residuals: scipy.sparse.csr_array) -> Float32Array:
+        """Return the hidden values of each item, or user, that is a row, from the residuals (users, items)."""
+        return self._codes(residuals.T.tocsr() if self.by == "items" else residuals)
+
     def new_user_factors(self, residuals: scipy.sparse.csr_array, item_factors: Float32Array) -> Float32Array:
         """Return one vector for each new user from the residuals of their own ratings, without training.
 
-        Where a row is an item, a new user is a new column. Its output weights are what all columns share, plus the
-        ridge regression of the remaining residuals on the items' codes. Where a row is a user, the network reads it.
+        Where a row is an item, a new user is a new column, whose weights `column_weights` finds. Where a row is a user,
+        the network reads it.
         """
         if self.by == "users":
             return self._codes(residuals)
-        factors = np.zeros((residuals.shape[0], item_factors.shape[1]), np.float32)
-        for user, (start, end) in enumerate(zip(residuals.indptr[:-1], residuals.indptr[1:], strict=True)):
-            if end > start:
-                codes = item_factors[residuals.indices[start:end]].astype(np.float64)
-                rest = residuals.data[start:end] - codes @ self.network.common_out
-                factors[user] = self.network.common_out + ridge_regression(codes, rest, self.ridge)
+        factors = column_weights(item_factors, residuals, self.network.common_out, self.ridge)
+        factors[np.diff(residuals.indptr) > 0] += self.network.common_out
         return factors
 
     def _codes(self, rows: scipy.sparse.csr_array) -> Float32Array:
         codes = self.network.hidden(network_input(rows))
         codes[np.diff(rows.indptr) == 0] = 0
         return codes
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")  # many small products
+def column_weights(
+    codes: Float32Array, columns: scipy.sparse.csr_array, common: Float32Array, ridge: float
+) -> Float32Array:
+    """Return the own output weights of columns that were not trained, `(columns, units)`; 0 without ratings.
+
+    They are the ridge regression, on the codes of the rows, of what the weights that all columns share leave of the
+    residuals.
+
+    Args:
+        codes: Hidden values of all rows, `(rows, units)`.
+        columns: Residuals of the columns, CSR `(columns, rows)`.
+        common: Output weights that all columns share, `(units,)`.
+        ridge: Penalty of the regression.
+    """
+    weights = np.zeros((columns.shape[0], codes.shape[1]), np.float32)
+    for column, (start, end) in enumerate(zip(columns.indptr[:-1], columns.indptr[1:], strict=True)):
+        if end > start:
+            read = codes[columns.indices[start:end]].astype(np.float64)
+            weights[column] = ridge_regression(read, columns.data[start:end] - read @ common, ridge)
+    return weights
 
 
 def with_offset(residuals: scipy.sparse.csr_array) -> scipy.sparse.csr_array:

@@ -26,6 +26,14 @@ MOST_JUDGED = 2_000  # users whose lists are judged
 SEED = 0
 
 
+class Recipe(NamedTuple):
+    """Whether inputs and targets of the autoencoder know ratings, and how strong its penalty is."""
+
+    reads_ratings: bool
+    predicts_likes: bool
+    strength: float
+
+
 @dataclass(frozen=True)
 class ItemRanking:
     """What items say about each other.
@@ -33,14 +41,14 @@ class ItemRanking:
     Attributes:
         inputs: What each item of a user says, float32 `(items, rank)`.
         outputs: Which items that speaks for, float32 `(items, rank)`.
-        reads_ratings: Whether an item with a high rating says more than one with a low rating.
+        recipe: How they were learned.
         popularity: The share of all interactions that each item has, float32 `(items,)`: the order where nothing is
             known of a user.
     """
 
     inputs: Float32Array
     outputs: Float32Array
-    reads_ratings: bool
+    recipe: Recipe
     popularity: Float32Array
 
     def of_users(self, taken: scipy.sparse.csr_array) -> Scored:
@@ -57,7 +65,7 @@ class ItemRanking:
 
     def weighted(self, taken: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
         """Return with which weight each item of a user speaks."""
-        return _weighted(taken, self.reads_ratings)
+        return _weighted(taken, self.recipe.reads_ratings)
 
     @cached_property
     def embeddings(self) -> Float32Array:
@@ -66,14 +74,6 @@ class ItemRanking:
         embedded = self.inputs @ (vectors * np.sqrt(np.maximum(values, 0)))
         lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
         return np.asarray(embedded / np.where(lengths > 0, lengths, 1), np.float32)
-
-
-class Recipe(NamedTuple):
-    """Whether inputs and targets of the autoencoder know ratings, and how strong its penalty is."""
-
-    reads_ratings: bool
-    predicts_likes: bool
-    strength: float
 
 
 DEFAULT = Recipe(True, False, 1.0)  # without held-out interactions to choose by
@@ -109,7 +109,7 @@ def learn_ranking(
 
 def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe) -> ItemRanking:
     """Learn which items are taken together by a recipe, from a matrix on a scale from 0 to 1."""
-    return _Spectrum(taken, recipe.reads_ratings).ranking(recipe.predicts_likes, recipe.strength)
+    return _Spectrum(taken, recipe.reads_ratings).ranking(recipe)
 
 
 def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: DataKind) -> tuple[Recipe, float]:
@@ -122,9 +122,10 @@ def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: DataKind) -
         spectrum = _Spectrum(taken, reads)
         for likes in (False, True) if differ and kind.has_ratings else (False,):
             for strength in STRENGTHS:
-                found = judge.judge(spectrum.ranking(likes, strength).of_users(judge.taken))["ndcg"]
+                recipe = Recipe(reads, likes, strength)
+                found = judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"]
                 if found > quality:
-                    best, quality = Recipe(reads, likes, strength), found
+                    best, quality = recipe, found
     return best, quality
 
 
@@ -142,7 +143,7 @@ class _Spectrum:
     """
 
     def __init__(self, taken: scipy.sparse.csr_array, reads_ratings: bool) -> None:
-        self._taken, self._reads_ratings = taken, reads_ratings
+        self._taken = taken
         inputs = _weighted(taken, reads_ratings)
         counts = np.maximum(np.diff(taken.indptr), 1)
         weighted = scipy.sparse.diags_array(counts**-USER_POWER) @ inputs
@@ -154,19 +155,20 @@ class _Spectrum:
         self._scaled = scipy.sparse.csr_array(scaled, dtype=np.float32)
         self._vectors, self._energies = _decomposed(self._scaled)
 
-    def ranking(self, predicts_likes: bool, strength: float) -> ItemRanking:
-        """Return the autoencoder whose targets are likes, or the inputs, under a penalty of this strength."""
+    def ranking(self, recipe: Recipe) -> ItemRanking:
+        """Return the autoencoder of a recipe that reads the same inputs."""
+        strength = recipe.strength
         vectors, energies, root = self._vectors, self._energies, self._root
         kept = energies / (energies + strength)
         inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * self._penalty)  # P's diagonal
         outputs = vectors * kept / (strength * inverse * root)[:, None]
-        if predicts_likes:
+        if recipe.predicts_likes:
             plain = self._moments / (energies + strength)
             outputs = plain + outputs * (np.einsum("ir,ir->i", vectors, plain) / root)[:, None]
         return ItemRanking(
             np.asarray(vectors / root[:, None], np.float32),
             np.asarray(outputs, np.float32),
-            self._reads_ratings,
+            recipe,
             popularity_of(self._taken),
         )
 

@@ -16,12 +16,13 @@ from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import ParameterError
 from codeword.recommenders.biases import to_network_scale
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
-from codeword.recommenders.ranking import learn_ranking
+from codeword.recommenders.ranking import fit_ranking, learn_ranking, to_unit_scale
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.recommender import Recommender
 from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
 from codeword.recommenders.training import Recipe, no_ensemble, split, train_ensemble
+from codeword.recommenders.updating import merged, updated_biases, updated_member
 from codeword.settings import check_settings, integer
 
 
@@ -179,16 +180,48 @@ class RatingAutoencoder(Recommender):
             biases = ensemble.biases
         ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
 
-        before = dict(vars(self))
-        try:
-            self.data_, self.ratings_ = self.data, table
-            _, self.members_, self.member_weights_, self.validation_rmse_ = ensemble
-            self.biases_ = biases
-            self.ranking_, self.recommends_by_ = ranking, by
-            self._prepare()
-        except BaseException:  # an interrupt leaves the old model
-            self.__dict__ = before
-            raise
+        self._become(
+            data_=self.data,
+            ratings_=table,
+            biases_=biases,
+            members_=ensemble.members,
+            member_weights_=ensemble.weights,
+            validation_rmse_=ensemble.validation_rmse,
+            ranking_=ranking,
+            recommends_by_=by,
+        )
+        return self
+
+    def partial_fit(self, ratings: Any, y: Any = None) -> Self:
+        """Take in new ratings, also of new users and items, without training the networks again.
+
+        A new rating of a pair takes the place of the old one; a new count is added to it. Biases and output weights of
+        users and items with new ratings are solved for, and the ranking is learned from all ratings by the recipe that
+        `fit` chose. After many new ratings, `fit` again.
+
+        Args:
+            ratings: The new ratings, as for `fit`.
+            y: Ignored; present for scikit-learn.
+
+        Raises:
+            DataError: If a rating is not allowed. The model is unchanged then.
+            DataTypeError: If the ratings have a type that cannot be used.
+            ParameterError: If an older version fitted the model.
+        """
+        if not hasattr(self, "ratings_"):
+            return self.fit(ratings)
+        recipe = self._known_ranking().recipe
+        new = as_rating_table(ratings, self.data_, columns=self.columns, like=self.ratings_)
+        new.check_same_ids(self.ratings_, "ratings")
+        to = merged(self.ratings_, new, counts=not self.data_.has_ratings)
+        members, biases = self.members_, no_ensemble(*to.table.matrix.shape).biases
+        if isinstance(self.data_, Ratings):
+            on_scale = to_network_scale(to.table.matrix, self.data_)
+            biases = updated_biases(self.biases_, on_scale, to)
+            residuals = biases.residuals(on_scale, biases.users)
+            members = [updated_member(member, residuals, to) for member in self.members_]
+        ranking = fit_ranking(to_unit_scale(to.table.matrix, self.data_), recipe)
+        self._become(ratings_=to.table, biases_=biases, members_=members, ranking_=ranking)
         return self
 
     def predict(self, users: Any, items: Any, *, rounded: bool = False, return_known: bool = False) -> Any:
@@ -316,6 +349,15 @@ class RatingAutoencoder(Recommender):
 
         with seeded(int(self._with_ratings().seed)):
             return keras_models(vars(self.members_[0].network), input_length=INPUT_LENGTH)
+
+    def _become(self, **learned: Any) -> None:
+        before = dict(vars(self))
+        try:
+            vars(self).update(learned)
+            self._prepare()
+        except BaseException:  # an interrupt leaves the old model
+            self.__dict__ = before
+            raise
 
     def _prepare(self) -> None:
         super()._prepare()

@@ -11,7 +11,7 @@ from codeword.errors import ParameterError
 from codeword.files.saved_model import ASCENDING, Array, Arrays, SavedModel, an_object, length_of
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember
-from codeword.recommenders.ranking import ItemRanking, popularity_of
+from codeword.recommenders.ranking import ItemRanking, Recipe, popularity_of
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
 from codeword.recommenders.settings import SETTINGS
@@ -48,12 +48,13 @@ class SavedRatings(SavedModel):
             lambda value: type(value) is list and all(map(a_network.holds, value)),
         ),
         "ranking": Setting(
-            "an object of `reads_ratings` and `by`",
+            "an object of `by`, `reads_ratings`, `predicts_likes` and `strength`",
             lambda value: (
                 type(value) is dict
-                and set(value) == {"reads_ratings", "by"}
-                and type(value["reads_ratings"]) is bool
+                and set(value) == {"by", *Recipe._fields}
                 and value["by"] in ORDERS
+                and all(type(value[name]) is bool for name in ("reads_ratings", "predicts_likes"))
+                and number(above=0).holds(value["strength"])
             ),
         ),
     }
@@ -67,7 +68,7 @@ class SavedRatings(SavedModel):
         members = [{"by": member.by, "ridge": member.ridge} for member in self.members_]
         learned = {"data": self.data_.to_config(), "members": members}
         if self.ranking_ is not None:
-            learned["ranking"] = {"reads_ratings": self.ranking_.reads_ratings, "by": self.recommends_by_}
+            learned["ranking"] = {"by": self.recommends_by_, **self.ranking_.recipe._asdict()}
         return learned
 
     def _learned_arrays(self) -> Arrays:
@@ -146,7 +147,8 @@ class SavedRatings(SavedModel):
         self.recommends_by_ = "rating"
         if "ranking" in config:
             inputs, outputs = (arrays[f"ranking/{name}"] for name in RANKING)
-            self.ranking_ = ItemRanking(inputs, outputs, config["ranking"]["reads_ratings"], popularity_of(matrix))
+            recipe = Recipe(**{name: config["ranking"][name] for name in Recipe._fields})
+            self.ranking_ = ItemRanking(inputs, outputs, recipe, popularity_of(matrix))
             self.recommends_by_ = config["ranking"]["by"]
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])
