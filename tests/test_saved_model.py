@@ -257,7 +257,9 @@ def may_be(path: tuple[Any, ...], value: Any, case: Case) -> bool:
     if path[0] == "members":
         return path[2:] == ("ridge",) and number and value >= 0
     if path[0] == "ranking":
-        return path[1:] == ("reads_ratings",) and type(value) is bool
+        if path[1:] == ("strength",):
+            return number and value > 0
+        return path[1:] in (("reads_ratings",), ("predicts_likes",)) and type(value) is bool
     if path[0] == "feature_names":
         return value == [] or (len(path) == 2 and isinstance(value, str))
     if path[0] == "classes":  # another label of the same kind, still in ascending order

@@ -353,7 +353,7 @@ class RatingAutoencoder(Recommender):
     def _become(self, **learned: Any) -> None:
         before = dict(vars(self))
         try:
-            vars(self).update(learned)
+            self.__dict__.update(learned)
             self._prepare()
         except BaseException:  # an interrupt leaves the old model
             self.__dict__ = before

@@ -74,7 +74,7 @@ def _sum(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> scipy.sp
 
 
 def updated_biases(old: Biases, ratings: scipy.sparse.csr_array, to: Merged) -> Biases:
-    """Return the biases of all, those of items and users with new ratings anew, on the networks' scale."""
+    """Return the biases of all, with those of items and users with new ratings solved again, on the networks' scale."""
     users, items = np.zeros(ratings.shape[0], np.float32), np.zeros(ratings.shape[1], np.float32)
     users[to.users], items[to.items] = old.users, old.items
     return Biases(old.mean, users, items).renewed(ratings, to.changed_users, to.changed_items)
