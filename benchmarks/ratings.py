@@ -25,7 +25,8 @@ from results_file import ResultsFile, mean_and_spread
 from threadpoolctl import threadpool_limits
 
 import codeword as cw
-from codeword.datasets import RatingColumns, planted_ratings, split_ratings
+from codeword import split_ratings
+from codeword.datasets import RatingColumns, planted_ratings
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.row_network import RowNetwork, gradient
 from codeword.recommenders.scores import SCORES_AT_A_TIME

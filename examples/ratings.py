@@ -26,7 +26,7 @@ def main() -> None:
         train, test = cw.datasets.load_movielens_100k(fold=1)
     else:
         ratings, truth = cw.datasets.planted_ratings(seed=0)
-        train, test = cw.datasets.split_ratings(ratings, seed=0)
+        train, test = cw.split_ratings(ratings, seed=0)
         noise = np.sqrt(np.mean((np.clip(truth, 1, 5) - ratings.ratings) ** 2))
         print(f"generated ratings: whoever knew the truth would be off by {noise:.4f}, for the noise in them")
 

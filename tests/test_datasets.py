@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codeword import datasets
+from codeword import datasets, split_ratings
 from codeword.errors import ParameterError, TableFileError
 
 needs_data = pytest.mark.skipif(
@@ -246,7 +246,7 @@ def test_planted_ratings_are_stars_around_their_truth() -> None:
     assert len(set(zip(ratings.users.tolist(), ratings.items.tolist(), strict=True))) == 4_000
     inner = (truth > 2) & (truth < 4)  # where the ends do not cut the noise: .7, and 1/12 of rounding
     assert abs(np.std((ratings.ratings - truth)[inner]) - np.sqrt(0.49 + 1 / 12)) < 0.03
-    train, test = datasets.split_ratings(ratings, seed=1)
+    train, test = split_ratings(ratings, seed=1)
     assert (len(train.users), len(test.users)) == (3_600, 400)
     both = np.concatenate([train.users * 1_000 + train.items, test.users * 1_000 + test.items])
     assert sorted(both) == sorted(ratings.users * 1_000 + ratings.items)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codeword import Interactions, RatingAutoencoder, Ratings, load
-from codeword.datasets import RatingColumns, planted_ratings, split_ratings
+from codeword import Interactions, RatingAutoencoder, Ratings, load, split_ratings
+from codeword.datasets import RatingColumns, planted_ratings
 from codeword.errors import DataError, DataTypeError
 from codeword.recommenders.rating_table import as_rating_table
 from codeword.recommenders.updating import merged

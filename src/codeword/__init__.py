@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from codeword.gates.hard_gate_classifier import HardGateClassifier as HardGateClassifier
     from codeword.gates.hard_gate_regressor import HardGateRegressor as HardGateRegressor
     from codeword.recommenders.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
+    from codeword.recommenders.splits import split_ratings as split_ratings
+    from codeword.recommenders.splits import split_users as split_users
     from codeword.search import CodeStore as CodeStore
     from codeword.search import HammingIndex as HammingIndex
     from codeword.training.fit import fit as fit
@@ -55,6 +57,7 @@ _MODULE_OF = {
     "HardGateRegressor": "codeword.gates.hard_gate_regressor",
     "binarize": "codeword.autoencoders.binarize",
     "RatingAutoencoder": "codeword.recommenders.rating_autoencoder",
+    **dict.fromkeys(("split_ratings", "split_users"), "codeword.recommenders.splits"),
     "fit": "codeword.training.fit",
     "load": "codeword.files.saved_model",
     **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),

@@ -8,4 +8,3 @@ from codeword.datasets.movielens import load_movielens_1m as load_movielens_1m
 from codeword.datasets.movielens import load_movielens_100k as load_movielens_100k
 from codeword.datasets.planted_ratings import planted_ratings as planted_ratings
 from codeword.datasets.rating_columns import RatingColumns as RatingColumns
-from codeword.datasets.rating_columns import split_ratings as split_ratings

@@ -211,7 +211,7 @@ class RatingAutoencoder(Recommender):
         if not hasattr(self, "ratings_"):
             return self.fit(ratings)
         recipe = self._known_ranking().recipe
-        new = as_rating_table(ratings, self.data_, columns=self.columns, like=self.ratings_)
+        new = as_rating_table(ratings, self.data_, columns=self.columns, repeated=self.repeated, like=self.ratings_)
         new.check_same_ids(self.ratings_, "ratings")
         to = merged(self.ratings_, new, counts=not self.data_.has_ratings)
         members, biases = self.members_, no_ensemble(*to.table.matrix.shape).biases
