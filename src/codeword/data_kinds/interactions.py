@@ -45,6 +45,15 @@ class Interactions(DataKind):
             )
         return x
 
+    def strengths(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return how much each count says that it was liked, c / (1 + c): the first as much as all others."""
+        return np.asarray(x / (1 + x))
+
+    @property
+    def liked_from(self) -> float:
+        """The least count that says that it was liked: any."""
+        return -np.inf
+
     def from_network(self, output: NDArray[np.floating[Any]], statistics: Statistics) -> NDArray[np.uint8]:
         return (output >= 0).astype(np.uint8)
 

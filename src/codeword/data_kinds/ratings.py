@@ -136,6 +136,15 @@ class Ratings(DataKind):
         """Return the scale in Python and for the command line."""
         return f"{python_call(self)} (on the command line: --data {self.word})"
 
+    def strengths(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return how much each rating says that it was liked, from 0 at the low end of the scale to 1 at the high."""
+        return np.asarray((x - x.dtype.type(self.low)) / x.dtype.type(self.high - self.low))
+
+    @property
+    def liked_from(self) -> float:
+        """The least rating that says that it was liked, where the upper quarter of the scale begins."""
+        return self.low + 0.75 * (self.high - self.low)
+
     def quantize(self, x: Any) -> NDArray[np.float64]:
         """Return the step of the scale that is nearest to each number."""
         levels = self.levels

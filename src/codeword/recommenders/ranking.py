@@ -10,10 +10,12 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from codeword.data_kinds import DataKind, Ratings
+from codeword.data_kinds import Interactions, Ratings
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.scores import Scored, parts
+
+RecommenderKind = Ratings | Interactions
 
 RANK = 256
 EXTRA_COUNT = 100.0  # added to the count of every item: an item that few have taken says little
@@ -83,7 +85,7 @@ def learn_ranking(
     taken: scipy.sparse.csr_array,
     held_out: scipy.sparse.csr_array,
     whole: scipy.sparse.csr_array,
-    kind: DataKind,
+    kind: RecommenderKind,
     by_rating: Callable[[NDArray[np.intp]], Scored] | None,
 ) -> tuple[ItemRanking, str]:
     """Learn which items are taken together, as well as held-out interactions show how.
@@ -112,7 +114,7 @@ def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe) -> ItemRanking:
     return _Spectrum(taken, recipe.reads_ratings).ranking(recipe)
 
 
-def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: DataKind) -> tuple[Recipe, float]:
+def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: RecommenderKind) -> tuple[Recipe, float]:
     """Return the recipe that ranks held-out interactions best, and its NDCG."""
     best, quality = DEFAULT, 0.0
     if len(judge.users) == 0:
@@ -191,21 +193,14 @@ def _weighted(taken: scipy.sparse.csr_array, reads_ratings: bool) -> scipy.spars
     return scipy.sparse.csr_array((data.astype(np.float32), taken.indices, taken.indptr), shape=taken.shape)
 
 
-def to_unit_scale(taken: scipy.sparse.csr_array, kind: DataKind) -> scipy.sparse.csr_array:
-    """Return ratings on a scale from 0 to 1, or counts c as c / (1 + c): the first says as much as all others."""
-    data = taken.data
-    if isinstance(kind, Ratings):
-        data = (data - np.float32(kind.low)) / np.float32(kind.high - kind.low)
-    else:
-        data = data / (1 + data)
-    return scipy.sparse.csr_array((data, taken.indices, taken.indptr), shape=taken.shape)
+def to_unit_scale(taken: scipy.sparse.csr_array, kind: RecommenderKind) -> scipy.sparse.csr_array:
+    """Return ratings or counts on the scale from 0 to 1 of how much each says that it was liked."""
+    return scipy.sparse.csr_array((kind.strengths(taken.data), taken.indices, taken.indptr), shape=taken.shape)
 
 
-def liked(taken: scipy.sparse.csr_array, kind: DataKind, least: float | None = None) -> scipy.sparse.csr_array:
-    """Return a one for each rating of at least `least`, by default in the upper quarter of the scale, or each count."""
-    if least is None and isinstance(kind, Ratings):
-        least = kind.low + LIKED_FROM * (kind.high - kind.low)
-    return _ones(taken, -np.inf if least is None else least)
+def liked(taken: scipy.sparse.csr_array, kind: RecommenderKind, least: float | None = None) -> scipy.sparse.csr_array:
+    """Return a one for each rating or count of at least `least`, by default those that say that it was liked."""
+    return _ones(taken, kind.liked_from if least is None else least)
 
 
 def _ones(taken: scipy.sparse.csr_array, least: float) -> scipy.sparse.csr_array:

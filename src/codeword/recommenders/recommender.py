@@ -10,10 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from codeword.arrays.ids import Ids
-from codeword.data_kinds import DataKind
 from codeword.errors import DataError, ParameterError
 from codeword.recommenders.judge import Judge
-from codeword.recommenders.ranking import ItemRanking, by_popularity, liked, popularity_of, to_unit_scale
+from codeword.recommenders.ranking import (
+    ItemRanking,
+    RecommenderKind,
+    by_popularity,
+    liked,
+    popularity_of,
+    to_unit_scale,
+)
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.saving import ORDERS, SavedRatings
@@ -26,7 +32,7 @@ class Recommender(SavedRatings):
 
     columns: Sequence[str] | None
     repeated: str
-    data_: DataKind
+    data_: RecommenderKind
     ratings_: RatingTable
     ranking_: ItemRanking | None
     recommends_by_: str
