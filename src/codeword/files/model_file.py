@@ -27,7 +27,7 @@ from codeword.files.output_file import replaced_whole
 FORMAT_VERSION = (1, 0)
 CONFIG, WEIGHTS, MANIFEST = "config.json", "weights.safetensors", "manifest.json"
 # The entries that decide codes and answers; the others say how a model was learned.
-IDENTITY = ("estimator", "data", "code", "input_shape", "members", "ranking", "classes")
+IDENTITY = ("estimator", "data", "code", "input_shape", "members", "ranking", "gaussian", "classes")
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 16 * 2**30
 MAX_JSON_VALUES = 2**18  # a value of two bytes may take a hundred in Python

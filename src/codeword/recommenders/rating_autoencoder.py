@@ -22,7 +22,7 @@ from codeword.recommenders.recommender import Recommender
 from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
 from codeword.recommenders.training import Recipe, no_ensemble, split, train_ensemble
-from codeword.recommenders.updating import merged, updated_biases, updated_member
+from codeword.recommenders.updating import merged, updated_biases, updated_gaussian, updated_member
 from codeword.settings import check_settings, integer
 
 
@@ -30,10 +30,11 @@ class RatingAutoencoder(Recommender):
     """Predict ratings and recommend items, from sparse ratings in which everything else is missing.
 
     A prediction is a mean, plus what the user and the item add to it (biases), plus what an autoencoder with one hidden
-    layer adds from all ratings of that item, or of that user. Where held-out ratings show that the network does not
-    help, it counts less, or not at all. Missing ratings are not learned from: a training step
-    computes only the rated outputs, and does not touch the own weights of a column (a user or an item) without a rating
-    in its batch. So time follows the ratings; memory follows the ratings and the columns times `units`.
+    layer adds from all ratings of that item, or of that user. Beside it stands a Gaussian model with few factors, in
+    closed form, which is better where most users rated most items. Held-out ratings tell how much the network and the
+    Gaussian model count: less, or not at all, where they do not help. Missing ratings are not learned from: a training
+    step computes only the rated outputs, and does not touch the own weights of a column (a user or an item) without a
+    rating in its batch. So time follows the ratings; memory follows the ratings and the columns times `units`.
 
     Args:
         data: The scale of the ratings, such as `Ratings(0.5, 5, step=0.5)` for half stars; or `Interactions()` for
@@ -71,6 +72,8 @@ class RatingAutoencoder(Recommender):
         members_: The trained networks.
         member_weights_: The weight of each network in a prediction; together 1, or less where the biases alone are
             nearly as good.
+        gaussian_: A Gaussian model of the ratings beside the networks, with its `weight`; None where held-out ratings
+            show that it does not help, or nothing was held out.
         ranking_: The `ItemRanking` behind `recommend`, None in a model of an older version.
         recommends_by_: How `recommend` orders items by default, "ranking", "rating" or "popularity": what ranks the
             held-out ratings in the upper quarter of the scale best.
@@ -173,7 +176,7 @@ class RatingAutoencoder(Recommender):
         if isinstance(self.data, Ratings):
             ensemble = train_ensemble(training, held_out, self.data, recipe)
             biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
-            stars = RatingScores(training, self.data, ensemble.biases, ensemble.members, ensemble.weights)
+            stars = RatingScores(training, self.data, *ensemble[:4])
             by_rating = stars.of_users
         else:
             ensemble = no_ensemble(*table.matrix.shape)
@@ -186,6 +189,7 @@ class RatingAutoencoder(Recommender):
             biases_=biases,
             members_=ensemble.members,
             member_weights_=ensemble.weights,
+            gaussian_=ensemble.gaussian,
             validation_rmse_=ensemble.validation_rmse,
             ranking_=ranking,
             recommends_by_=by,
@@ -214,14 +218,15 @@ class RatingAutoencoder(Recommender):
         new = as_rating_table(ratings, self.data_, columns=self.columns, repeated=self.repeated, like=self.ratings_)
         new.check_same_ids(self.ratings_, "ratings")
         to = merged(self.ratings_, new, counts=not self.data_.has_ratings)
-        members, biases = self.members_, no_ensemble(*to.table.matrix.shape).biases
+        members, gaussian, biases = self.members_, self.gaussian_, no_ensemble(*to.table.matrix.shape).biases
         if isinstance(self.data_, Ratings):
             on_scale = to_network_scale(to.table.matrix, self.data_)
             biases = updated_biases(self.biases_, on_scale, to)
             residuals = biases.residuals(on_scale, biases.users)
             members = [updated_member(member, residuals, to) for member in self.members_]
+            gaussian = updated_gaussian(gaussian, residuals, to) if gaussian else None
         ranking = fit_ranking(to_unit_scale(to.table.matrix, self.data_), recipe)
-        self._become(ratings_=to.table, biases_=biases, members_=members, ranking_=ranking)
+        self._become(ratings_=to.table, biases_=biases, members_=members, gaussian_=gaussian, ranking_=ranking)
         return self
 
     def predict(self, users: Any, items: Any, *, rounded: bool = False, return_known: bool = False) -> Any:
@@ -363,6 +368,6 @@ class RatingAutoencoder(Recommender):
         super()._prepare()
         self._scores = None
         if isinstance(self.data_, Ratings):
-            learned = (self.biases_, self.members_, self.member_weights_)
+            learned = (self.biases_, self.members_, self.member_weights_, self.gaussian_)
             self._scores = RatingScores(self.ratings_.matrix, self.data_, *learned)
         self.__dict__.pop("_keras_models", None)

@@ -8,9 +8,10 @@ import scipy.sparse
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
 from codeword.errors import ParameterError
-from codeword.files.saved_model import ASCENDING, Array, Arrays, SavedModel, an_object, length_of
+from codeword.files.saved_model import ASCENDING, NOT_NEGATIVE, Array, Arrays, SavedModel, an_object, length_of
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember
+from codeword.recommenders.gaussian_factors import SMALLEST_NOISE, GaussianFactors
 from codeword.recommenders.ranking import ItemRanking, Recipe, popularity_of
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import RowNetwork
@@ -21,6 +22,8 @@ from codeword.settings import Setting, number
 MAX_FACTOR_BYTES, MAX_FACTOR_RATIO = 2**30, 100
 ORDERS = ("ranking", "rating", "popularity")
 RANKING = ("inputs", "outputs")
+MAX_GAUSSIAN_RANK = 64  # the square of which prediction takes for each user
+GAUSSIAN = ("means", "variances")
 WEIGHTS = ("kernel_in", "bias_in", "kernel_out", "common_out")
 NOT_NEGATIVE_OR_NAN = Setting("at least 0, or NaN", lambda array: not (np.isinf(array) | (array < 0)).any())
 a_network = Setting(
@@ -57,8 +60,17 @@ class SavedRatings(SavedModel):
                 and number(above=0).holds(value["strength"])
             ),
         ),
+        "gaussian": Setting(
+            "an object of `noise` and `weight`",
+            lambda value: (
+                type(value) is dict
+                and set(value) == {"noise", "weight"}
+                and number(SMALLEST_NOISE).holds(value["noise"])
+                and number(0, 1).holds(value["weight"])
+            ),
+        ),
     }
-    ADDED_CONFIG = ("ranking",)
+    ADDED_CONFIG = ("ranking", "gaussian")
 
     @classmethod
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +81,8 @@ class SavedRatings(SavedModel):
         learned = {"data": self.data_.to_config(), "members": members}
         if self.ranking_ is not None:
             learned["ranking"] = {"by": self.recommends_by_, **self.ranking_.recipe._asdict()}
+        if self.gaussian_ is not None:
+            learned["gaussian"] = {"noise": self.gaussian_.noise, "weight": self.gaussian_.weight}
         return learned
 
     def _learned_arrays(self) -> Arrays:
@@ -83,6 +97,7 @@ class SavedRatings(SavedModel):
             "members/weights": self.member_weights_,
             "validation_rmse": np.array([self.validation_rmse_]),
             **{f"ranking/{name}": getattr(self.ranking_, name) for name in RANKING if self.ranking_ is not None},
+            **{f"gaussian/{name}": getattr(self.gaussian_, name) for name in GAUSSIAN if self.gaussian_ is not None},
             **{f"ids/users{part}": array for part, array in self.ratings_.users.to_arrays().items()},
             **{f"ids/items{part}": array for part, array in self.ratings_.items.to_arrays().items()},
             **{
@@ -116,6 +131,12 @@ class SavedRatings(SavedModel):
         if "ranking" in config:
             rank = arrays["ranking/inputs"].shape[-1]
             declared |= {f"ranking/{name}": Array("float32", (counts["items"], rank)) for name in RANKING}
+        if "gaussian" in config:
+            rank = arrays["gaussian/means"].shape[-1]
+            if rank > MAX_GAUSSIAN_RANK:
+                raise ParameterError(f"its Gaussian model has {rank} factors, more than {MAX_GAUSSIAN_RANK}")
+            declared["gaussian/means"] = Array("float32", (counts["items"], rank))
+            declared["gaussian/variances"] = Array("float32", (counts["items"], rank), NOT_NEGATIVE)
         num_factors = 0
         for position, member in enumerate(config["members"]):
             units = length_of(arrays, f"members/{position:03d}/bias_in")
@@ -150,6 +171,10 @@ class SavedRatings(SavedModel):
             recipe = Recipe(**{name: config["ranking"][name] for name in Recipe._fields})
             self.ranking_ = ItemRanking(inputs, outputs, recipe, popularity_of(matrix))
             self.recommends_by_ = config["ranking"]["by"]
+        self.gaussian_: GaussianFactors | None = None
+        if "gaussian" in config:
+            means, variances = (arrays[f"gaussian/{name}"] for name in GAUSSIAN)
+            self.gaussian_ = GaussianFactors(means, variances, **config["gaussian"])
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])
         self._prepare()

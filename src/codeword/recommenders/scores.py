@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from codeword.data_kinds import Ratings
 from codeword.recommenders.biases import Biases, network_unit, to_network_scale
 from codeword.recommenders.ensemble_member import EnsembleMember
+from codeword.recommenders.gaussian_factors import GaussianFactors
 from codeword.recommenders.row_network import Float32Array
 
 Scored = Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]  # users, scores of all items, what they took
@@ -18,7 +19,7 @@ SCORES_AT_A_TIME = 2**22  # users x items, or pairs x factors: 16 MiB, and twice
 class RatingScores:
     """Compute scores on a scale from 0 to 4 for users and items by position; -1 stands for an unknown one.
 
-    Biases, networks and their weights were learned from `ratings`, CSR of shape (users, items).
+    Biases, networks, their weights and a Gaussian model were learned from `ratings`, CSR of shape (users, items).
 
     Attributes:
         rated_users: Whether each user has a rating; one more entry than users, false, for the unknown.
@@ -32,11 +33,14 @@ class RatingScores:
         biases: Biases,
         members: Sequence[EnsembleMember],
         weights: Float32Array,
+        gaussian: GaussianFactors | None,
     ) -> None:
         residuals = biases.residuals(to_network_scale(ratings, kind), biases.users)
-        self._kind, self._biases, self._members = kind, biases, members
+        self._kind, self._biases, self._members, self._gaussian = kind, biases, members, gaussian
         self._factors = [member.item_factors(residuals) for member in members]
         weighted = [weight * factors for weight, factors in zip(weights, self._factors, strict=True)]
+        if gaussian:
+            weighted.append(np.float32(gaussian.weight) * gaussian.means)
         # The last row of everything, position -1, stands for the unknown.
         self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
         self._user_biases, self._item_biases = np.pad(biases.users, (0, 1)), np.pad(biases.items, (0, 1))
@@ -83,11 +87,15 @@ class RatingScores:
             biases = self._biases.users_of(rows)
             residuals = self._biases.residuals(rows, biases)
             pairs = zip(self._members, self._factors, strict=True)
-            factors = np.hstack([member.new_user_factors(residuals, codes) for member, codes in pairs])
-            yield part, self._of_all_items(factors, biases), rows
+            factors = [member.new_user_factors(residuals, codes) for member, codes in pairs]
+            yield part, self._of_all_items(self._with_gaussian(factors, residuals), biases), rows
 
     def _user_factors(self, users: NDArray[np.intp]) -> Float32Array:
-        return np.hstack([member.user_factors(self._residuals, users) for member in self._members])
+        factors = [member.user_factors(self._residuals, users) for member in self._members]
+        return self._with_gaussian(factors, self._residuals[users])
+
+    def _with_gaussian(self, factors: list[Float32Array], residuals: scipy.sparse.csr_array) -> Float32Array:
+        return np.hstack([*factors, self._gaussian.of_users(residuals)] if self._gaussian else factors)
 
     def _of_all_items(self, factors: Float32Array, biases: Float32Array) -> Float32Array:
         scores = factors @ self._item_factors[:-1].T

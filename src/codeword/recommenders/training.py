@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import scipy.optimize
 import scipy.sparse
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
@@ -15,6 +16,7 @@ from codeword.data_kinds import Ratings
 from codeword.errors import DivergedError
 from codeword.recommenders.biases import SCALE_WIDTH, Biases, network_unit, to_network_scale
 from codeword.recommenders.ensemble_member import EnsembleMember, network_input
+from codeword.recommenders.gaussian_factors import GaussianFactors, fit_gaussian
 from codeword.recommenders.row_fitting import fit_rows
 from codeword.recommenders.row_network import Float32Array, RowNetwork
 
@@ -44,11 +46,20 @@ class Recipe:
 
 
 class Ensemble(NamedTuple):
-    """Biases, networks, their weights, which sum to 1 or less, and the RMSE on held-out ratings, NaN without any."""
+    """What predicts ratings together.
+
+    Attributes:
+        biases: Mean and biases.
+        members: Networks.
+        weights: Their weights, which sum to 1 or less.
+        gaussian: A Gaussian model beside them, None where it does not help or nothing was held out to tell.
+        validation_rmse: RMSE of all together on held-out ratings; NaN without any.
+    """
 
     biases: Biases
     members: list[EnsembleMember]
     weights: NDArray[np.float32]
+    gaussian: GaussianFactors | None
     validation_rmse: float
 
 
@@ -82,15 +93,23 @@ def train_ensemble(
             training = _MemberTraining(by, residuals, targets, recipe, network_unit(kind), report)
             members.append(training.run(generator.spawn(1)[0]))
             predictions.append(training.best_predictions)
-    weights = _weights(kinds, np.array(predictions), targets.data)
-    combined = np.clip(weights @ np.array(predictions) + held_out.data - targets.data, 0, SCALE_WIDTH)
-    return Ensemble(biases, members, weights, _root_mean_square(combined - held_out.data) * network_unit(kind))
+    of_networks, gaussian = np.array(predictions), None
+    weights = _weights(kinds, of_networks, targets.data)
+    combined = weights @ of_networks
+    if targets.nnz:
+        gaussian = fit_gaussian(residuals, generator.spawn(1)[0])
+        of_gaussian = _predictions(gaussian.of_users(residuals), gaussian.means, targets)
+        shares = _shares(combined, of_gaussian, targets.data)
+        combined, weights = shares[0] * combined + shares[1] * of_gaussian, weights * np.float32(shares[0])
+        gaussian = replace(gaussian, weight=shares[1]) if shares[1] > 0 else None
+    error = np.clip(combined + held_out.data - targets.data, 0, SCALE_WIDTH) - held_out.data
+    return Ensemble(biases, members, weights, gaussian, _root_mean_square(error) * network_unit(kind))
 
 
 def no_ensemble(num_users: int, num_items: int) -> Ensemble:
     """Return what stands for biases and networks where there are no ratings to predict."""
     zeros = Biases(0.0, np.zeros(num_users, np.float32), np.zeros(num_items, np.float32))
-    return Ensemble(zeros, [], np.zeros(0, np.float32), float("nan"))
+    return Ensemble(zeros, [], np.zeros(0, np.float32), None, float("nan"))
 
 
 @dataclass
@@ -164,17 +183,22 @@ class _MemberTraining:
 
     def _predictions(self) -> Float32Array:
         """Return the network's outputs at the held-out ratings."""
-        network, pairs = self._member.network, self.targets.tocoo()
+        network = self._member.network
         codes = network.hidden(self._inputs)
         own = network.kernel_out + network.common_out
         codes[np.diff(self._inputs.indptr) == 0] = 0
         own[self._unseen] = 0
-        row, column = (pairs.col, pairs.row) if self.by == "items" else (pairs.row, pairs.col)
-        predictions = np.empty(len(row), np.float32)
-        for start in range(0, len(row), PAIRS_AT_A_TIME):
-            part = slice(start, start + PAIRS_AT_A_TIME)
-            np.einsum("ij,ij->i", codes[row[part]], own[column[part]], out=predictions[part])
-        return predictions
+        return _predictions(own, codes, self.targets) if self.by == "items" else _predictions(codes, own, self.targets)
+
+
+def _predictions(users: Float32Array, items: Float32Array, targets: scipy.sparse.csr_array) -> Float32Array:
+    """Return the products of users' and items' vectors where targets (users, items) are stored."""
+    pairs = targets.tocoo()
+    predictions = np.empty(targets.nnz, np.float32)
+    for start in range(0, targets.nnz, PAIRS_AT_A_TIME):
+        part = slice(start, start + PAIRS_AT_A_TIME)
+        np.einsum("ij,ij->i", users[pairs.row[part]], items[pairs.col[part]], out=predictions[part])
+    return predictions
 
 
 def split(
@@ -202,6 +226,15 @@ def _weights(kinds: list[str], predictions: NDArray[np.float32], targets: Float3
         weights = np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum())
     trust = _least_squares(weights @ predictions, targets, without=1.0)
     return (trust * weights).astype(np.float32)
+
+
+def _shares(one: NDArray[np.floating], other: NDArray[np.floating], target: Float32Array) -> tuple[float, float]:
+    """Return the factors, not below 0 and at most 1 in sum, that bring two predictions together nearest to targets."""
+    factors, _ = scipy.optimize.nnls(np.column_stack([one, other]).astype(np.float64), target.astype(np.float64))
+    if factors.sum() > 1:
+        share = _least_squares(one - other, target - other, without=1.0)
+        return share, 1 - share
+    return float(factors[0]), float(factors[1])
 
 
 def _least_squares(prediction: NDArray[np.floating], target: NDArray[np.floating], *, without: float) -> float:

@@ -1,5 +1,6 @@
 """New ratings, users and items for a fitted recommender, without training."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import Ids
 from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember, column_weights
+from codeword.recommenders.gaussian_factors import GaussianFactors, renewed_items
 from codeword.recommenders.rating_table import RatingTable
 from codeword.recommenders.row_network import Float32Array, RowNetwork
 
@@ -96,6 +98,12 @@ def updated_member(member: EnsembleMember, residuals: scipy.sparse.csr_array, to
     codes = renewed.row_codes(residuals)
     network.kernel_out[changed] = column_weights(codes, columns[changed], old.common_out, member.ridge)
     return renewed
+
+
+def updated_gaussian(old: GaussianFactors, residuals: scipy.sparse.csr_array, to: Merged) -> GaussianFactors:
+    """Return a Gaussian model with factors for each item with new ratings."""
+    means, variances = (_spread(part, to.items, residuals.shape[1]) for part in (old.means, old.variances))
+    return renewed_items(replace(old, means=means, variances=variances), residuals, to.changed_items)
 
 
 def _spread(weights: Float32Array, places: NDArray[np.intp], number: int) -> Float32Array:
