@@ -84,7 +84,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(folder):
     ("words", "exit_code", "message"),
     [
         (["fit", "nowhere.npy", "-o", "m.codeword"], 1, "no such file"),
-        (["fit", "images.txt", "-o", "m.codeword"], 1, "must end in .npy, .csv, .parquet"),
+        (["fit", "images.zip", "-o", "m.codeword"], 1, "must end in .npy, .parquet, .csv"),
         (["fit", "images.npy", "-o", "m.codeword", "--code", "bytes:8"], 2, "'bytes:8'"),
         (["fit", "images.npy", "-o", "m.codeword", "--data", "levels"], 2, "'levels'"),
         (["fit", "images.npy", "-o", "m.codeword", "--hidden", "a,b"], 2, "'a,b'"),

@@ -113,7 +113,7 @@ def test_bad_data_ends_in_words_and_exit_code_1(tmp_path: Path, name: str, messa
 
 def test_wrong_usage_has_exit_code_2(tmp_path: Path) -> None:
     run("advise", exit_code=2)
-    run("advise", tmp_path / "x.csv", "--columns", "one,two", exit_code=2)
+    run("advise", tmp_path / "x.csv", "--columns", "one,one", exit_code=2)
 
 
 def test_it_loads_no_keras(tmp_path: Path) -> None:

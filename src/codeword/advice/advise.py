@@ -8,15 +8,18 @@ import numpy as np
 
 from codeword.advice import notes
 from codeword.advice.heads import AdvisedHead, measured
-from codeword.advice.programs import RATING_COLUMNS, Source
+from codeword.advice.programs import Source
 from codeword.advice.report import Advice as Advice
 from codeword.arrays.finite_numbers import refuse_not_finite
+from codeword.arrays.id_columns import is_count, is_id_table
+from codeword.arrays.ids import Ids
 from codeword.arrays.rows import as_frame, evenly_spaced, take_rows
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds import DataKind, Levels, Ratings, Real
-from codeword.data_kinds.inference import MAX_INFERRED_LEVELS, Readings, readings_of
+from codeword.data_kinds.inference import MAX_INFERRED_LEVELS, Readings, kinds_of_observed, readings_of
 from codeword.data_kinds.python_text import python_literal
 from codeword.errors import DataError, DataTypeError
+from codeword.recommenders.given_ratings import GivenRatings, given_ratings, numbers_of
 
 SAMPLE_CELLS = 1 << 21
 
@@ -33,8 +36,8 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
 
     Args:
         x: Numbers of shape `(n, ...)`, NaN allowed; a scipy.sparse matrix, whose stored entries were observed; or a
-            data frame, which may have the columns user, item and rating. A single column is treated as a target that a
-            network predicts from other data: class labels, yes or no, or a number.
+            data frame, which may be a table of ids with columns such as userId, movieId and rating. A single column is
+            treated as a target that a network predicts from other data: class labels, yes or no, or a number.
         columns: Names of the columns, for the notes. A data frame brings its own.
         verbose: Whether to show a progress bar if reading takes more than a second.
 
@@ -53,8 +56,8 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
     """
     frame = as_frame(x)
     names = tuple(columns) if frame is None else tuple(map(str, frame.columns))
-    if frame is not None and set(RATING_COLUMNS) <= set(names):
-        return advise_on_ratings(*(frame[name].to_numpy() for name in RATING_COLUMNS))
+    if frame is not None and is_id_table(names):
+        return advise_on_ids(given_ratings(x, counted=None, name="x"))
     if hasattr(x, "tocsr"):
         return _on_sparse(x.tocsr())
     scan = scan_values(x if frame is None else frame.to_numpy(), sample_cells=SAMPLE_CELLS, verbose=verbose)
@@ -68,17 +71,47 @@ def advise(x: Any, *, columns: Sequence[str] = (), verbose: bool = False) -> Adv
     return Advice(notes.values_of(scan), question, heads, more)
 
 
-def advise_on_ratings(users: Any, items: Any, ratings: Any, *, columns: Sequence[str] = RATING_COLUMNS) -> Advice:
-    """Return the advice on a table with one row per rating, whose three columns have these names."""
-    scan = scan_values(np.asarray(ratings), name=columns[2])
+def advise_on_ids(given: GivenRatings, *, are_named: bool = False, path: str | None = None) -> Advice:
+    """Return the advice on a table of users, items and perhaps ratings or counts.
+
+    Args:
+        given: Its columns.
+        are_named: Whether the user named the columns.
+        path: The file that they came from.
+    """
+    users, rows = Ids.of(given.users, given.columns.user)
+    items, places = Ids.of(given.items, given.columns.item)
+    values = None if given.values is None else numbers_of(given)
+    scan = scan_values(np.ones(len(rows)) if values is None else values, name=given.columns.value or "x")
     refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
-    shape = (len(np.unique(users)), len(np.unique(items)))
-    head = _rated(_scale(scan), shape[1:], "table", None, columns=tuple(columns))
-    return Advice(notes.values_of_stored(shape, scan), None, (measured(head, scan),), ())
+    kinds = kinds_of_observed(None if is_count(given.columns.value) else values)
+    question: str | None = None
+    answers: tuple[str | None, ...] = (None,)
+    if len(kinds) > 1:
+        question, answers = _of_not_rated(kinds[0].to_config()["missing"], scan)
+    columns = given.columns.present[: 2 + (values is not None)]
+    source = Source("table", (len(items),), columns=columns, are_named=are_named, path=path)
+    heads = [AdvisedHead(kind, _on_scale(source, kind), answer) for kind, answer in zip(kinds, answers, strict=True)]
+    more = [] if given.note is None else [f"Columns: {given.note}."]
+    more += notes.notes_of_ids(rows * len(items) + places, scan, kinds[0], columns)
+    shape = (len(users), len(items))
+    return Advice(
+        notes.values_of_stored(shape, scan), question, tuple(measured(head, scan) for head in heads), tuple(more)
+    )
 
 
-def _scale(scan: ValueScan) -> Ratings:
-    return Ratings(scan.minimum, scan.maximum if scan.maximum > scan.minimum else scan.minimum + 1)
+def _of_not_rated(number: float, scan: ValueScan) -> tuple[str, tuple[str, str]]:
+    count = dict(zip(scan.distinct or (), scan.distinct_counts or (), strict=True)).get(number)
+    share = "Some" if count is None else f"{count / scan.num_cells:.0%}"
+    return (
+        f"Rated or not? {share} of the ratings are {number:g}. Only you know what {number:g} means.",
+        (f"{number:g} means not rated: such rows are dropped", f"{number:g} is a rating like the others"),
+    )
+
+
+def _on_scale(source: Source, kind: DataKind) -> Source:
+    config = kind.to_config()
+    return replace(source, scale=(config["low"], config["high"])) if kind.has_ratings else source
 
 
 def _on_rows(scan: ValueScan, readings: Readings) -> Found:
@@ -168,7 +201,10 @@ def _on_sparse(matrix: Any) -> Advice:
     sampled = take_rows(matrix, evenly_spaced(matrix.shape[0], max(1, SAMPLE_CELLS // matrix.shape[1])))
     dense = notes.with_zeros(stored, matrix, sampled)
     question = "Ratings or counts? Only you know whether a cell that is not stored is unknown, or 0."
-    rated = _rated(_scale(stored), matrix.shape[1:], "sparse", "a cell that is not stored is unknown: ratings")
+    observed = kinds_of_observed(matrix.data)[0]
+    what = "ratings" if observed.has_ratings else "interactions"
+    answer = f"a cell that is not stored is unknown: {what}"
+    rated = AdvisedHead(observed, _on_scale(Source("sparse", matrix.shape[1:]), observed), answer)
     kind, source = readings_of(dense).kinds[0], Source("rows", matrix.shape[1:])
     counted = AdvisedHead(kind, source, "a cell that is not stored is 0: counts, words", ("x = x.toarray()",))
     values = {**notes.values_of_stored(matrix.shape, stored), "num_sampled_rows": len(sampled)}

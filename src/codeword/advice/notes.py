@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from codeword.advice.figures import Outliers, outliers_of
 from codeword.advice.heads import AdvisedHead
+from codeword.arrays.id_columns import has_ratings, naming
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds import Binary, DataKind, Real
 from codeword.data_kinds.inference import Readings
@@ -85,13 +86,34 @@ def notes_of(
         yield _of_outliers(outliers, scan)
     yield from _of_floor(head, scan)
     yield from _of_meaning(scan, readings, head.kind)
-    if {name.lower() for name in names} & {"rating", "ratings", "stars"}:
+    if has_ratings(names):
         yield (
-            "A column is named like ratings. If each row is one rating, this is a table for "
-            "RatingAutoencoder(columns=(user, item, rating)), on the command line: --columns user,item,rating."
+            "A column is named like ratings. If each row is one rating, this is a table for RatingAutoencoder. "
+            f"{naming(names, counted=False)}"
         )
     if is_frame:
         yield "In the programs for Keras, x is the array of the frame: x = frame.to_numpy()."
+
+
+def notes_of_ids(pairs: NDArray[np.intp], scan: ValueScan, kind: DataKind, columns: Sequence[str]) -> Iterator[str]:
+    """Yield what else to know about a table of ids.
+
+    Args:
+        pairs: A number for the pair of user and item of each row.
+        scan: Of the ratings.
+        kind: What the ratings are.
+        columns: Names of the columns that are read.
+    """
+    repeated = len(pairs) - len(np.unique(pairs))
+    if repeated and kind.has_ratings:
+        yield (
+            f"{repeated:,} rows are of pairs that occur before. RatingAutoencoder takes the latest of a pair; for "
+            'their mean, set repeated="mean", on the command line: --repeated mean.'
+        )
+    elif repeated:
+        yield f"{repeated:,} rows are of pairs that occur before: their counts are added."
+    if not kind.has_ratings and len(columns) > 2 and scan.minimum == scan.maximum:
+        yield f"Every value in {columns[2]!r} is {scan.minimum:g}: there is nothing to predict, only items to rank."
 
 
 def _of_nan(scan: ValueScan, names: Sequence[str]) -> Iterator[str]:

@@ -29,7 +29,9 @@ class Source:
         row_shape: Shape of a row; of ratings the number of items; empty for a target.
         filled: What replaces NaN at the input, if NaN means "not observed"; None if there is no NaN.
         drops_holes: Whether rows with NaN are dropped.
-        columns: The columns of users, items and ratings in a table.
+        columns: The columns of users, items and, if there are any, ratings or counts in a table.
+        are_named: Whether the user named the columns, so that a program must do so, too.
+        path: The file of a table; None for a data frame.
         scale: The lowest and the highest rating.
     """
 
@@ -38,6 +40,8 @@ class Source:
     filled: float | None = None
     drops_holes: bool = False
     columns: tuple[str, ...] = RATING_COLUMNS
+    are_named: bool = False
+    path: str | None = None
     scale: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -64,7 +68,7 @@ def loss_text(kind: DataKind, source: Source) -> str:
 def keras_program(kind: DataKind, source: Source, prepare: tuple[str, ...] = ()) -> str:
     """Return a program with plain Keras: scaling, network, loss, and how an output becomes values again."""
     if source.is_ratings:
-        return _program(_ratings_lines(kind, source))
+        return _program(_ratings_lines(kind, source) if kind.has_ratings else _interaction_lines(kind, source))
     if source.came in ("target", "classes"):
         return _program(_target_lines(kind, source, prepare))
     return _program([*prepare, *_autoencoder_lines(kind, source, is_prepared=bool(prepare))])
@@ -77,9 +81,10 @@ def codeword_program(kind: DataKind, source: Source, prepare: tuple[str, ...] = 
     if not source.is_ratings:
         return _program([*prepare, f"ae = cw.Autoencoder(data=cw.{python_call(kind)}, code=cw.Bits(64)).fit(x)"])
     settings = f"data=cw.{python_call(kind)}"
-    if source.columns != RATING_COLUMNS:
+    if source.are_named:
         settings += f", columns={python_literal(source.columns)}"
     x = {"zeros": "scipy.sparse.csr_array(x)", "nan": "(users, items, x[users, items])"}.get(source.came, "x")
+    x = x if source.path is None else python_literal(source.path)
     lines = ["users, items = np.nonzero(~np.isnan(x))"] if source.came == "nan" else []
     return _program([*lines, f"rec = cw.RatingAutoencoder({settings}).fit({x})"])
 
@@ -131,7 +136,9 @@ def _target_lines(kind: DataKind, source: Source, prepare: tuple[str, ...]) -> l
 
 
 def _ratings_loss(kind: DataKind, came: str) -> LossCall:
-    """Return the masked loss over a dense table of ratings."""
+    """Return the masked loss over a dense table of ratings, or the loss over all cells of interactions."""
+    if not kind.has_ratings:
+        return kind.loss_call
     is_nan = came in ("nan", "table") or (came == "sparse" and math.isnan(kind.loss_call.arguments["missing"]))
     return kind.loss_call._replace(arguments={**kind.loss_call.arguments, "missing": math.nan if is_nan else 0})
 
@@ -143,7 +150,7 @@ def _ratings_lines(kind: DataKind, source: Source) -> list[str]:
     low, high = source.scale
     bias = f"bias_initializer=keras.initializers.Constant({python_literal((low + high) / 2)})"
     return [
-        *_dense_table_lines(source, is_nan=is_nan),
+        *_dense_table_lines(kind, source, is_nan=is_nan),
         "given = np.nan_to_num(table)  # NaN must not enter" if is_nan else "given = table",
         "",
         "layers = [",
@@ -159,15 +166,49 @@ def _ratings_lines(kind: DataKind, source: Source) -> list[str]:
     ]
 
 
-def _dense_table_lines(source: Source, *, is_nan: bool) -> list[str]:
+def _interaction_lines(kind: DataKind, source: Source) -> list[str]:
+    """Return a plain Keras network over a dense table of who took what."""
     if source.came == "table":
-        users, items, ratings = map(python_literal, source.columns)
-        return [
-            f"users, rows = np.unique(x[{users}], return_inverse=True)",
-            f"items, places = np.unique(x[{items}], return_inverse=True)",
-            "table = np.full((len(users), len(items)), np.nan)  # NaN: not rated",
-            f"table[rows, places] = x[{ratings}]",
+        lines = [
+            *_positions(source),
+            'table = np.zeros((len(users), len(items)), "float32")',
+            "table[rows, places] = 1  # taken",
         ]
+    else:
+        lines = ['table = (x.toarray() != 0).astype("float32")  # 1: taken']
+    return [
+        *lines,
+        "",
+        "layers = [",
+        f"    keras.Input({source.row_shape}),",
+        "    keras.layers.Dropout(0.5),  # hides half of what was taken, so that copying it does not pay",
+        f'    keras.layers.Dense({HIDDEN}, activation="relu"),',
+        f"    {output_text(kind, source.row_shape)},{kind.head_comment}",
+        "]",
+        "model = keras.Sequential(layers)",
+        f'model.compile("adam", loss={kind.loss_call})',
+        "model.fit(table, table, batch_size=128, epochs=10)",
+        "scores = np.where(table > 0, -np.inf, model.predict(table))  # the highest are recommended",
+    ]
+
+
+def _positions(source: Source) -> list[str]:
+    users, items = map(python_literal, source.columns[:2])
+    return [
+        f"users, rows = np.unique(x[{users}], return_inverse=True)",
+        f"items, places = np.unique(x[{items}], return_inverse=True)",
+    ]
+
+
+def _dense_table_lines(kind: DataKind, source: Source, *, is_nan: bool) -> list[str]:
+    if source.came == "table":
+        missing = kind.to_config().get("missing")
+        lines = [
+            *_positions(source),
+            "table = np.full((len(users), len(items)), np.nan)  # NaN: not rated",
+            f"table[rows, places] = x[{python_literal(source.columns[2])}]",
+        ]
+        return lines if missing is None else [*lines, f"table[table == {python_literal(missing)}] = np.nan"]
     if source.came == "sparse" and is_nan:
         lines = ["entries = x.tocoo()", "table = np.full(x.shape, np.nan)  # NaN: not rated, because 0 is a rating"]
         return [*lines, "table[entries.row, entries.col] = entries.data"]

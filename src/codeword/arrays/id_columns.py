@@ -41,6 +41,7 @@ TIMES = """
     invoicedate when
 """
 DATES = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+IDS = {"BIGINT", "HUGEINT", "INTEGER", "VARCHAR"}
 NUMBERS = {"BIGINT", "HUGEINT", "INTEGER", "DOUBLE", "FLOAT"}
 LEAST_TIME = 1e8  # as seconds since 1970, this is 1973
 
@@ -93,9 +94,37 @@ def named_columns(names: Sequence[str], *, counted: bool | None) -> IdColumns | 
     return IdColumns(user, item, value, _time_in(names, [user, item, *([value] if value else [])]))
 
 
+def is_id_table(names: Sequence[str]) -> bool:
+    """Return whether a table is one of ids by the names of its columns.
+
+    It has users and items and, beside times and counts, nothing else unless there are ratings.
+    """
+    found = named_columns(names, counted=None)
+    return found is not None and (has_ratings(names) or set(names) <= set(found))
+
+
+def is_like_ids(types: Sequence[str], first: Sequence[str]) -> bool:
+    """Return whether a table without names is probably one of ids: text and a number, or two ids, a number and a time.
+
+    The arguments are those of `placed_columns`.
+    """
+    try:
+        found = placed_columns(types, first, counted=None, table="")
+    except DataError:
+        return False
+    if found.value is None or not set(types[:2]) <= IDS:
+        return False
+    return "VARCHAR" in types[:2] or found.time is not None
+
+
 def has_ratings(names: Sequence[str]) -> bool:
     """Return whether a column is named like ratings."""
     return _first_of(RATINGS, names) is not None
+
+
+def is_count(name: str | None) -> bool:
+    """Return whether a column is named like counts."""
+    return name is not None and _first_of(COUNTS, [name]) is not None
 
 
 def chosen_columns(

@@ -14,6 +14,7 @@ _COMMANDS = {
     "decode": "Decode codes to rows.",
     "search": "Find the codes in a store that are nearest to queries.",
     "recommend": "Recommend items to users.",
+    "evaluate": "Measure a model on data that it was not trained on.",
     "advise": "Find out which output layer and loss fit your data.",
     "examine": "Find out why a Keras model does not learn.",
 }
@@ -57,13 +58,15 @@ Examples:
   codeword encode digits.codeword images.npy --store codes.duckdb
   codeword search codes.duckdb --model digits.codeword query.npy -k 10
   codeword fit ratings.csv --data ratings:1-5 --output films.codeword
-  codeword recommend films.codeword --user 42 -k 10""",
+  codeword recommend films.codeword --user 42 -k 10
+  codeword evaluate films.codeword test-ratings.csv""",
 )
 @click.version_option(__version__, prog_name="codeword")
 def main() -> None:
     """Train neural networks with discrete parts, and use what they produce.
 
-    Commands read and write .npy, .csv and .parquet files. Results go to stdout, progress to stderr.
+    Commands read and write .npy, .csv and .parquet files, and read .tsv, .txt, .dat and these with .gz. Results go to
+    stdout, progress to stderr.
     `codeword COMMAND --help` explains a command.
 
     Exit codes: 0 success, 1 bad data or findings, 2 wrong usage.

@@ -23,8 +23,9 @@ Examples:
 def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: bool) -> None:
     """Recommend a data kind, a scaling, an output layer and a loss for the values of INPUT.
 
-    Nothing is trained, and Keras is not loaded. A table (.csv, .parquet) with the columns user, item and rating, or
-    with the columns that --columns names, is read as ratings. Empty cells count as NaN.
+    Nothing is trained, and Keras is not loaded. A table of ids (.csv, .tsv, .dat, .parquet) is read as ratings or
+    interactions: one with columns such as userId, movieId and rating, or with those that --columns names. Empty cells
+    of other tables count as NaN.
     """
     import json
 
@@ -43,16 +44,15 @@ def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: b
 
 def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> Any:
     from codeword.advice.advise import advise as advise_on
-    from codeword.advice.advise import advise_on_ratings
-    from codeword.advice.programs import RATING_COLUMNS as COLUMNS
+    from codeword.advice.advise import advise_on_ids
+    from codeword.files.id_tables import is_id_file
     from codeword.files.tables import column_names, read_array
-    from codeword.recommenders.rating_table import as_rating_table
+    from codeword.recommenders.given_ratings import given_ratings
 
-    names = column_names(path)
-    if columns is not None or set(COLUMNS) <= set(names):
-        columns = columns or COLUMNS
-        return advise_on_ratings(*as_rating_table(path, None, columns=columns).pairs(), columns=columns)
-    return advise_on(read_array(path, empty_as_nan=True), columns=names, verbose=verbose)
+    if columns is not None or is_id_file(path):
+        given = given_ratings(path, columns, counted=None)
+        return advise_on_ids(given, are_named=columns is not None, path=str(path))
+    return advise_on(read_array(path, empty_as_nan=True), columns=column_names(path), verbose=verbose)
 
 
 def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | None:
@@ -62,7 +62,7 @@ def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | No
     from codeword.data_kinds import data_kind_text
 
     text = data_kind_text(head.kind)
-    is_dense = path.suffix == ".npy"
+    is_dense = head.source.path is None
     if text is None or head.codeword is None or head.prepare or (head.source.is_ratings and is_dense):
         return None
     options = ["--data", text]
@@ -70,4 +70,6 @@ def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | No
         options += ["--columns", ",".join(columns)] if columns else []
     else:
         options += ["--code", "bits:64"]
-    return shlex.join(["codeword", "fit", str(path), *options, "--output", f"{path.stem}.codeword"])
+    return shlex.join(
+        ["codeword", "fit", str(path), *options, "--output", f"{path.name.partition('.')[0] or 'model'}.codeword"]
+    )

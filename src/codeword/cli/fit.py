@@ -9,7 +9,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, progress_level, report
+from codeword.cli.reporting import (
+    PATH,
+    columns_option,
+    errors_in_words,
+    json_option,
+    progress_level,
+    repeated_option,
+    report,
+)
 
 PAIRS = ("neighbors", "steps", "augment", "noise")
 OBJECTIVES = {
@@ -18,7 +26,7 @@ OBJECTIVES = {
     "neighbors": ("KeepNeighbors", PAIRS),
 }
 ONLY_FOR_ROWS = ("objective", *PAIRS, "swap", "edges", "code", "hidden")
-ONLY_FOR_RATINGS = ("by", "members", "columns")
+ONLY_FOR_RATINGS = ("by", "members", "columns", "repeated")
 
 
 @click.command(
@@ -31,7 +39,9 @@ Examples:
   codeword fit table.csv --output table.codeword --code scalars:8 \\
     --hidden 128,64 --epochs 100 --json
   codeword fit ratings.csv --output films.codeword \\
-    --data ratings:0.5-5/0.5 --by both"""
+    --data ratings:0.5-5/0.5 --by both
+  codeword fit plays.tsv.gz --output songs.codeword --data interactions \\
+    --columns listener,song"""
 )
 @click.argument("input", type=PATH)
 @click.option("--output", "-o", required=True, type=PATH, help="The .codeword file to write.")
@@ -40,8 +50,9 @@ Examples:
     "data_text",
     metavar="KIND",
     help="Which values the data takes: binary; unit (from 0 to 1); real; real:common (all columns on one scale, as in "
-    "embeddings); levels:4 (0 to 3) or levels:0,0.25,0.5,0.75; ratings:1-5 or, with their step, ratings:0.5-5/0.5.  "
-    "[default: inferred from the data, but never ratings]",
+    "embeddings); levels:4 (0 to 3) or levels:0,0.25,0.5,0.75; ratings:1-5 or, with their step, ratings:0.5-5/0.5, or, "
+    "with a number for not rated, ratings:1-10,missing=-1; interactions (likes, clicks, purchases, counts).  "
+    "[default: inferred from the data]",
 )
 @click.option(
     "--edges",
@@ -103,6 +114,7 @@ Examples:
 )
 @click.option("--members", type=click.IntRange(min=1), help="Ratings: number of networks to average.  [default: 1]")
 @columns_option
+@repeated_option
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -133,8 +145,9 @@ def fit(
 ) -> None:
     """Train an autoencoder on the rows of INPUT (.npy, .csv, .parquet), and save the model.
 
-    With --data ratings:1-5 this trains a recommender instead, on a table (.csv, .parquet) with one row per rating.
-    Options that begin with Levels, Groups, Ratings and so on are only for these.
+    With --data ratings:1-5, --data interactions, or a table of ids such as userId, movieId, rating, this trains a
+    recommender instead, on one row per rating or interaction. Tables may be text of any kind (.csv, .tsv, .txt, .dat;
+    with .gz) or .parquet. Options that begin with Levels, Groups, Ratings and so on are only for these.
     """
     from codeword.code_kinds import parse_code_kind
     from codeword.data_kinds import parse_data_kind
@@ -145,13 +158,14 @@ def fit(
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
         code_kind = parse_code_kind(code)
         sizes = None if hidden is None else _layer_sizes(hidden)
-        is_ratings = data is not None and data.has_missing
+        is_ratings = _is_id_table(input, options["columns"]) if data is None else data.has_missing
         _refuse_options_of_the_other(is_ratings, data_text)
         chosen = {"objective": _objective(objective, of_objective, code_kind), "hidden": sizes, **options}
     check_writable(output)
     settings = {name: value for name, value in chosen.items() if value is not None}
     settings |= {"data": data, "verbose": progress_level(quiet, as_json)}
     if is_ratings:
+        settings["data"] = data or _inferred_kind(input, options["columns"])
         result = _fit_ratings(input, output, validation=validation, **settings)
     else:
         result = _fit_rows(input, output, validation=validation, code=code_kind, **settings)
@@ -169,11 +183,39 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
+def _is_id_table(path: Path, columns: tuple[str, ...] | None) -> bool:
+    """Return whether to train a recommender on a file of which --data says nothing."""
+    from codeword.files.id_tables import is_id_file
+
+    asked = click.get_current_context().get_parameter_source
+    if any(asked(name) is ParameterSource.COMMANDLINE for name in ONLY_FOR_ROWS):
+        return False
+    return columns is not None or is_id_file(path)
+
+
+def _inferred_kind(path: Path, columns: tuple[str, ...] | None) -> Any:
+    """Return the kind of a table of ids, and print it; refuse a table of two kinds."""
+    from codeword.arrays.id_columns import is_count
+    from codeword.data_kinds.inference import kinds_of_observed
+    from codeword.errors import DataError
+    from codeword.recommenders.given_ratings import given_ratings, numbers_of
+
+    given = given_ratings(path, columns, counted=None)
+    are_rated = given.values is not None and not is_count(given.columns.value)
+    kind, *others = kinds_of_observed(numbers_of(given) if are_rated else None)
+    if others:
+        words = " or ".join(f"--data {one.word}" for one in (kind, *others))
+        missing = kind.to_config()["missing"]
+        raise DataError(f"{path} may hold {missing:g} for not rated. Choose {words}.")
+    click.echo(f"{path} is a table of ids: training a recommender with --data {kind.word}.", err=True)
+    return kind
+
+
 def _refuse_options_of_the_other(is_ratings: bool, data_text: str | None) -> None:
     given = "no --data" if data_text is None else f"--data {data_text}"
     for name in ONLY_FOR_ROWS if is_ratings else ONLY_FOR_RATINGS:
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            needed = "other data than ratings" if is_ratings else "--data ratings:1-5 or another scale"
+            needed = "other data than ratings" if is_ratings else "--data ratings:1-5, another scale, or interactions"
             raise click.UsageError(f"--{name} needs {needed}: got {given}.")
 
 
@@ -196,10 +238,11 @@ def _objective(name: str | None, options: dict[str, Any], code: Any) -> Any:
 
 def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: Any) -> dict[str, Any]:
     """Train an `Autoencoder` on rows, save it and return what to report."""
+    from codeword.arrays.id_columns import has_ratings
     from codeword.files.tables import column_names, read_array
 
     x = read_array(input)
-    if settings["data"] is None and {name.lower() for name in column_names(input)} & {"rating", "ratings", "stars"}:
+    if settings["data"] is None and has_ratings(column_names(input)):
         click.echo("If each row is one rating, train a recommender instead, with --data ratings:1-5.", err=True)
     held_out = None if validation is None else read_array(validation)
 
@@ -230,21 +273,24 @@ def _fit_ratings(input: Path, output: Path, *, data: Any, validation: Path | Non
     model.fit(input, validation_data=validation)
     fingerprint = model.save(output)
     if validation is not None:  # the whole file, also users and items without a training rating
-        errors = {"measured_on": "validation", **model.evaluate(validation)}
-    elif math.isnan(model.validation_rmse_):  # no rating was held out, as happens with very few ratings
-        errors = {"measured_on": None, "rmse": None}
+        errors = {"measured_on": "validation", **model.evaluate(validation, k=None if data.has_ratings else 10)}
+    elif not data.has_ratings or math.isnan(model.validation_rmse_):  # no rating, as happens with very few of them
+        errors = {"measured_on": None, **({"rmse": None} if data.has_ratings else {})}
     else:
         errors = {"measured_on": "held-out ratings", "rmse": model.validation_rmse_}
+    counts = {"users": len(model.users_), "items": len(model.items_), "columns": model.ratings_.note}
+    made = {"model": str(output), "fingerprint": fingerprint}
+    if not data.has_ratings:
+        return {**made, "interactions": model.num_ratings_, **counts, "recommends_by": model.recommends_by_, **errors}
     return {
-        "model": str(output),
-        "fingerprint": fingerprint,
+        **made,
         "ratings": model.num_ratings_,
-        "users": len(model.users_),
-        "items": len(model.items_),
+        **counts,
         "scale": [data.low, data.high],
         "step": data.step,
         "networks": len(model.members_),
         "epochs": max(len(member.history["mse"]) for member in model.members_),
+        "recommends_by": model.recommends_by_,
         **errors,
     }
 

@@ -1,4 +1,4 @@
-"""`codeword recommend`: the items that users would rate highest, from a model of ratings."""
+"""`codeword recommend`: the items that users may want next, from a model of ratings or interactions."""
 
 import re
 from pathlib import Path
@@ -17,23 +17,38 @@ from codeword.cli.reporting import (
 )
 from codeword.errors import plain
 
-HEADER = ("user", "item", "rating")
 WIDEST = 60  # characters of a column
 
 
 class Recommendations(NamedTuple):
-    """Ids of users `(n,)`, whether the model knows them `(n,)`, items and ratings `(n, k)`, NaN where none is left."""
+    """Lists of items for users.
+
+    Attributes:
+        users: Ids, `(n,)`.
+        known: Whether the model knows them, `(n,)`.
+        items: Ids, `(n, k)`.
+        scores: Of the items, `(n, k)`, NaN where none is left.
+        by: The order, "ranking", "rating" or "popularity".
+    """
 
     users: Any
     known: Any
     items: Any
-    ratings: Any
+    scores: Any
+    by: str
+
+    @property
+    def name(self) -> str:
+        """What the scores are."""
+        return "rating" if self.by == "rating" else "score"
 
 
 @click.command(
     epilog="""\b
 Examples:
   codeword recommend films.codeword --user 42 --user 43 -k 10
+  codeword recommend films.codeword --user 42 --by rating
+  codeword recommend films.codeword --all --output best.parquet
   codeword recommend films.codeword --new ratings.csv --output best.parquet"""
 )
 @click.argument("model", type=PATH)
@@ -41,9 +56,18 @@ Examples:
 @click.option(
     "--new",
     type=PATH,
-    help="Table of ratings (.csv, .parquet) by users that the model has not seen. Nothing is trained.",
+    help="Table (.csv, .tsv, .dat, .parquet) of what users have rated or taken whom the model has not seen. Nothing is "
+    "trained.",
 )
+@click.option("--all", "everyone", is_flag=True, help="All users in the training data.")
 @columns_option
+@click.option(
+    "--by",
+    type=click.Choice(["ranking", "rating", "popularity"]),
+    help="Order: what the user is most likely to choose and like (ranking), would rate highest (rating), or what most "
+    "users have chosen (popularity).  [default: what ranked held-out ratings best]",
+)
+@click.option("--include-seen", is_flag=True, help="Also recommend what the user has rated or taken before.")
 @click.option(
     "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."
 )
@@ -54,18 +78,21 @@ def recommend(
     model: Path,
     users: tuple[str, ...],
     new: Path | None,
+    everyone: bool,
     columns: tuple[str, ...] | None,
+    by: str | None,
+    include_seen: bool,
     k: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Recommend items that users of MODEL, or new users, have not rated, best first.
+    """Recommend items that users of MODEL, or new users, have not rated or taken, best first.
 
-    Items are ranked by predicted rating. Users who have not rated any known item get the items that are rated
-    highest in general, with a remark.
+    Scores are predicted ratings with --by rating, and otherwise numbers to compare for one user. Users who have not
+    rated or taken any known item get the same items as anyone, with a remark.
     """
-    if bool(users) == (new is not None):
-        raise click.UsageError("Pass either --user, once or several times, or --new with a table of ratings.")
+    if bool(users) + (new is not None) + everyone != 1:
+        raise click.UsageError("Pass one of --user (once or several times), --all, or --new with a table.")
     if columns is not None and new is None:
         raise click.UsageError("--columns names the columns of the table of --new: got no --new.")
     if output is not None:
@@ -73,30 +100,30 @@ def recommend(
 
     recommender = load_model(model, "RatingAutoencoder")
     k = min(k, len(recommender.items_))
-    if new is None:
-        found = _for_users(recommender, users, k)
+    by = recommender.recommends_by_ if by is None else by
+    options = {"k": k, "by": by, "include_seen": include_seen, "return_known": True}
+    if new is not None:
+        found = _for_new(recommender, new, columns or recommender.columns, options)
     else:
-        found = _for_new(recommender, new, columns or recommender.columns, k)
+        ids = recommender.users_ if everyone else _ids(users, recommender.users_.dtype.kind)
+        items, scores, known = recommender.recommend(ids, **options)
+        found = Recommendations(ids, known, items, scores, by)
     if output is not None:
         report(_write(output, found), as_json=as_json)
     elif as_json:
-        report({"recommendations": _records(found)}, as_json=True)
+        report({"by": by, "recommendations": _records(found)}, as_json=True)
     else:
-        _print(_records(found))
+        _print(_records(found), found.name)
 
 
-def _for_users(model: Any, texts: tuple[str, ...], k: int) -> Recommendations:
-    users = _ids(texts, model.users_.dtype.kind)
-    items, ratings, known = model.recommend(users, k, return_known=True)
-    return Recommendations(users, known, items, ratings)
-
-
-def _for_new(model: Any, path: Path, columns: Any, k: int) -> Recommendations:
+def _for_new(model: Any, path: Path, columns: Any, options: dict[str, Any]) -> Recommendations:
     from codeword.recommenders.rating_table import as_rating_table
 
-    table = as_rating_table(path, None, columns=columns, empty=True, like=model.ratings_)
-    items, ratings, known = model.recommend_new(table, k, return_known=True)
-    return Recommendations(table.users.values, known, items, ratings)
+    table = as_rating_table(
+        path, model.data_, columns=columns, repeated=model.repeated, empty=True, like=model.ratings_
+    )
+    items, scores, known = model.recommend_new(table, **options)
+    return Recommendations(table.users.values, known, items, scores, options["by"])
 
 
 def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
@@ -118,11 +145,11 @@ def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
 def _records(found: Recommendations) -> list[dict[str, Any]]:
     import numpy as np
 
-    left = ~np.isnan(found.ratings)
+    left = ~np.isnan(found.scores)
     return [
-        {"user": user, "known": known, "items": items[some].tolist(), "ratings": ratings[some].tolist()}
-        for user, known, items, ratings, some in zip(
-            found.users.tolist(), found.known.tolist(), found.items, found.ratings, left, strict=True
+        {"user": user, "known": known, "items": items[some].tolist(), f"{found.name}s": scores[some].tolist()}
+        for user, known, items, scores, some in zip(
+            found.users.tolist(), found.known.tolist(), found.items, found.scores, left, strict=True
         )
     ]
 
@@ -132,32 +159,34 @@ def _write(path: Path, found: Recommendations) -> dict[str, Any]:
 
     from codeword.files.output_table import write_columns
 
-    left = ~np.isnan(found.ratings)
+    left = ~np.isnan(found.scores)
     users = np.repeat(found.users, left.sum(axis=1))
-    write_columns(path, {"user": users, "item": found.items[left], "rating": found.ratings[left]})
+    write_columns(path, {"user": users, "item": found.items[left], found.name: found.scores[left]})
     return {
         "users": len(found.users),
         "unknown_users": found.users[~found.known].tolist(),
         "rows": len(users),
+        "by": found.by,
         "written_to": str(path),
     }
 
 
-def _print(records: list[dict[str, Any]]) -> None:
+def _print(records: list[dict[str, Any]], name: str) -> None:
     """Print one line per recommendation, and then a remark for each user who got none, or only general ones."""
     records = [{**record, "user": plain(str(record["user"]))} for record in records]
     lines = [
-        (record["user"], plain(str(item)), f"{rating:.3f}")
+        (record["user"], plain(str(item)), f"{score:.3f}" if name == "rating" else f"{score:.4g}")
         for record in records
-        for item, rating in zip(record["items"], record["ratings"], strict=True)
+        for item, score in zip(record["items"], record[f"{name}s"], strict=True)
     ]
-    widths = [min(max(map(len, column)), WIDEST) for column in zip(HEADER, *lines, strict=True)]
-    for user, item, rating in [HEADER, *lines]:
-        click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {rating:>{widths[2]}}")
+    header = ("user", "item", name)
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(header, *lines, strict=True)]
+    for user, item, score in [header, *lines]:
+        click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {score:>{widths[2]}}")
     remarks = [
-        f"User {record['user']} has rated every item, so nothing is left to recommend."
+        f"User {record['user']} has had every item, so nothing is left to recommend."
         if not record["items"]
-        else f"User {record['user']} has not rated any known item: these are the items rated highest in general."
+        else f"User {record['user']} has not had any known item: these are the best for anyone."
         for record in records
         if not (record["items"] and record["known"])
     ]

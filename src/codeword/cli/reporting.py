@@ -1,8 +1,9 @@
 """What commands share: options, checks, and the output of results and errors."""
 
 import json
+import warnings
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +15,57 @@ PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
 
 
-def _three_names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+def _names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     names = tuple(name.strip() for name in text.split(","))
-    if len(names) != 3 or len(set(names)) < 3 or not all(names):
-        raise click.BadParameter(f"must be three different names, in the order user,item,rating: got {text!r}.")
+    if not 2 <= len(names) <= 4 or len(set(names)) < len(names) or not all(names):
+        raise click.BadParameter(
+            f"must be two to four different names, in the order user,item,rating,time: got {text!r}."
+        )
     return names
 
 
 columns_option = click.option(
     "--columns",
-    callback=_three_names,
+    callback=_names,
     metavar="NAMES",
-    help="Names of the columns of users, items and ratings, in this order, such as user,item,rating.",
+    help="Names of the columns of users, items, ratings (or counts) and times, in this order, such as "
+    "user,item,rating. Interactions need the first two. In a text without names: column0,column1,column2.  [default: "
+    "found by common names, such as userId,movieId,rating,timestamp, or by position]",
+)
+repeated_option = click.option(
+    "--repeated",
+    type=click.Choice(["last", "mean", "error"]),
+    help="Ratings: what counts of several ratings of one pair: the last (the latest if there are times), or their "
+    "mean; or an error.  [default: last]",
 )
 
 
 def errors_in_words(command: Callable[..., None]) -> Callable[..., None]:
-    """Make a command print the message of an error and exit with code 1, instead of showing a traceback."""
+    """Make a command print the message of an error and exit with code 1, instead of showing a traceback.
+
+    Warnings are printed without the line of Python that they come from.
+    """
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                plain_warning = warnings.showwarning
+                warnings.showwarning = partial(_show_warning, plain_warning)
+                command(*args, **kwargs)
         except (CodewordError, FileNotFoundError) as error:
             raise click.ClickException(str(error)) from error
 
     return run
+
+
+def _show_warning(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    if category is UserWarning:
+        click.echo(f"Warning: {plain(str(message))}", err=True)
+    else:
+        otherwise(message, category, *where)
 
 
 def report(result: dict[str, Any], *, as_json: bool) -> None:

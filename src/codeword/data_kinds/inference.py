@@ -8,7 +8,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codeword.arrays.finite_numbers import as_finite_numbers, refuse_not_finite
+from codeword.arrays.id_columns import is_count, is_id_table, named_columns
+from codeword.arrays.rows import as_frame
 from codeword.arrays.value_scan import ValueScan, scan_values
 from codeword.data_kinds.binary import Binary
 from codeword.data_kinds.interactions import Interactions
@@ -17,6 +22,7 @@ from codeword.data_kinds.levels import Levels
 from codeword.data_kinds.python_text import python_call
 from codeword.data_kinds.ratings import Ratings
 from codeword.data_kinds.real import Real
+from codeword.data_kinds.sentinels import sentinel_in
 from codeword.data_kinds.unit_interval import UnitInterval
 from codeword.errors import DataError
 
@@ -24,6 +30,8 @@ MAX_INFERRED_LEVELS = 16
 CELLS_PER_LEVEL = 8
 MAX_CLASSES = 1_000
 WHITE = 255
+MOST_RATING = 100  # whole numbers from 1 to above are counts
+LEAST_RATING = 0.5  # beside 0 for not rated
 LEAST_WHITE = 32  # unsigned bytes that stay below use less than an eighth of their range: then it is not brightness
 
 
@@ -33,7 +41,7 @@ def infer_data_kind(x: Any) -> DataKind:
     All values are read once, in pieces, so that `x` may be a memory-mapped file of any size.
 
     Args:
-        x: Numbers of shape `(n, ...)`, or a scipy.sparse matrix.
+        x: Numbers of shape `(n, ...)`, a scipy.sparse matrix, or a data frame.
 
     Returns:
         The first of these that holds:
@@ -46,8 +54,10 @@ def infer_data_kind(x: Any) -> DataKind:
           255, or images of whole numbers.
         - `Real()`: everything else.
 
-        For a scipy.sparse matrix, in which only the stored entries were observed: `Interactions()` if they are all the
-        same number above 0, else `Ratings(lowest, highest)`.
+        For a scipy.sparse matrix, in which only the stored entries were observed, and for a data frame with columns of
+        users and items, such as userId, movieId, rating: `Ratings(lowest, highest)`; `Interactions()` if there are no
+        ratings, if they are all the same number above 0, or if they are whole numbers from 1 to above 100, as counts
+        are.
 
     Raises:
         DataTypeError: If `x` is not numeric.
@@ -55,7 +65,7 @@ def infer_data_kind(x: Any) -> DataKind:
 
     Warns:
         UserWarning: If a table is mostly 0 and otherwise holds whole or half numbers up to 10, as both ratings and
-            counts do.
+            counts do; or if one of the ratings may stand for "not rated".
 
     Example:
         >>> infer_data_kind(np.array([[0, 1, 1], [1, 0, 0]]))
@@ -65,8 +75,12 @@ def infer_data_kind(x: Any) -> DataKind:
         stored = as_finite_numbers(x.tocsr().data)
         if stored.size == 0:
             raise DataError(f"`x` must hold at least one rating: got shape {x.shape} with none stored.")
-        low, high = float(stored.min()), float(stored.max())
-        return Interactions() if low == high > 0 else Ratings(low, high if high > low else low + 1)
+        return _certain_kind(stored)
+    frame = as_frame(x)
+    if frame is not None and is_id_table(names := list(map(str, frame.columns))):
+        columns = named_columns(names, counted=None)
+        value = None if columns is None else columns.value
+        return _certain_kind(None if value is None or is_count(value) else as_finite_numbers(frame[value].to_numpy()))
     scan = scan_values(x)
     refuse_not_finite(scan.num_nan, scan.num_infinite, scan.first_not_finite)
     kind = kind_of_values(scan)
@@ -81,6 +95,43 @@ def infer_data_kind(x: Any) -> DataKind:
             f"data={inferred}, or data=Real() if counts may grow.",
             UserWarning,
             stacklevel=2,
+        )
+    return kind
+
+
+def kinds_of_observed(values: NDArray[Any] | None) -> tuple[DataKind, ...]:
+    """Return what the observed values of pairs of users and items may be, the likeliest first; None: there are none.
+
+    There are two answers if a number may stand for "not rated": it lies apart from the others, or it is 0 and occurs
+    more often than any other.
+    """
+    if values is None:
+        return (Interactions(),)
+    low, high = float(values.min()), float(values.max())
+    is_whole = not (values % 1).any()
+    if low == high > 0 or (low >= 1 and high > MOST_RATING and is_whole):
+        return (Interactions(),)
+    whole_scale = Ratings(low, high if high > low else low + 1)
+    apart = sentinel_in(values)
+    if apart is not None:
+        return (Ratings(apart.low, apart.high, missing=apart.value), whole_scale)
+    rated = values[values != 0]
+    if low == 0 < rated.size < values.size and (least := float(rated.min())) < high:
+        share = np.unique(rated, return_counts=True)[1].max()
+        if least >= LEAST_RATING and values.size - rated.size > share:
+            return (Ratings(least, high, missing=0), whole_scale)
+    return (whole_scale,)
+
+
+def _certain_kind(values: NDArray[Any] | None) -> DataKind:
+    """Return the likeliest kind of observed values, and warn if there is another."""
+    kind, *others = kinds_of_observed(values)
+    for other in others:
+        warnings.warn(
+            f"`x` may hold a number that stands for not rated. It is treated as {python_call(kind)}. If all numbers "
+            f"are ratings, use {python_call(other)}.",
+            UserWarning,
+            stacklevel=3,
         )
     return kind
 

@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codeword.arrays.id_columns import PLACES, IdColumns, chosen_columns, named_columns, placed_columns
+from codeword.arrays.id_columns import (
+    PLACES,
+    IdColumns,
+    chosen_columns,
+    is_id_table,
+    is_like_ids,
+    named_columns,
+    placed_columns,
+)
 from codeword.errors import DataTypeError
+from codeword.files.data_path import existing_file, format_of
 from codeword.files.locked_duckdb import literal, locked_duckdb
 from codeword.files.sql_tables import TableFile, answer, asked, open_table, quoted_name
 from codeword.files.tables import table_path
@@ -80,13 +89,16 @@ def read_id_file(path: str | Path, columns: Sequence[str] | None = None, *, coun
         return IdTableFile(chosen, tuple(types), *_in_order(chosen, found), is_text=False)
 
 
-def id_columns_of(path: str | Path, *, counted: bool | None = None) -> tuple[IdColumns, tuple[str, ...]] | None:
-    """Return the columns of a table of ids by their names, and all names; None if it is no table with such names."""
-    path = table_path(path)
+def is_id_file(path: str | Path) -> bool:
+    """Return whether a file is a table of ids, by its names or, in a text without names, by its first lines."""
+    path = existing_file(path)
+    if format_of(path) == ".npy":
+        return False
     with open_table(path) as table:
-        names = _head(table).names if table.suffix == ".csv" else answer(table, "DESCRIBE SELECT *")["column_name"]
-    found = named_columns(list(names), counted=counted)
-    return None if found is None else (found, tuple(names))
+        if table.suffix != ".csv":
+            return is_id_table(answer(table, "DESCRIBE SELECT *")["column_name"].tolist())
+        head = _head(table)
+    return is_id_table(head.names) if head.has_names else is_like_ids(head.types, head.first)
 
 
 def _text(table: TableFile, columns: Sequence[str] | None, counted: bool | None) -> IdTableFile:

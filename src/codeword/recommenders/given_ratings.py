@@ -74,6 +74,29 @@ def given_ratings(
     return GivenRatings(name, IdColumns("user", "item", "rating"), users, items, values, _seconds(times), None)
 
 
+def numbers_of(given: GivenRatings) -> NDArray[Any]:
+    """Return the ratings or counts as numbers, or refuse what is none."""
+    values, name = given.values, f"{given.name}: {given.columns.value}"
+    if np.ma.is_masked(values):
+        empty = int(np.ma.getmaskarray(values).sum())
+        raise DataError(f"`{name}` must have a number in every row: got {empty} empty. Drop those rows.")
+    array = np.asarray(values)
+    if array.dtype.kind == "O":
+        text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
+        try:
+            if text is not None:
+                raise TypeError(f"text, the first {text!r}")
+            array = array.astype(np.float64)  # Decimal, or None, which becomes NaN
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise DataTypeError(f"`{name}` must be numbers: got {error}. Write decimals with a point.") from error
+    if array.dtype.kind not in "fiub" or array.ndim != 1:
+        dates = " If another column holds the ratings, name it with `columns`." if array.dtype.kind == "M" else ""
+        raise DataTypeError(
+            f"`{name}` must be numbers, one per row: got shape {array.shape}, dtype {array.dtype}.{dates}"
+        )
+    return array
+
+
 def texts_like(users: Ids | None, items: Ids | None) -> tuple[bool, bool]:
     """Return which ids of a text file are to be read as text: those that are text elsewhere."""
     of_users, of_items = (ids is not None and ids.values.dtype.kind != "i" for ids in (users, items))

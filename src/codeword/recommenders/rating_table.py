@@ -13,7 +13,7 @@ from codeword.arrays.ids import Ids
 from codeword.data_kinds import DataKind, Ratings
 from codeword.data_kinds.sentinels import sentinel_in
 from codeword.errors import DataError, DataTypeError
-from codeword.recommenders.given_ratings import given_ratings, texts_like
+from codeword.recommenders.given_ratings import given_ratings, numbers_of, texts_like
 
 
 @dataclass(frozen=True)
@@ -179,31 +179,10 @@ def _read(
     items, places = Ids.of(given.items, f"{given.name}: {given.columns.item}")
     values = np.ones(len(rows), np.float32)
     if given.values is not None:
-        values = _numbers(given.values, f"{given.name}: {given.columns.value}")
+        values = _narrow(numbers_of(given))
     matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
     entries = Entries(matrix, given.times, users, items, given.name)
     return RatingTable(entries.one_per_pair(kind, repeated), users, items, note=given.note)
-
-
-def _numbers(values: Any, name: str) -> NDArray[np.float32]:
-    if np.ma.is_masked(values):
-        empty = int(np.ma.getmaskarray(values).sum())
-        raise DataError(f"`{name}` must have a number in every row: got {empty} empty. Drop those rows.")
-    array = np.asarray(values)
-    if array.dtype.kind == "O":
-        text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
-        try:
-            if text is not None:
-                raise TypeError(f"text, the first {text!r}")
-            array = array.astype(np.float64)  # Decimal, or None, which becomes NaN
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise DataTypeError(f"`{name}` must be numbers: got {error}. Write decimals with a point.") from error
-    if array.dtype.kind not in "fiub" or array.ndim != 1:
-        dates = " If another column holds the ratings, name it with `columns`." if array.dtype.kind == "M" else ""
-        raise DataTypeError(
-            f"`{name}` must be numbers, one per row: got shape {array.shape}, dtype {array.dtype}.{dates}"
-        )
-    return _narrow(array)
 
 
 def _narrow(array: Any) -> Any:
