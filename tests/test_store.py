@@ -185,8 +185,10 @@ def test_where_chooses_what_is_searched(store: CodeStore) -> None:
     assert len(store.index("label IS NULL")) == 1
     assert len(store.index("id >= 'y'")) == 2
     assert len(store.index()) == 3
-    with pytest.raises(CodeError, match="got none where year > 3000"):
-        store.search(ZERO, 1, where="year > 3000")
+    distances, ids = store.search(np.repeat(ZERO, 2, axis=0), where="year > 3000")
+    assert (distances.shape, ids.shape) == ((2, 0), (2, 0))
+    assert store.index("year > 3000").within(ZERO, 8)[1][0].tolist() == []
+    assert store.search(ZERO, 10, where="label = 'cat'")[1].tolist() == [["x"]]  # as many as there are
     for where in ("colour = 1", "label >", "", "label", "label > 5", "true); DROP TABLE codes; --", 5):
         with pytest.raises(ParameterError, match="`where` must be an SQL condition") as caught:
             store.search(ZERO, 1, where=where)

@@ -72,7 +72,7 @@ def search(
     if within is not None:
         pair: Any = index.within(wanted, within)
     else:
-        pair = index.search(wanted, min(10, len(index)) if k is None else k, verbose=verbose)
+        pair = index.search(wanted, 10 if k is None else k, verbose=verbose)
     found = list(zip(*pair, strict=True))
     if output is not None:
         report(_write(output, found), as_json=as_json)

@@ -99,21 +99,22 @@ class HammingIndex:
 
         Args:
             codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
-            k: Integer from 1 to the number of codes in the index.
+            k: Maximum number of codes per query.
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances in bits, int32, and ids, int64 or strings as objects, both of shape `(q, k)`, nearest first. Among
-            equal distances the lower id comes first.
+            Distances in bits, int32, and ids, int64 or strings as objects, both of shape `(q, k)`, with fewer columns
+            if there are fewer codes. Nearest first; among equal distances the lower id comes first.
 
         Raises:
             CodeError: If the queries are not packed or have another width than the codes.
-            ParameterError: If `k` is out of range.
+            ParameterError: If `k` is below 1.
         """
         codes = self._checked_queries(codes)
-        integer(1, len(self)).check("k", k)
+        integer(1).check("k", k)
+        k = min(int(k), len(self))
         distances, rows = np.empty((len(codes), k), np.int32), np.empty((len(codes), k), np.int64)
-        starts: Iterable[int] = range(0, len(codes), _BLOCK)
+        starts: Iterable[int] = range(0, len(codes) if k else 0, _BLOCK)
         if verbose and len(codes) > _BLOCK:
             from tqdm.auto import tqdm  # takes a tenth of a second
 
@@ -121,7 +122,7 @@ class HammingIndex:
         for start in starts:
             part = slice(start, start + _BLOCK)
             with _threads_for(len(codes)):
-                distances[part], rows[part] = self._index.search(codes[part], int(k))
+                distances[part], rows[part] = self._index.search(codes[part], k)
         return distances, self._ids_of(rows)
 
     def within(self, codes: Any, distance: int) -> tuple[list[NDArray[np.int32]], list[NDArray[Any]]]:

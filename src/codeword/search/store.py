@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError, StoreFileError, TableFileError, shown
+from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
 from codeword.files.code_note import replaced_with_note_inside
 from codeword.files.codes import CODE_COLUMN, read_code_table
 from codeword.files.output_table import copy_options
@@ -196,7 +196,7 @@ class CodeStore:
 
         Args:
             codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
-            k: Integer from 1 to the number of codes that are searched.
+            k: Maximum number of codes per query.
             where: Which codes to search. A mapping from columns to a value, a list of values, a range as a tuple, or
                 None for missing, such as `{"label": ["cat", "dog"], "year": (2000, 2010)}`; no part of it is read as
                 SQL. Or an SQL condition on `id` and the metadata, such as `"label = 'cat' AND year > 2020"`. It may
@@ -204,11 +204,11 @@ class CodeStore:
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances and ids as by `HammingIndex.search`.
+            Distances and ids as by `HammingIndex.search`, without columns if no code fulfills the condition.
 
         Raises:
-            CodeError: If the queries are not packed or have another width, or there is no code to search.
-            ParameterError: If `k` is out of range or `where` is not a valid condition.
+            CodeError: If the queries are not packed or have another width, or the store is empty.
+            ParameterError: If `k` is below 1 or `where` is not a valid condition.
             FileNotFoundError, StoreFileError, StoreBusyError: If the store cannot be read, or `where` takes too long.
         """
         return self.index(where).search(codes, k, verbose=verbose)
@@ -339,8 +339,8 @@ class CodeStore:
             else:
                 found = self._chosen(connection, query, where, types)
         ids = ids_of(found["id"], self.path)
-        if len(ids) == 0:
-            raise CodeError(f"{self.path} must have codes to search: got none{_where(where)}.")
+        if len(ids) == 0 and where is None:
+            raise CodeError(f"{self.path} must have codes to search: got none.")
         codes = codes_of([found[name] for name in names], note, self.path)
         return state, HammingIndex._of_store(codes, ids, note.num_bits, self.path)
 
@@ -364,7 +364,3 @@ class CodeStore:
                 return connection.execute(query(condition.sql), condition.values).fetchnumpy()
             except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
                 raise not_a_condition(where, columns, first_line(error)) from error
-
-
-def _where(where: Any) -> str:
-    return "" if where is None else f" where {where[:200] if isinstance(where, str) else shown(where, 200)}"
