@@ -22,7 +22,7 @@ from codeword.advice import figures as advice_figures
 from codeword.advice.advise import Advice, advise
 from codeword.autoencoders import heads
 from codeword.backend import keras
-from codeword.data_kinds import Binary, DataKind, Levels, Ratings, Real, UnitInterval, infer_data_kind
+from codeword.data_kinds import Binary, DataKind, Interactions, Levels, Ratings, Real, UnitInterval, infer_data_kind
 from codeword.errors import CodewordError, DataError, DataTypeError
 from codeword.recommenders.rating_table import as_rating_table
 
@@ -165,6 +165,32 @@ FITS: dict[str, tuple[Any, list[tuple[DataKind, str, str]]]] = {
         pd.DataFrame({"user": ["b", "a", "b"], "item": [7, 7, 9], "rating": [4.5, 1.0, 2.0]}),
         [(Ratings(1, 4.5), "keras.layers.Dense(2)", 'cw.losses.Masked(loss="mse", missing=float("nan"))')],
     ),
+    "table of ratings by other names": (
+        pd.DataFrame({"movieId": [7, 7, 9], "Rating": [4, 1, 2], "userId": ["b", "a", "b"], "timestamp": [3, 1, 2]}),
+        [(Ratings(1, 4), "keras.layers.Dense(2)", 'cw.losses.Masked(loss="mse", missing=float("nan"))')],
+    ),
+    "table of ratings and a number for not rated": (
+        pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3], "score": [1, 2, 3, 99, 99, 4]}),
+        [
+            (Ratings(1, 4, missing=99), "keras.layers.Dense(3)", 'cw.losses.Masked(loss="mse", missing=float("nan"))'),
+            (Ratings(1, 99), "keras.layers.Dense(3)", 'cw.losses.Masked(loss="mse", missing=float("nan"))'),
+        ],
+    ),
+    "table of plays": (
+        pd.DataFrame({"user": ["b", "a", "b"], "artist": [7, 7, 9], "plays": [1, 5, 2]}),
+        [(Interactions(), "keras.layers.Dense(2)", "keras.losses.BinaryCrossentropy(from_logits=True)")],
+    ),
+    "table of likes": (
+        pd.DataFrame({"user": ["b", "a", "b"], "item": [7, 7, 9], "rating": [5, 5, 5]}),
+        [(Interactions(), "keras.layers.Dense(2)", "keras.losses.BinaryCrossentropy(from_logits=True)")],
+    ),
+    "sparse likes": (
+        scipy.sparse.csr_array((STARS > 0).astype(np.uint8)),
+        [
+            (Interactions(), "keras.layers.Dense(12)", "keras.losses.BinaryCrossentropy(from_logits=True)"),
+            (Binary(), "keras.layers.Dense(12)", "keras.losses.BinaryCrossentropy(from_logits=True)"),
+        ],
+    ),
 }
 EACH_HEAD = [(name, number) for name, (_, wanted) in FITS.items() for number in range(len(wanted))]
 
@@ -183,9 +209,9 @@ def test_data_alone_tells_kind_output_and_loss(advices: dict[str, Advice], name:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FITS if not name.startswith(("missing", "mostly missing", "a number that", "table of"))]
+    "name", [name for name in FITS if not name.startswith(("missing", "mostly missing", "a number that"))]
 )
-@pytest.mark.filterwarnings("ignore:.*ratings or counts")
+@pytest.mark.filterwarnings("ignore:.*ratings or counts", "ignore:.* stands for not rated")
 def test_the_kind_is_that_which_infer_data_kind_tells(advices: dict[str, Advice], name: str) -> None:
     assert advices[name].kind == infer_data_kind(FITS[name][0])
 
@@ -224,8 +250,11 @@ def test_the_keras_program_trains_and_has_the_head_of_the_kind(
         assert type(loss) is type(own)
         assert loss == own or loss.get_config() == own.get_config()
 
-    values = next(names[key] for key in ("restored", "predicted") if key in names)
-    if isinstance(head.kind, Levels):
+    values = next(names[key] for key in ("restored", "predicted", "scores") if key in names)
+    if isinstance(head.kind, Interactions):
+        assert values.shape == names["table"].shape
+        assert (np.isneginf(values) == (names["table"] == 1)).all()
+    elif isinstance(head.kind, Levels):
         assert set(np.unique(values)) <= set(head.kind.values)
     elif isinstance(head.kind, Binary):
         assert values.dtype == bool
@@ -254,6 +283,7 @@ def test_real_numbers_are_scaled_as_the_kind_does() -> None:
 
 
 @pytest.mark.parametrize(("name", "number"), EACH_HEAD)
+@pytest.mark.filterwarnings("ignore:.* lies apart from the others")
 def test_the_line_of_codeword_takes_the_data(
     advices: dict[str, Advice], monkeypatch: pytest.MonkeyPatch, name: str, number: int
 ) -> None:
@@ -495,7 +525,16 @@ def test_other_notes_come_where_they_hold() -> None:
     assert "Each row sums to 1 (distributions)" in notes(rng.dirichlet([1, 1, 1], 40))
     assert 'Real(spread="common")' in notes(rng.normal(size=(50, 20)))
     assert 'Real(spread="common")' not in notes(rng.normal(size=(50, 20)) * 2.0 ** np.arange(20))
-    assert "A column is named like ratings" in notes(np.arange(6.0).reshape(2, 3), columns=["u", "i", "Stars"])
+    shown = notes(np.arange(6.0).reshape(2, 3), columns=["u", "i", "Stars"])
+    assert "A column is named like ratings. If each row is one rating, this is a table for" in shown
+    assert 'columns=("u", "i", "Stars"), on the command line --columns u,i,Stars.' in shown
+    ids = np.stack([np.arange(90), np.arange(90) % 20, np.arange(90) % 5], axis=1)
+    assert "If each row is a user, an item and a rating" in notes(ids, columns=["column0", "column1", "column2"])
+    assert "If each row is a user" not in notes(ids, columns=["a", "b", "c"])
+    table = pd.DataFrame({"user": [1, 1, 1], "item": [2, 2, 3], "rating": [5, 4, 1], "genre": ["a", "b", "c"]})
+    assert "1 rows are of pairs that occur before. RatingAutoencoder takes the latest" in notes(table)
+    assert "Columns: user = user, item = item, rating = rating; not read: genre." in notes(table)
+    assert "Every value in 'rating' is 5" in notes(table.assign(rating=5))
     assert "sums to 1" not in notes(rng.random((40, 3)))
     assert "x == 255 is Binary()" in notes(255 * rng.integers(0, 2, (20, 4, 4), dtype=np.uint8))
     assert "x = frame.to_numpy()" in notes(pd.DataFrame({"a": rng.random(9), "b": rng.random(9)}))

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 from hypothesis import given, settings
@@ -828,6 +831,39 @@ def test_a_sparse_matrix_holds_ratings() -> None:
     assert infer_data_kind(scipy.sparse.eye_array(3) * -1) == Ratings(-1, 0)
     with pytest.raises(DataError, match="none stored"):
         infer_data_kind(scipy.sparse.csr_array((3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"userId": [1, 1], "movieId": [2, 3], "rating": [1.0, 4.5], "timestamp": [5, 6]}, Ratings(1, 4.5)),
+        ({"userId": [1, 1], "movieId": [2, 3], "rating": [1.0, 4.5], "title": ["a", "b"]}, Ratings(1, 4.5)),
+        ({"userId": ["a", "b"], "movieId": [2, 3]}, Interactions()),
+        ({"user": [1, 1], "item": [2, 3], "plays": [1, 4]}, Interactions()),
+        ({"user": [1, 1], "item": [2, 3], "rating": [1, 523]}, Interactions()),
+        ({"user": [1, 1], "item": [2, 3], "rating": [5, 5]}, Interactions()),
+        ({"customer": [1, 1], "product": [2, 3], "price": [1.5, 4.5]}, Real()),
+        ({"a": [1.0, 1.5], "b": [2.5, 3.0]}, Real()),
+    ],
+)
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_a_frame_of_ids_holds_ratings_or_interactions(library: Any, columns: dict[str, Any], kind: DataKind) -> None:
+    assert infer_data_kind(library(columns)) == kind
+
+
+@pytest.mark.parametrize(
+    ("ratings", "kinds"),
+    [
+        ([1, 2, 3, 99, 99], ("Ratings(1, 3, missing=99)", "Ratings(1, 99)")),
+        ([0, 0, 0, 1, 2], ("Ratings(1, 2, missing=0)", "Ratings(0, 2)")),
+    ],
+)
+def test_a_number_for_not_rated_is_asked_for(ratings: list[float], kinds: tuple[str, str]) -> None:
+    frame = pd.DataFrame({"user": np.arange(5), "item": np.arange(5), "rating": ratings})
+    with pytest.warns(
+        UserWarning, match=re.escape(f"treated as {kinds[0]}. If all numbers are ratings, use {kinds[1]}.")
+    ):
+        assert python_call(infer_data_kind(frame)) == kinds[0]
 
 
 @pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "f8", "g"])

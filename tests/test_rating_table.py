@@ -443,7 +443,7 @@ def test_columns_without_names_are_known_by_what_they_hold(
         (
             "1,2,3,4,5\n",
             False,
-            r"columns=\(\"USER\", \"ITEM\", \"RATING\"\), on the command line",
+            r"columns=\(\"column0\", \"column1\", \"column2\"\), on the",
         ),
         ("1\n2\n", True, r"columns of users and items, .* got 1 columns"),
         ("9,8,7\nuser,item,3\n", False, r"between 1 and 5: got 3 to 7, 1 of 2 outside"),

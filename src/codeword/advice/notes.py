@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from codeword.advice.figures import Outliers, outliers_of
 from codeword.advice.heads import AdvisedHead
-from codeword.arrays.id_columns import has_ratings, naming
+from codeword.arrays.id_columns import PLACES, has_ratings, naming
 from codeword.arrays.value_scan import ValueScan
 from codeword.data_kinds import Binary, DataKind, Real
 from codeword.data_kinds.inference import Readings
@@ -86,6 +86,11 @@ def notes_of(
         yield _of_outliers(outliers, scan)
     yield from _of_floor(head, scan)
     yield from _of_meaning(scan, readings, head.kind)
+    if _may_be_ids(scan, names):
+        yield (
+            "If each row is a user, an item and a rating, this is a table for RatingAutoencoder. "
+            f"{naming(names[:3], counted=False)}"
+        )
     if has_ratings(names):
         yield (
             "A column is named like ratings. If each row is one rating, this is a table for RatingAutoencoder. "
@@ -114,6 +119,13 @@ def notes_of_ids(pairs: NDArray[np.intp], scan: ValueScan, kind: DataKind, colum
         yield f"{repeated:,} rows are of pairs that occur before: their counts are added."
     if not kind.has_ratings and len(columns) > 2 and scan.minimum == scan.maximum:
         yield f"Every value in {columns[2]!r} is {scan.minimum:g}: there is nothing to predict, only items to rank."
+
+
+def _may_be_ids(scan: ValueScan, names: Sequence[str]) -> bool:
+    """Return whether a text table without names may be one of ids: three columns of which the last has few values."""
+    if len(names) != 3 or not all(map(PLACES.fullmatch, names)) or not scan.halves or scan.minimum < 0:
+        return False
+    return bool(scan.column_maximum[2] <= 10 < scan.column_maximum[:2].min())
 
 
 def _of_nan(scan: ValueScan, names: Sequence[str]) -> Iterator[str]:

@@ -188,7 +188,7 @@ def placed_columns(types: Sequence[str], first: Sequence[str], *, counted: bool 
         what = "users and items" if counted else "users, items and ratings"
         raise DataError(
             f"{table} must have columns of {what}, and perhaps times: got {len(types)} columns without names, the "
-            f"first line {', '.join(first)[:60]!r}{_wide(names)}. {naming(names, counted)}"
+            f"first line {', '.join(first)[:60]!r}{_wide(names)}. {naming(names[: 2 if counted else 3], counted)}"
         )
     value, time = (names[found[0]] if found else None for found in (values, times))
     return IdColumns(names[0], names[1], value, time)

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, progress_level
+from codeword.cli.reporting import (
+    PATH,
+    columns_option,
+    errors_in_words,
+    json_option,
+    pointing_to_columns,
+    progress_level,
+)
 
 
 @click.command(
@@ -52,7 +59,9 @@ def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> An
     if columns is not None or is_id_file(path):
         given = given_ratings(path, columns, counted=None)
         return advise_on_ids(given, are_named=columns is not None, path=str(path))
-    return advise_on(read_array(path, empty_as_nan=True), columns=column_names(path), verbose=verbose)
+    with pointing_to_columns():
+        x = read_array(path, empty_as_nan=True)
+    return advise_on(x, columns=column_names(path), verbose=verbose)
 
 
 def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | None:

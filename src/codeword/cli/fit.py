@@ -14,6 +14,7 @@ from codeword.cli.reporting import (
     columns_option,
     errors_in_words,
     json_option,
+    pointing_to_columns,
     progress_level,
     repeated_option,
     report,
@@ -241,7 +242,8 @@ def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings:
     from codeword.arrays.id_columns import has_ratings
     from codeword.files.tables import column_names, read_array
 
-    x = read_array(input)
+    with pointing_to_columns():
+        x = read_array(input)
     if settings["data"] is None and has_ratings(column_names(input)):
         click.echo("If each row is one rating, train a recommender instead, with --data ratings:1-5.", err=True)
     held_out = None if validation is None else read_array(validation)

@@ -2,7 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,22 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
     for name, value in result.items():
         shown = f"{value:.4f}" if isinstance(value, float) else "none" if value is None else value
         click.echo(f"{name.replace('_', ' '):<{width}}{plain(str(shown))}")
+
+
+@contextmanager
+def pointing_to_columns() -> Iterator[None]:
+    """Add how to name the columns of ratings to the message about a table of text, which may be one of ids."""
+    from codeword.errors import DataError
+
+    try:
+        yield
+    except DataError as error:
+        if "got text in column" in str(error):
+            raise DataError(
+                f"{error} If rows are ratings of items by users, name the columns: --columns USER,ITEM,RATING, "
+                "in a text without names by position: --columns column0,column1,column2."
+            ) from error
+        raise
 
 
 def progress_level(quiet: bool, as_json: bool) -> int:

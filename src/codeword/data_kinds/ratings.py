@@ -121,7 +121,7 @@ class Ratings(DataKind):
                 f"{count} of them are {often:g}, which lies apart from the others, {apart.low:g} to {apart.high:g}, "
                 f"and probably means not rated: then use {others.written()}."
             )
-        if often != 0 and count < 2:
+        if (often != 0 and count < 2) or (counts > 1).sum() > 1:
             return f"If the scale is wrong, use {wider.written()}."
         rest = x[x != often]
         low, high = (float(rest.min()), float(rest.max())) if rest.size else (self.low, self.high)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.arrays.id_columns import IdColumns, chosen_columns
+from codeword.arrays.id_columns import IdColumns, chosen_columns, is_count
 from codeword.arrays.ids import Ids
 from codeword.arrays.rows import as_frame
 from codeword.errors import DataError, DataTypeError
@@ -60,7 +60,7 @@ def given_ratings(
         names = list(map(str, frame.columns))
         chosen = chosen_columns(names, columns, counted=counted, table=f"`{name}`")
         users, items, values, times = (None if one is None else frame[:, names.index(one)].to_numpy() for one in chosen)
-        note = None if columns else chosen.described(names, "count" if counted else "rating")
+        note = None if columns else _described(chosen, names, counted)
         return GivenRatings(name, chosen, users, items, values, _seconds(times), note)
     if isinstance(ratings, str | Path):
         file = read_id_file(ratings, columns, counted=counted)
@@ -68,10 +68,14 @@ def given_ratings(
             _numbers_if_written_so(ids) if file.is_text and not text else ids
             for ids, text in zip((file.users, file.items), texts, strict=True)
         )
-        note = None if columns else file.columns.described(file.names, "count" if counted else "rating")
+        note = None if columns else _described(file.columns, file.names, counted)
         return GivenRatings(f"{name} ({ratings})", file.columns, users, items, file.values, file.times, note)
     users, items, values, times = _arrays(ratings, name, counted=counted)
     return GivenRatings(name, IdColumns("user", "item", "rating"), users, items, values, _seconds(times), None)
+
+
+def _described(columns: IdColumns, names: Sequence[str], counted: bool | None) -> str:
+    return columns.described(names, "count" if counted or is_count(columns.value) else "rating")
 
 
 def numbers_of(given: GivenRatings) -> NDArray[Any]:
