@@ -55,15 +55,20 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    estimator, new_users, own_network = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/ratings.md").read_text(), re.DOTALL
+    estimator, interactions, serving, own_network = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/recommenders.md").read_text(), re.DOTALL
     )
     namespace = {}
     exec(estimator, namespace)
-    assert namespace["items"].shape == namespace["stars"].shape == (2, 10)
-    exec(new_users, namespace)
-    assert namespace["items"].shape == namespace["stars"].shape == (2, 10)
-    assert namespace["all_stars"].shape == (2, len(namespace["rec"].items_))
+    assert namespace["items"].shape == namespace["scores"].shape == (2, 10)
+    exec(interactions, namespace)
+    # Tastes say nothing about who took what in these generated ratings.
+    assert namespace["shop"].recommends_by_ in ("ranking", "popularity")
+    exec(serving, namespace)
+    assert namespace["items"].shape == namespace["scores"].shape == (2, 10)
+    assert namespace["all_stars"].shape == (2, len(np.unique(namespace["train"].items)))
+    assert namespace["reasons"].shape == namespace["shares"].shape
+    assert {901} < set(namespace["rec"].items_)
     rated = np.random.default_rng(0).integers(0, 6, (6, 4000)).astype("float32")
     first = np.arange(4000) % 2 == 0
     namespace = {"ratings": rated * first, "held_out": rated * ~first}

@@ -142,7 +142,7 @@ def contrasted_bits() -> Healthy:
 
 
 def masked_recommender() -> Healthy:
-    """docs/ratings.md: zeros are missing and are not learned."""
+    """docs/recommenders.md: zeros are missing and are not learned."""
     parts = [keras.layers.Dropout(0.5), Dense(32), keras.layers.LeakyReLU(), Dense(100)]
     return chain(ratings(), *parts, loss=losses.Masked("mse", missing=0))
 

@@ -150,7 +150,7 @@ class RatingAutoencoder(Recommender):
             DivergedError: If the loss becomes NaN or infinite.
 
         Warns:
-            UserWarning: If all ratings are the same, so that there is nothing to learn.
+            UserWarning: If all ratings are the same, so that there is nothing to predict.
         """
         check_settings(self, SETTINGS)
         table = as_rating_table(ratings, self.data, columns=self.columns, repeated=self.repeated)
@@ -182,6 +182,12 @@ class RatingAutoencoder(Recommender):
             ensemble = no_ensemble(*table.matrix.shape)
             biases = ensemble.biases
         ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
+        if by == "popularity" and self.verbose:
+            print(
+                "The most popular items rank held-out ratings best, so `recommend` gives everyone those: who took what "
+                'says little here. by="ranking" ranks by it all the same.',
+                file=sys.stderr,
+            )
 
         self._become(
             data_=self.data,
