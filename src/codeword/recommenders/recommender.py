@@ -1,7 +1,9 @@
 """The half of a recommender that ranks items."""
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
@@ -10,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from codeword.arrays.ids import Ids
+from codeword.code_kinds import CodeKind
 from codeword.errors import DataError, ParameterError
+from codeword.recommenders.item_codes import ItemCodes, learn_item_codes
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.ranking import (
     ItemRanking,
@@ -169,6 +173,49 @@ class Recommender(SavedRatings):
         added = weighted.data * (ranking.inputs[weighted.indices] @ ranking.outputs[column])
         order = np.argsort(-added, kind="stable")[:k]
         return self.ratings_.items.values[weighted.indices[order]], added[order].astype(np.float32)
+
+    def item_codes(self, kind: CodeKind) -> ItemCodes:
+        """Compute a packed code for each item, from which similar items are found and items are recommended.
+
+        The same model gives the same codes on the same machine. Keep the result, such as by pickling it, as long as you
+        keep stored codes: without it, nothing says what their symbols mean.
+
+        Args:
+            kind: Size and kind of the codes: `Bits(512)` for search by Hamming distance in a `HammingIndex` or a
+                `CodeStore`; `Choices(64)` to recommend from as few bytes as possible; or `Scalars` or `Floats`.
+
+        Returns:
+            The codes, their ids, and what they mean. `with_item_codes` recommends from them.
+
+        Raises:
+            ParameterError: If `kind` is no code kind or larger than the vectors of an item, or the model is of an
+                older version.
+            DataError: If the ranking says nothing of any item.
+        """
+        ranking = self._known_ranking()
+        return learn_item_codes(ranking, self._taken[:-1], self.ratings_.items, kind)
+
+    def with_item_codes(self, codes: ItemCodes) -> Self:
+        """Return a copy of this recommender that ranks items by their codes alone instead of by floats.
+
+        `evaluate` of both shows what the codes cost. Predicted ratings stay as they are.
+
+        Args:
+            codes: What `item_codes` returned.
+
+        Raises:
+            DataError: If they are codes of other items.
+        """
+        ranking = self._known_ranking()
+        if not np.array_equal(codes.items_, self.ratings_.items.values):
+            raise DataError(
+                f"`codes` must be of the {len(self.ratings_.items)} items of this model: got {len(codes.items_)} of "
+                "another one. Compute them with `item_codes`."
+            )
+        inputs, outputs = codes.decode(codes.codes_)
+        new = copy.copy(self)
+        new.ranking_ = replace(ranking, inputs=inputs, outputs=outputs)
+        return new
 
     def _evaluate_lists(self, table: RatingTable, k: int, least: float | None, by: str | None) -> dict[str, float]:
         """Judge the lists of the users of a table by what they took and liked there."""

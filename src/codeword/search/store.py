@@ -67,8 +67,8 @@ class CodeStore:
 
     Args:
         path: Path of the DuckDB file.
-        model: Fitted `Autoencoder` that makes the codes. The store keeps its fingerprint and cannot be opened with
-            another model. Default: no check.
+        model: Fitted `Autoencoder` that makes the codes, or the `item_codes` of a recommender. The store keeps its
+            fingerprint and cannot be opened with another model. Default: no check.
         timeout_seconds: Maximum time that a call waits for other processes, and then for `where`, at least a second.
 
     Raises:

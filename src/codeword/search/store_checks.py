@@ -22,7 +22,10 @@ def identity_of(model: Any) -> tuple[str, Bits]:
         code = as_bits(model.code_)
         return checked_fingerprint(model.fingerprint_, "`model`"), code
     except AttributeError as error:
-        raise ParameterError(f"`model` must be a fitted Autoencoder: got {model!r}. Fit or load it first.") from error
+        raise ParameterError(
+            f"`model` must be a fitted Autoencoder, or the item codes of a recommender: got {model!r}. Fit or load it "
+            "first."
+        ) from error
 
 
 def checked_fingerprint(fingerprint: Any, source: Any) -> str:
