@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 
 
 def recommended(folder, *words, model="films.codeword", by="rating"):
-    result = json.loads(run("recommend", folder / model, *words, "--by", by, "--json").output)
+    result = json.loads(run("recommend", folder / model, *words, "--by", by, "--json").stdout)
     assert result["by"] == by
     return result["recommendations"]
 
@@ -175,7 +175,7 @@ def test_no_new_people_at_all_get_an_empty_table(folder):
     nobody = {"user": np.zeros(0, int), "item": np.zeros(0, int), "rating": np.zeros(0)}
     write(folder / "nobody.parquet", nobody)
     assert recommended(folder, "--new", folder / "nobody.parquet") == []
-    assert run("recommend", folder / "films.codeword", "--new", folder / "nobody.parquet", "--by", "rating").output == (
+    assert run("recommend", folder / "films.codeword", "--new", folder / "nobody.parquet", "--by", "rating").stdout == (
         "user  item  rating\n"
     )
 
@@ -338,7 +338,7 @@ def test_ids_of_a_file_are_read_as_the_model_has_them(folder):
     write(folder / "mixed.csv", {"user": users, "item": names, "rating": (users + items) % 5 + 1})
     run("fit", folder / "mixed.csv", "-o", folder / "mixed.codeword", *FIT)
     (folder / "new-mixed.csv").write_text("user,item,rating\n1,7,5\n1,8,1\n")
-    found = json.loads(run("recommend", folder / "mixed.codeword", "--new", folder / "new-mixed.csv", "--json").output)
+    found = json.loads(run("recommend", folder / "mixed.codeword", "--new", folder / "new-mixed.csv", "--json").stdout)
     assert found["recommendations"][0]["known"]
     assert set(found["recommendations"][0]["items"]) == {"tt1", "007", "9", "10"}
 
@@ -396,13 +396,15 @@ def test_a_model_is_measured_on_other_data(songs):
         (100 + row, column) for row in range(40) for column in range(row % 2, 30, 2) if (100 + row, column) not in had
     ]
     (songs / "later.tsv").write_text("who\twhat\n" + "".join(f"{row}\t{column}\n" for row, column in new))
-    found = json.loads(run("evaluate", songs / "songs.codeword", songs / "later.tsv", "-k", 5, "--json").output)
+    result = run("evaluate", songs / "songs.codeword", songs / "later.tsv", "-k", 5, "--json")
+    assert result.stderr == "Columns: user = who, item = what.\n"
+    found = json.loads(result.stdout)
     model = cw.load(songs / "songs.codeword")
     columns = tuple(np.array(new).T)
     assert found == {"model": str(songs / "songs.codeword"), **model.evaluate(columns, k=5)}
     assert found["ndcg@5"] > 0.3
     words = ["evaluate", songs / "films.codeword", songs / "ratings.csv"]
-    assert set(json.loads(run(*words, "-k", 0, "--json").output)) == {"model", "rmse", "mae", "rmse_biases", "known"}
+    assert set(json.loads(run(*words, "-k", 0, "--json").stdout)) == {"model", "rmse", "mae", "rmse_biases", "known"}
     words = ["evaluate", songs / "rows.codeword", songs / "images.npy", "--json"]
     assert set(json.loads(run(*words).output)) == {"model", "cells_exact", "rows_exact"}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, report
+from codeword.cli.reporting import PATH, columns_option, errors_in_words, json_option, print_columns, report
 
 
 @click.command(
@@ -62,6 +62,10 @@ def evaluate(
 
         report({"model": str(model), **fitted.evaluate(read_array(data))}, as_json=as_json)
         return
-    fitted.columns = columns or fitted.columns
-    figures = fitted.evaluate(data, k=k or None, relevant=relevant, by=by)
+    from codeword.recommenders.rating_table import as_rating_table
+
+    options = {"columns": columns or fitted.columns, "repeated": fitted.repeated}
+    table = as_rating_table(data, fitted.data_, like=fitted.ratings_, **options)
+    print_columns(table.note)
+    figures = fitted.evaluate(table, k=k or None, relevant=relevant, by=by)
     report({"model": str(model), **figures}, as_json=as_json)

@@ -13,6 +13,7 @@ from codeword.cli.reporting import (
     errors_in_words,
     json_option,
     load_model,
+    print_columns,
     report,
 )
 from codeword.errors import plain
@@ -122,6 +123,7 @@ def _for_new(model: Any, path: Path, columns: Any, options: dict[str, Any]) -> R
     table = as_rating_table(
         path, model.data_, columns=columns, repeated=model.repeated, empty=True, like=model.ratings_
     )
+    print_columns(table.note)
     items, scores, known = model.recommend_new(table, **options)
     return Recommendations(table.users.values, known, items, scores, options["by"])
 

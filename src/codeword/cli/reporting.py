@@ -96,6 +96,12 @@ def pointing_to_columns() -> Iterator[None]:
         raise
 
 
+def print_columns(note: str | None) -> None:
+    """Print which columns of a table were found, on stderr."""
+    if note is not None:
+        click.echo(f"Columns: {plain(note)}.", err=True)
+
+
 def progress_level(quiet: bool, as_json: bool) -> int:
     """Return `verbose` for estimators: progress bars, unless the output is meant to be quiet or machine-readable."""
     return 0 if quiet or as_json else 1
