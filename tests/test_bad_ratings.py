@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[Any, Any, type[CodewordError], str]] = {
         frame().set_axis(["kid", "toy", "fun"], axis=1),
         STARRED,
         DataError,
-        r"got kid, toy, fun, none of which is named like users, items and ratings\. .*\(\"kid\", \"toy\", \"fun\"\)",
+        r"got kid, toy, fun, none of which is named like users or items or ratings\. .*\(\"kid\", \"toy\", \"fun\"\)",
     ),
     "a wide table": (
         pd.DataFrame(np.ones((3, 30)), columns=[f"film {number}" for number in range(30)]),

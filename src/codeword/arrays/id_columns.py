@@ -150,7 +150,8 @@ def chosen_columns(
     if columns is None:
         found = named_columns(names, counted=counted)
         if found is None or (counted is False and found.value is None):
-            missing = "ratings" if found else "users, items and ratings" if counted is False else "users and items"
+            roles = {"users": USERS, "items": ITEMS, **({"ratings": RATINGS} if counted is False else {})}
+            missing = " or ".join(role for role, known in roles.items() if _first_of(known, names) is None)
             raise DataError(
                 f"{table} must have columns of users, items{' and ratings' if counted is False else ''}: got "
                 f"{_listed(names)}, none of which is named like {missing}{_wide(names)}. {naming(names, counted)}{hint}"

@@ -26,6 +26,7 @@ from codeword.files.text_table import first_lines
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d\d?[./]\d\d?[./]\d{2,4}\b.*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_INTEGER = "CASE WHEN CAST(TRY_CAST(trim({0}) AS BIGINT) AS VARCHAR) = trim({0}) THEN TRY_CAST({0} AS BIGINT) END"
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -35,11 +36,10 @@ class IdTableFile(NamedTuple):
     Attributes:
         columns: Names of the columns; column0, column1, … in a text without names.
         names: Names of all columns.
-        users: Ids, masked where cells are empty; text if the file is.
+        users: Ids, masked where cells are empty.
         items: Ids, too.
         values: Ratings or counts, None without a column of them.
         times: Seconds as float64, NaN where a cell is no time; None without a column of them.
-        is_text: Whether the file is text, so that ids are texts that may stand for integers.
     """
 
     columns: IdColumns
@@ -48,7 +48,6 @@ class IdTableFile(NamedTuple):
     items: Any
     values: Any
     times: Any
-    is_text: bool
 
 
 class _Head(NamedTuple):
@@ -60,10 +59,18 @@ class _Head(NamedTuple):
     has_names: bool
 
 
-def read_id_file(path: str | Path, columns: Sequence[str] | None = None, *, counted: bool | None) -> IdTableFile:
+def read_id_file(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    counted: bool | None,
+    texts: tuple[bool, bool] = (False, False),
+) -> IdTableFile:
     """Read users, items and, if there are any, ratings or counts and times from a table.
 
-    The first line of a text holds names unless its fields have the types of the others. Text is parsed once.
+    The first line of a text holds names unless its fields have the types of the others. Text is parsed once, or
+    twice if ids that begin as integers go on as text. Ids are integers if all are written as such, without leading
+    zeros.
 
     Args:
         path: A text table or a Parquet file.
@@ -71,6 +78,7 @@ def read_id_file(path: str | Path, columns: Sequence[str] | None = None, *, coun
             names: by position, column0, column1, …, or any names if there are as many as columns. None: found by
             their names or, without names, by position.
         counted: Whether values are counts, which need no column, and not ratings. None: what there is.
+        texts: Whether the ids of users, and of items, in a text are text even if all are integers.
 
     Raises:
         FileNotFoundError, TableFileError: If there is no file, or it is damaged or no table.
@@ -79,14 +87,14 @@ def read_id_file(path: str | Path, columns: Sequence[str] | None = None, *, coun
     """
     with open_table(table_path(path)) as table:
         if table.suffix == ".csv":
-            return _text(table, columns, counted)
+            return _text(table, columns, counted, texts)
         names = answer(table, "DESCRIBE SELECT *")
         types = dict(zip(names["column_name"].tolist(), names["column_type"].tolist(), strict=True))
         chosen = chosen_columns(list(types), columns, counted=counted, table=str(table.path))
         selected = [quoted_name(name) for name in chosen.present[: 2 + (chosen.value is not None)]]
         selected += [_seconds(quoted_name(chosen.time), types[chosen.time])] if chosen.time else []
         found = _read(table, selected, None)
-        return IdTableFile(chosen, tuple(types), *_in_order(chosen, found), is_text=False)
+        return IdTableFile(chosen, tuple(types), *_in_order(chosen, found))
 
 
 def is_id_file(path: str | Path) -> bool:
@@ -101,31 +109,28 @@ def is_id_file(path: str | Path) -> bool:
     return is_id_table(head.names) if head.has_names else is_like_ids(head.types, head.first)
 
 
-def _text(table: TableFile, columns: Sequence[str] | None, counted: bool | None) -> IdTableFile:
+def _text(
+    table: TableFile, columns: Sequence[str] | None, counted: bool | None, texts: tuple[bool, bool]
+) -> IdTableFile:
     head, where = _head(table), str(table.path)
-    header, names = head.has_names, head.names
-    if header:
-        places = [f"column{place}" for place in range(len(names))]
-        shown = places[: 2 if counted else 3]
-        python = ", ".join(f'"{place}"' for place in shown)
-        hint = f" If the first line is no header: columns=({python}), on the command line --columns {','.join(shown)}."
-        if columns is not None and not set(columns) <= set(names) and all(map(PLACES.fullmatch, columns)):
-            header, names = False, places
-        chosen = chosen_columns(names, columns, counted=counted, table=where, hint=hint)
-    elif columns is None:
-        chosen = placed_columns(head.types, head.first, counted=counted, table=where)
-    else:
-        if set(columns) <= set(head.first):  # names that a message about this file may have shown
-            columns = [names[head.first.index(name)] for name in columns]
-        elif len(columns) == len(names) and not set(columns) <= set(names):
-            columns = names
-        chosen = chosen_columns(names, columns, counted=counted, table=where, hint=" The file has no header.")
-    selected = [quoted_name(chosen.user), quoted_name(chosen.item)]
+    header, names, chosen = _chosen(head, columns, counted, where)
+    ids = [quoted_name(chosen.user), quoted_name(chosen.item)]
+    types = [head.types[names.index(name)] for name in chosen[:2]]  # of the first rows
+    numbers = [
+        _INTEGER.format(name) if kind == "BIGINT" and not text else name
+        for name, kind, text in zip(ids, types, texts, strict=True)
+    ]
+    selected = []
     if chosen.value is not None:
-        text, number = quoted_name(chosen.value), f"TRY_CAST({quoted_name(chosen.value)} AS DOUBLE)"
-        selected += [number, f"CASE WHEN {number} IS NULL THEN {text} END"]
+        value, number = quoted_name(chosen.value), f"TRY_CAST({quoted_name(chosen.value)} AS DOUBLE)"
+        selected += [number, f"CASE WHEN {number} IS NULL THEN {value} END"]
     selected += [_seconds(quoted_name(chosen.time), "VARCHAR")] if chosen.time else []
-    found = _read(table, selected, header)
+    found = _read(table, [*numbers, *selected], header)
+    integers = [
+        name if np.ma.is_masked(part) else number for name, number, part in zip(ids, numbers, found, strict=False)
+    ]
+    if integers != numbers:  # a later row has no integer
+        found = _read(table, [*integers, *selected], header)
     if chosen.value is not None:
         unreadable = np.ma.compressed(found.pop(3))
         if len(unreadable):
@@ -133,7 +138,29 @@ def _text(table: TableFile, columns: Sequence[str] | None, counted: bool | None)
                 f"{where} must have numbers in column {chosen.value!r}: got text, the first {unreadable[0]!r}."
                 f"{_cure(unreadable[0])}"
             )
-    return IdTableFile(chosen, tuple(names), *_in_order(chosen, found), is_text=True)
+    return IdTableFile(chosen, tuple(names), *_in_order(chosen, found))
+
+
+def _chosen(
+    head: _Head, columns: Sequence[str] | None, counted: bool | None, where: str
+) -> tuple[bool, list[str], IdColumns]:
+    """Return whether the first line holds names, the names of all columns, and which of them to read."""
+    names, places = head.names, [f"column{place}" for place in range(len(head.names))]
+    by_place = columns is not None and all(map(PLACES.fullmatch, columns)) and not set(columns) <= set(names)
+    if head.has_names and by_place:
+        return False, places, chosen_columns(places, columns, counted=counted, table=where)
+    if head.has_names:
+        shown = places[: 2 if counted else 3]
+        python = ", ".join(f'"{place}"' for place in shown)
+        hint = f" If the first line is no header: columns=({python}), on the command line --columns {','.join(shown)}."
+        return True, names, chosen_columns(names, columns, counted=counted, table=where, hint=hint)
+    if columns is None:
+        return False, names, placed_columns(head.types, head.first, counted=counted, table=where)
+    if set(columns) <= set(head.first):  # names that a message about this file may have shown
+        columns = [names[head.first.index(name)] for name in columns]
+    elif len(columns) == len(names) and not set(columns) <= set(names):
+        columns = names
+    return False, names, chosen_columns(names, columns, counted=counted, table=where, hint=" The file has no header.")
 
 
 def _head(table: TableFile) -> _Head:

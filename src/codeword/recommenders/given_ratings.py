@@ -13,8 +13,6 @@ from codeword.arrays.rows import as_frame
 from codeword.errors import DataError, DataTypeError
 from codeword.files.id_tables import read_id_file
 
-MAX_DIGITS = 20  # of a 64-bit integer and its sign
-
 
 class GivenRatings(NamedTuple):
     """Columns of one length, as they came.
@@ -63,13 +61,9 @@ def given_ratings(
         note = None if columns else _described(chosen, names, counted)
         return GivenRatings(name, chosen, users, items, values, _seconds(times), note)
     if isinstance(ratings, str | Path):
-        file = read_id_file(ratings, columns, counted=counted)
-        users, items = (
-            _numbers_if_written_so(ids) if file.is_text and not text else ids
-            for ids, text in zip((file.users, file.items), texts, strict=True)
-        )
+        file = read_id_file(ratings, columns, counted=counted, texts=texts)
         note = None if columns else _described(file.columns, file.names, counted)
-        return GivenRatings(f"{name} ({ratings})", file.columns, users, items, file.values, file.times, note)
+        return GivenRatings(f"{name} ({ratings})", file.columns, file.users, file.items, file.values, file.times, note)
     users, items, values, times = _arrays(ratings, name, counted=counted)
     return GivenRatings(name, IdColumns("user", "item", "rating"), users, items, values, _seconds(times), None)
 
@@ -105,20 +99,6 @@ def texts_like(users: Ids | None, items: Ids | None) -> tuple[bool, bool]:
     """Return which ids of a text file are to be read as text: those that are text elsewhere."""
     of_users, of_items = (ids is not None and ids.values.dtype.kind != "i" for ids in (users, items))
     return of_users, of_items
-
-
-def _numbers_if_written_so(texts: Any) -> Any:
-    """Return the ids of a text file as integers if all of them are integers in their usual spelling."""
-    if np.ma.is_masked(texts) or len(texts) == 0:
-        return texts
-    written = [text.strip() for text in np.asarray(texts).tolist()]
-    try:
-        if any(len(text) > MAX_DIGITS for text in written):
-            return texts
-        numbers = np.array([int(text) for text in written], np.int64)
-    except (ValueError, OverflowError):
-        return texts
-    return numbers if all(map(str.__eq__, map(str, numbers.tolist()), written)) else texts
 
 
 def _arrays(ratings: Any, name: str, *, counted: bool | None) -> list[Any]:

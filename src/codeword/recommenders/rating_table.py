@@ -240,7 +240,7 @@ class Entries:
                 f"{apart.times / self.matrix.nnz:.1%} of `{self.name}` are {apart.value:g}, which lies apart from the "
                 f"others, {apart.low:g} to {apart.high:g}. If it means not rated, use {scale.written()}.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=6,
             )
 
     def _of_repeated(self, kind: DataKind | None, repeated: str) -> Any:
@@ -277,7 +277,7 @@ class Entries:
         last = "the last in the table" if self.times is None else "the latest"
         rule = "their mean" if repeated == "mean" else last
         others = "" if repeated == "mean" else ' For their mean, set repeated="mean" (on the command line: --repeated).'
-        warnings.warn(f"`{self.name}` has {found}. Of each pair, {rule} counts.{others}", UserWarning, stacklevel=2)
+        warnings.warn(f"`{self.name}` has {found}. Of each pair, {rule} counts.{others}", UserWarning, stacklevel=7)
 
     def _pair(self, entry: np.intp) -> str:
         user, item = self.users.values[self.matrix.row[entry]], self.items.values[self.matrix.col[entry]]
