@@ -175,3 +175,18 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = written(tmp_path / "table.csv.gz", gzip.compress(PLAIN.encode()))
     with pytest.raises(DiskError, match=r"room for the text of .*table\.csv\.gz: got No space left on device\."):
         read_array(path)
+
+
+@pytest.mark.parametrize(
+    ("end", "encoding"), [(b"\xa9\n", "utf-8"), (b"a\n", "cp1252"), (b"", "cp1252"), (b"\x81\n", "utf-8")]
+)
+def test_a_character_may_lie_on_the_border_of_two_pieces(tmp_path: Path, end: bytes, encoding: str) -> None:
+    path = written(tmp_path / "x.csv", b"a" * (text_table.PIECE_BYTES - 1) + b"\xc3" + end)
+    with path.open("rb") as file:
+        assert form_of(path, file).encoding == encoding
+
+
+def test_a_line_end_may_lie_on_the_border_of_two_pieces(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", b"a" * (text_table.PIECE_BYTES - 1) + b"\r\na\r\n")
+    with path.open("rb") as file:
+        assert not form_of(path, file).has_mixed_ends

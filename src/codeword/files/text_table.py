@@ -71,27 +71,39 @@ def form_of(path: Path, file: BinaryIO) -> TextForm:
     is_compressed = start.startswith(GZIP)
     most = MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size if is_compressed else math.inf
     decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
-    is_utf_16, counts = False, [0, 0, 0]
+    is_utf_16, ends = False, set[bytes]()
     for number, piece in enumerate(_pieces(path, file, is_compressed=is_compressed, most=most)):
         is_utf_16 = is_utf_16 or (number == 0 and piece.startswith(UTF_16))
         if is_utf_16:
             continue
-        for name in list(decoders):
-            try:
-                decoders[name].decode(piece)
-            except UnicodeDecodeError:
-                del decoders[name]
+        _decode(decoders, piece)
         if "utf-8" not in decoders and piece.translate(None, NOT_TEXT) != piece:
             raise TableFileError(f"{path} must be a text table: got a file that cannot be read as one (binary data).")
-        pairs = piece.count(b"\r\n")
-        counts = [counts[0] + pairs, counts[1] + piece.count(b"\n") - pairs, counts[2] + piece.count(b"\r") - pairs]
+        ends |= _line_ends(piece)
+    _decode(decoders, b"", final=True)
+    encoding = "utf-16" if is_utf_16 else next(iter(decoders), "latin-1")
+    return TextForm(is_compressed, encoding, len(ends) > 1)
+
+
+def _decode(decoders: dict[str, codecs.IncrementalDecoder], piece: bytes, *, final: bool = False) -> None:
+    """Remove the decoders of encodings that a text cannot have, given its next piece."""
+    is_whole = "utf-8" not in decoders or not decoders["utf-8"].getstate()[0]
+    if is_whole and piece.isascii():
+        return
     for name in list(decoders):
         try:
-            decoders[name].decode(b"", final=True)
+            decoders[name].decode(piece, final)
         except UnicodeDecodeError:
             del decoders[name]
-    encoding = "utf-16" if is_utf_16 else next(iter(decoders), "latin-1")
-    return TextForm(is_compressed, encoding, sum(count > 0 for count in counts) > 1)
+
+
+def _line_ends(piece: bytes) -> set[bytes]:
+    """Return the kinds of line ends in a piece that does not divide a pair of carriage return and line feed."""
+    if b"\r" not in piece:
+        return {b"\n"} if b"\n" in piece else set()
+    pairs = piece.count(b"\r\n")
+    counts = {b"\r\n": pairs, b"\n": piece.count(b"\n") - pairs, b"\r": piece.count(b"\r") - pairs}
+    return {end for end, count in counts.items() if count}
 
 
 @contextmanager
