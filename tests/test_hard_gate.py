@@ -749,6 +749,7 @@ BAD_NUMBERS: dict[str, tuple[Any, str]] = {
     "complex": (X[:, 0] * 1j, "`y`.* got dtype complex128"),
     "three axes": (X[:, :, None], r"`y`.* got shape \(60, 2, 1\)"),
     "no columns": (X[:, :0], r"`y`.* got shape \(60, 0\)"),
+    "no rows": (Y[:0], r"`y`.* got shape \(0,\)"),
     "sparse": (sp.csr_array(X), "`y`.* got sparse csr_array"),
 }
 

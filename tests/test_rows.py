@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 from codeword.arrays.finite_numbers import as_finite_numbers
-from codeword.arrays.rows import as_array
+from codeword.arrays.rows import MAX_AXES, as_array, check_shape
 from codeword.errors import CodewordError, DataError, DataTypeError
 
 
@@ -40,3 +40,10 @@ def test_what_is_no_frame_stays_what_it_is(x: Any) -> None:
 def test_a_frame_of_no_numbers_is_refused_in_words(frame: Any, error: type[CodewordError]) -> None:
     with pytest.raises(error, match=r"got "):
         as_finite_numbers(as_array(frame))
+
+
+def test_rows_of_many_axes_are_refused_before_a_backend_fails_on_them() -> None:
+    check_shape((3, *[1] * (MAX_AXES - 1)))
+    with pytest.raises(DataError, match=r"at most 6 axes.* got 33\. Reshape"):
+        check_shape((3, *[1] * 32))
+    assert MAX_AXES == 6

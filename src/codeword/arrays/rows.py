@@ -11,6 +11,9 @@ from codeword.arrays.memory_maps import let_go
 from codeword.errors import DataError
 
 
+MAX_AXES = 6  # TensorFlow finds the maximum along one of 7 axes, and levels as one-hot add one
+
+
 def as_frame(x: Any, name: str = "x") -> nw.DataFrame[Any] | None:
     """Return a data frame (pandas, Polars, Arrow) as one of narwhals, None for anything else."""
     try:
@@ -62,6 +65,11 @@ def check_shape(
         raise DataError(
             f"`{name}` must have shape (n, ...), one row per sample: got shape {shape}. Expected 2D array or more. "
             "Reshape your data: x.reshape(-1, 1) if it has one column, x.reshape(1, -1) if it is one row."
+        )
+    if row_shape is None and len(shape) > MAX_AXES:
+        raise DataError(
+            f"`{name}` must have at most {MAX_AXES} axes, with which every backend computes: got {len(shape)}. "
+            "Reshape your data: x.reshape(len(x), -1)."
         )
     if row_shape is None and 0 in shape[1:]:
         raise DataError(f"`{name}`: 0 feature(s) (shape={shape}) while a minimum of 1 is required.")

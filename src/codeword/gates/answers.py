@@ -74,8 +74,11 @@ def check_numbers(y: Any) -> NDArray[np.float64]:
         raise type(error)(f"`y`, the right answers: {error}".replace("`x`", "`y`")) from error
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = column_or_1d(numbers, warn=True)
-    if numbers.ndim not in (1, 2) or 0 in numbers.shape[1:]:
-        raise DataError(f"`y` must have shape (n,) or (n, num_targets): got shape {numbers.shape}.")
+    if numbers.ndim not in (1, 2) or 0 in numbers.shape:
+        raise DataError(
+            f"`y` must have shape (n,) or (n, num_targets), without a 0: got shape {numbers.shape}. Pass the right "
+            "answer of every row."
+        )
     return numbers.astype(np.float64)
 
 
