@@ -136,6 +136,17 @@ def _ratings(random: np.random.Generator, trains: bool) -> Iterator[Call]:
     yield Call(name, "predict_new, ratings", some + 1.0, lambda value: made.predict_new((some, some, value)))
     yield Call(name, "evaluate", dense, made.evaluate, valid=sparse)
     yield Call(name, "score", dense, made.score, valid=sparse)
+    yield Call(name, "recommend, items", some, lambda value: made.recommend([0], 2, items=value), nan_is_missing=True)
+    yield Call(
+        name, "recommend, exclude", some, lambda value: made.recommend([0], 2, exclude=value), nan_is_missing=True
+    )
+    yield Call(name, "similar_items", some, lambda value: made.similar_items(value, 2), nan_is_missing=True)
+    yield Call(name, "explain", some, lambda value: made.explain(value, 2), valid=2)
+    shop = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit((users, items))
+    yield Call("RatingAutoencoder of Interactions", "recommend_new", dense, shop.recommend_new, True, sparse)
+    yield Call("RatingAutoencoder of Interactions", "evaluate", dense, shop.evaluate, valid=sparse)
+    yield Call("split_ratings", "ratings", stars, lambda value: cw.split_ratings((users, items, value)))
+    yield Call("split_ratings", "users", users, lambda value: cw.split_users((value, items, stars)))
     if trains:
 
         def fitted(value: Any) -> Any:
@@ -145,6 +156,20 @@ def _ratings(random: np.random.Generator, trains: bool) -> Iterator[Call]:
         yield Call(name, "fit, users", users, lambda value: fitted((value, items, stars)))
         yield Call(name, "fit, items", items, lambda value: fitted((users, value, stars)))
         yield Call(name, "fit, ratings", stars, lambda value: fitted((users, items, value)))
+
+        def updated(value: Any) -> Any:
+            return cw.RatingAutoencoder(**small).fit((users, items, stars)).partial_fit(value).predict(users, items)
+
+        yield Call(name, "partial_fit", dense, updated, valid=sparse)
+        yield Call(name, "partial_fit, users", users, lambda value: updated((value, items, stars)))
+
+        def counted(value: Any) -> Any:
+            return cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit(value).recommend(some)
+
+        yield Call("RatingAutoencoder of Interactions", "fit", dense, counted, nan_is_missing=True, valid=sparse)
+        yield Call(
+            "RatingAutoencoder of Interactions", "fit, counts", stars, lambda x: counted((users, items, x)), True
+        )
 
 
 def _search(random: np.random.Generator) -> Iterator[Call]:

@@ -10,7 +10,6 @@ from codeword.arrays.finite_numbers import as_finite_numbers, as_numbers
 from codeword.arrays.memory_maps import let_go
 from codeword.errors import DataError
 
-
 MAX_AXES = 6  # TensorFlow finds the maximum along one of 7 axes, and levels as one-hot add one
 
 
