@@ -14,7 +14,7 @@ from codeword.files import text_table
 from codeword.files.codes import read_codes
 from codeword.files.table_pieces import open_rows
 from codeword.files.tables import column_names, read_array, read_columns
-from codeword.files.text_table import delimiter_of, form_of
+from codeword.files.text_table import delimiter_of, first_lines, form_of
 
 ROWS = np.stack([np.arange(60), np.arange(60) % 7, 1 + np.arange(60) % 5], axis=1)
 NAMES = "user,item,rating\n"
@@ -127,6 +127,14 @@ def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(
     monkeypatch.setattr(text_table, "MAX_UNPACKED_BYTES", 0)
     with pytest.raises(TableFileError, match=r"must unpack to at most .* got more. If you trust it,"):
         read_array(path)
+
+
+def test_a_long_first_line_of_numbers_is_no_header(tmp_path: Path) -> None:
+    rows = np.arange(3 * 20_000).reshape(3, 20_000) / 7
+    path = written(tmp_path / "wide.csv", "\n".join(",".join(map(str, row)) for row in rows.tolist()))
+    with path.open("rb") as file:
+        assert len(first_lines(file)[0]) > 300_000
+        assert delimiter_of(file) == ","
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from codeword.files.input_file import reading
 from codeword.files.temporary_file import temporary_file
 
 PIECE_BYTES = 2**20
-MAX_FIRST_BYTES = 2**16
+MAX_FIRST_BYTES = 2**20
 MAX_FIRST_LINES = 20
 # A compressed file of a stranger may unpack to more than the disk holds.
 MAX_UNPACKED_RATIO = 100
@@ -169,11 +169,11 @@ def uneven_line(file: BinaryIO, delimiter: str) -> tuple[int, int, int] | None:
 
 
 def first_lines(file: BinaryIO) -> list[str]:
-    """Return the first lines of a plain text file that are not empty, without their ends; long ones may be missing."""
+    """Return the first lines of a plain text file that are not empty, without their ends; a very long one is cut."""
     file.seek(0)
     content = file.read(MAX_FIRST_BYTES)
     lines = content.decode("utf-8-sig", "replace").splitlines()
-    if len(content) == MAX_FIRST_BYTES:
+    if len(content) == MAX_FIRST_BYTES and len(lines) > 1:
         lines = lines[:-1]
     return [line for line in lines if line.strip()][:MAX_FIRST_LINES]
 
