@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from codeword.arrays.ids import Ids
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars, packing
@@ -20,6 +21,7 @@ from codeword.recommenders.scores import parts
 
 Float64Array = NDArray[np.float64]
 BITS_PER_DIRECTION = 4  # of bits and choices: more directions would each be too coarse
+MOST_DIRECTIONS = 256  # of bits and choices: the others hold little
 SWEEPS = 2  # over the bits of a code, each of which is set to what is nearest: more of them part bits and similarity
 RIDGE = 1e-3  # of what a bit means: share of its variance
 LEAST_ENERGY = 1e-6  # of a direction beside the strongest
@@ -93,6 +95,7 @@ class _Meaning(NamedTuple):
     mean: Float32Array
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # sums in one order: codes and fingerprint are the same again
 def learn_item_codes(ranking: ItemRanking, taken: scipy.sparse.csr_array, items: Ids, kind: CodeKind) -> ItemCodes:
     """Learn codes from which the scores of a ranking can be computed with a small error.
 
@@ -160,7 +163,7 @@ def _spectrum(gram: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 
 def _per_choice(kind: Choices) -> int:
-    return max(1, round(kind.symbol_widths[0] / BITS_PER_DIRECTION))
+    return max(1, min(round(kind.symbol_widths[0] / BITS_PER_DIRECTION), MOST_DIRECTIONS // kind.num_choices))
 
 
 def _directions(centered: Float64Array, number: int) -> Float64Array:
@@ -213,12 +216,13 @@ def _learn_choices(values: Float32Array, known: NDArray[np.bool_], kind: Choices
     size = min(kind.size, int(known.sum()))
     symbols: NDArray[Any] = np.empty((len(values), kind.num_choices), kind.symbol_dtype)
     table = np.zeros((kind.num_choices, kind.size, per_choice), np.float32)
-    for choice in range(kind.num_choices):
-        part = np.ascontiguousarray(turned[:, choice * per_choice : (choice + 1) * per_choice])
-        means = faiss.Kmeans(per_choice, size, niter=CLUSTERING_ROUNDS, seed=1 + SEED, min_points_per_centroid=1)
-        means.train(part[known])
-        symbols[:, choice] = means.assign(part)[1]
-        table[choice, :size] = means.centroids
+    with threadpool_limits(1):  # FAISS adds up in one order, too
+        for choice in range(kind.num_choices):
+            part = np.ascontiguousarray(turned[:, choice * per_choice : (choice + 1) * per_choice])
+            means = faiss.Kmeans(per_choice, size, niter=CLUSTERING_ROUNDS, seed=1 + SEED, min_points_per_centroid=1)
+            means.train(part[known])
+            symbols[:, choice] = means.assign(part)[1]
+            table[choice, :size] = means.centroids
     return symbols, table, np.ascontiguousarray(turn.T)
 
 
@@ -246,7 +250,7 @@ class _Way(NamedTuple):
 
 
 _WAYS: dict[type, _Way] = {
-    Bits: _Way(lambda kind: max(1, kind.num_bits // BITS_PER_DIRECTION), _learn_bits),
+    Bits: _Way(lambda kind: min(max(1, kind.num_bits // BITS_PER_DIRECTION), MOST_DIRECTIONS), _learn_bits),
     Choices: _Way(lambda kind: kind.num_choices * _per_choice(kind), _learn_choices),
     Scalars: _Way(lambda kind: kind.num_scalars, _learn_scalars),
     Floats: _Way(lambda kind: kind.num_floats, _learn_floats),
