@@ -208,7 +208,11 @@ def _inferred_kind(path: Path, columns: tuple[str, ...] | None) -> Any:
         words = " or ".join(f"--data {one.word}" for one in (kind, *others))
         missing = kind.to_config()["missing"]
         raise DataError(f"{path} may hold {missing:g} for not rated. Choose {words}.")
-    click.echo(f"{path} is a table of ids: training a recommender with --data {kind.word}.", err=True)
+    click.echo(
+        f"{path} is a table of ids: training a recommender with --data {kind.word}. For an autoencoder of rows, pass "
+        "another kind, such as --data real.",
+        err=True,
+    )
     return kind
 
 
