@@ -45,6 +45,28 @@ def save_error_by_count(
     figure.savefig(path, dpi=150)
 
 
+def save_recall(
+    path: str | Path, lengths: Sequence[int], recalls: dict[str, Sequence[float]], *, title: str = ""
+) -> None:
+    """Draw the share of relevant items that lists hold against the length of the lists.
+
+    Args:
+        path: File to write; the suffix determines the format.
+        lengths: Lengths of the lists, `(n,)`.
+        recalls: Recall of the lists of each length, `(n,)`, by name of the method.
+        title: Title of the picture.
+    """
+    figure = require_matplotlib()(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    for name, values in recalls.items():
+        axis.plot(lengths, values, marker="o", label=name)
+    axis.set(xlabel="length of the list", ylabel="recall: share of liked test items in it", ylim=(0, None))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
 def save_search(
     path: str | Path,
     queries: NDArray[Any],

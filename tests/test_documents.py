@@ -62,8 +62,7 @@ def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     exec(estimator, namespace)
     assert namespace["items"].shape == namespace["scores"].shape == (2, 10)
     exec(interactions, namespace)
-    # Tastes say nothing about who took what in these generated ratings.
-    assert namespace["shop"].recommends_by_ in ("ranking", "popularity")
+    assert namespace["shop"].recommends_by_ == "ranking"
     exec(serving, namespace)
     assert namespace["items"].shape == namespace["scores"].shape == (2, 10)
     assert namespace["all_stars"].shape == (2, len(np.unique(namespace["train"].items)))
@@ -203,6 +202,15 @@ def test_the_example_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
     assert "360 images as 2880 bytes: 8 each" in shown
     assert "cells where stored differs from trained: 0" in shown
     assert (tmp_path / "levels.png").exists()
+
+
+@pytest.mark.slow
+def test_the_example_of_a_recommender_runs_without_any_data_set(tmp_path, monkeypatch, capsys):
+    run_example(monkeypatch, tmp_path, "recommender.py", "--epochs", "2")
+    shown = capsys.readouterr().out
+    assert "recommends by ranking" in shown
+    assert "because of" in shown
+    assert (tmp_path / "recommenders.png").exists()
 
 
 @pytest.mark.slow

@@ -9,7 +9,13 @@ NOISE = 0.7  # standard deviation of a rating around the truth, in stars
 
 
 def planted_ratings(
-    num_users: int = 600, num_items: int = 400, num_ratings: int = 30_000, *, rank: int = 4, seed: int = 0
+    num_users: int = 600,
+    num_items: int = 400,
+    num_ratings: int = 30_000,
+    *,
+    rank: int = 4,
+    selection: float = 0.0,
+    seed: int = 0,
 ) -> tuple[RatingColumns, NDArray[np.float32]]:
     """Generate ratings in whole stars from 1 to 5 around a truth of low rank.
 
@@ -22,6 +28,7 @@ def planted_ratings(
         num_items: Number of items; some get no rating.
         num_ratings: Number of ratings, of distinct pairs in random order; at most half of all pairs.
         rank: Number of tastes.
+        selection: How strongly users choose what is to their taste. With 0 the tastes have no part in who rates what.
         seed: Seed of all random numbers.
 
     Returns:
@@ -37,6 +44,10 @@ def planted_ratings(
         some = num_ratings - len(pairs) + num_ratings // 8
         user = np.searchsorted(active, random.random(some) * active[-1]).clip(max=num_users - 1)
         item = np.searchsorted(popular, random.random(some) * popular[-1]).clip(max=num_items - 1)
+        if selection:
+            taste = np.einsum("ij,ij->i", users[user], items[item]) / np.sqrt(rank)
+            chosen = random.random(some) < 1 / (1 + np.exp(-selection * (taste - 1)))
+            user, item = user[chosen], item[chosen]
         pairs = np.unique(np.concatenate([pairs, user * num_items + item]))
     user, item = np.divmod(random.permutation(pairs)[:num_ratings], num_items)
     truth = np.empty(num_ratings, np.float32)
