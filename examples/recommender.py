@@ -3,7 +3,7 @@
     python examples/recommender.py                          generated ratings, a few seconds
     CODEWORD_DATA=/folder python examples/recommender.py    MovieLens 100K from the folder, half a minute
 
-Prints lists, reasons and similar items, and writes a picture: how many of the liked test items lists of each length hold.
+Prints lists, reasons and similar items, and writes a picture: how many liked test items lists of each length hold.
 """
 
 import argparse
