@@ -109,9 +109,9 @@ Examples:
 )
 @click.option(
     "--by",
-    type=click.Choice(["items", "users", "both"]),
+    type=click.Choice(["auto", "items", "users", "both"]),
     help="Ratings: a row of the network holds the ratings of an item (most accurate) or of a user (smaller). both: "
-    "networks of both kinds, averaged.  [default: items]",
+    "networks of both kinds, averaged. auto: users where they are many and have few ratings.  [default: auto]",
 )
 @click.option("--members", type=click.IntRange(min=1), help="Ratings: number of networks to average.  [default: 1]")
 @columns_option

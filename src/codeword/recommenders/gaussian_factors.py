@@ -61,7 +61,8 @@ def fit_gaussian(residuals: scipy.sparse.csr_array, generator: np.random.Generat
     References:
         Lim and Teh, "Variational Bayesian Approach to Movie Rating Prediction", 2007. Differs: on residuals of biases.
     """
-    rank = min(RANK, *residuals.shape)
+    each_rates = residuals.nnz / max(1, np.count_nonzero(np.diff(residuals.indptr)))
+    rank = min(RANK, *residuals.shape, max(1, int(each_rates)))  # few ratings do not tell many factors
     rated = np.bincount(residuals.indices, minlength=residuals.shape[1]) > 0
     is_square = _is_square(rank)
     means = generator.standard_normal((residuals.shape[1], rank), np.float32) * np.float32(START_SCALE)

@@ -41,7 +41,8 @@ class RatingAutoencoder(Recommender):
             likes, clicks, purchases and counts, which are ranked and not predicted. Then no network is trained.
         by: What the network reads as a row: "items" (more accurate on both MovieLens sets), "users" (smaller and
             faster where users outnumber items), or "both": networks of either kind, weighted by their errors on
-            held-out ratings.
+            held-out ratings. "auto" is "users" where users outnumber items and there are fewer than 150 items or fewer
+            than 20 ratings a user, and else "items".
         members: Number of networks of each kind, with different random weights. Their mean is more accurate than one.
         units: Units of the hidden layer.
         noise: Share of a row's ratings dropped from the input at random in every step, from 0 to below 1.
@@ -102,7 +103,7 @@ class RatingAutoencoder(Recommender):
         self,
         *,
         data: Ratings | Interactions = Ratings(1, 5),
-        by: str = "items",
+        by: str = "auto",
         members: int = 1,
         units: int = 250,
         noise: float = 0.5,

@@ -17,7 +17,7 @@ SETTINGS = {
     "data": either(
         instance_of(Ratings, such_as="cw.Ratings(1, 5)"), instance_of(Interactions, such_as="cw.Interactions()")
     ),
-    "by": one_of("items", "users", "both"),
+    "by": one_of("auto", "items", "users", "both"),
     "members": integer(1),
     "units": integer(1),
     "noise": number(0, below=1),

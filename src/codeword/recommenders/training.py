@@ -23,7 +23,9 @@ from codeword.recommenders.row_network import Float32Array, RowNetwork
 STEPS_PER_EPOCH = 30
 EPOCHS_OF_A_HIGH_RATE = 0.5  # the share of all epochs before which training never stops
 MAX_BATCH_SIZE = 100_000
-PAIRS_AT_A_TIME = 2**15  # held-out ratings predicted at a time
+PAIRS_AT_A_TIME = 2**14  # held-out ratings predicted at a time
+FEWEST_ROWS = 5 * STEPS_PER_EPOCH  # of a network by items
+FEWEST_PER_COLUMN = 20  # ratings, on average, that the weights of a user are worth
 ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, without held-out ratings to choose it
 
 
@@ -79,7 +81,8 @@ def train_ensemble(
     biases = Biases.of(ratings)
     residuals = biases.residuals(ratings, biases.users)
     targets = biases.residuals(held_out, biases.users)
-    kinds = [by for by in ("items", "users") if recipe.by in (by, "both") for _ in range(recipe.members)]
+    wanted = chosen_rows(ratings) if recipe.by == "auto" else recipe.by
+    kinds = [by for by in ("items", "users") if wanted in (by, "both") for _ in range(recipe.members)]
     members, predictions = [], []
     with tqdm(total=len(kinds) * recipe.epochs, disable=recipe.verbose != 1, desc="fit", unit="epoch") as bar:
         for number, by in enumerate(kinds):
@@ -104,6 +107,13 @@ def train_ensemble(
         gaussian = replace(gaussian, weight=shares[1]) if shares[1] > 0 else None
     error = np.clip(combined + held_out.data - targets.data, 0, SCALE_WIDTH) - held_out.data
     return Ensemble(biases, members, weights, gaussian, _root_mean_square(error) * network_unit(kind))
+
+
+def chosen_rows(ratings: scipy.sparse.csr_array) -> str:
+    """Return what a network should read as a row: "items", but "users" where they are many and have too few ratings."""
+    users, items = np.count_nonzero(np.diff(ratings.indptr)), len(np.unique(ratings.indices))
+    many = users > items
+    return "users" if many and (items < FEWEST_ROWS or ratings.nnz < FEWEST_PER_COLUMN * users) else "items"
 
 
 def no_ensemble(num_users: int, num_items: int) -> Ensemble:
@@ -183,12 +193,19 @@ class _MemberTraining:
 
     def _predictions(self) -> Float32Array:
         """Return the network's outputs at the held-out ratings."""
-        network = self._member.network
-        codes = network.hidden(self._inputs)
-        own = network.kernel_out + network.common_out
-        codes[np.diff(self._inputs.indptr) == 0] = 0
-        own[self._unseen] = 0
-        return _predictions(own, codes, self.targets) if self.by == "items" else _predictions(codes, own, self.targets)
+        network, pairs = self._member.network, self.targets.tocoo()
+        row, column = (pairs.col, pairs.row) if self.by == "items" else (pairs.row, pairs.col)
+        predictions = np.empty(len(row), np.float32)
+        order = np.argsort(row, kind="stable")  # so that the codes of few rows are needed at a time
+        for start in range(0, len(order), PAIRS_AT_A_TIME):
+            part = order[start : start + PAIRS_AT_A_TIME]
+            present, which = np.unique(row[part], return_inverse=True)
+            codes = network.hidden(self._inputs[present])
+            codes[np.diff(self._inputs.indptr)[present] == 0] = 0
+            own = network.kernel_out[column[part]] + network.common_out
+            own[self._unseen[column[part]]] = 0
+            predictions[part] = np.einsum("ij,ij->i", codes[which], own)
+        return predictions
 
 
 def _predictions(users: Float32Array, items: Float32Array, targets: scipy.sparse.csr_array) -> Float32Array:
