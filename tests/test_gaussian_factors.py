@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 import codeword as cw
 from codeword.recommenders.gaussian_factors import SMALLEST_NOISE, GaussianFactors, fit_gaussian, renewed_items
+from codeword.recommenders.training import chosen_rows
 
 NUM_USERS, NUM_ITEMS, NOISE = 400, 30, 0.3
 random = np.random.default_rng(0)
@@ -88,3 +89,17 @@ def test_few_items_and_many_ratings_are_predicted_with_it() -> None:
     assert found["rmse"] < 0.7 * found["rmse_biases"]
     some_user = sp.csr_array(train[[11]])
     np.testing.assert_allclose(rec.predict_new(some_user)[0], rec.predict(11, rec.items_), atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "each", "expected"),
+    [(400, 300, 30, "items"), (300, 400, 2, "items"), (400, 300, 2, "users"), (300, 100, 30, "users")],
+)
+def test_the_network_reads_users_where_they_are_many_and_say_little(
+    users: int, items: int, each: int, expected: str
+) -> None:
+    generator = np.random.default_rng(0)
+    rows = np.repeat(np.arange(users), each)
+    columns = np.concatenate([generator.permutation(items)[:each] for _ in range(users)])
+    columns[:items] = np.arange(items)
+    assert chosen_rows(sp.csr_array((np.ones(len(rows)), (rows, columns)), shape=(users, items))) == expected

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from sklearn.utils.extmath import randomized_svd
 
 from codeword.data_kinds import Interactions, Ratings
 from codeword.recommenders.judge import Judge
@@ -25,6 +24,10 @@ LEAST_WEIGHT = 0.2  # of an item with the lowest rating, beside 1 for one with t
 JUDGED_AT = 20  # places of a list of recommendations
 USER_POWER = 0.5  # of what a user took, by which the user weighs less
 MOST_JUDGED = 2_000  # users whose lists are judged
+JUDGED_SCORES = 2**23  # users are fewer where they would need more scores than this, but not fewer than
+FEWEST_JUDGED = 500
+OVERSAMPLING, POWERS = 10, 4  # of the decomposition
+USERS_AT_A_TIME = 2**14
 SEED = 0
 
 
@@ -100,7 +103,8 @@ def learn_ranking(
     Returns:
         The ranking of the whole, and what recommends held-out items best: "ranking", "rating" or "popularity".
     """
-    judge = Judge(to_unit_scale(taken, kind), liked(held_out, kind), k=JUDGED_AT, most=MOST_JUDGED)
+    most = min(MOST_JUDGED, max(FEWEST_JUDGED, JUDGED_SCORES // max(1, taken.shape[1])))
+    judge = Judge(to_unit_scale(taken, kind), liked(held_out, kind), k=JUDGED_AT, most=most)
     recipe, quality = choose_recipe(to_unit_scale(taken, kind), judge, kind)
     ranking = fit_ranking(to_unit_scale(whole, kind), recipe)
     qualities = {"ranking": quality, "popularity": judge.judge(by_popularity(judge.taken, ranking.popularity))["ndcg"]}
@@ -178,14 +182,35 @@ class _Spectrum:
     def _moments(self) -> NDArray[np.float64]:
         """What likes have in common with each direction, (items, rank)."""
         targets = self._user_weights @ _ones(self._taken, LIKED_FROM)
-        return np.asarray(targets.T @ (self._scaled @ self._vectors))
+        return _product_over_users(targets, self._scaled, self._vectors)
 
 
 def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the first right singular vectors `(columns, rank)`, and the squares of the singular values."""
+    """Return the first right singular vectors `(columns, rank)`, and the squares of the singular values.
+
+    References:
+        Halko, Martinsson and Tropp, "Finding structure with randomness", 2011, algorithm 4.4 on XᵀX, so that no array
+        has a row for each user.
+    """
     rank = min(RANK, *matrix.shape)
-    _, values, vectors = randomized_svd(matrix, rank, n_iter=3, random_state=SEED)
-    return vectors.T.astype(np.float64), values.astype(np.float64) ** 2
+    size = min(rank + OVERSAMPLING, matrix.shape[1])
+    basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size))
+    for _ in range(POWERS):
+        basis, _ = np.linalg.qr(_product_over_users(matrix, matrix, basis))
+    energies, directions = np.linalg.eigh(basis.T @ _product_over_users(matrix, matrix, basis))
+    best = slice(-1, -rank - 1, -1)
+    return basis @ directions[:, best], np.maximum(energies[best], 0)
+
+
+def _product_over_users(
+    one: scipy.sparse.csr_array, other: scipy.sparse.csr_array, right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return oneᵀ (other @ right) without an array that has a row for each user."""
+    product, right = np.zeros((one.shape[1], right.shape[1])), right.astype(np.float32)
+    for start in range(0, one.shape[0], USERS_AT_A_TIME):
+        rows = slice(start, start + USERS_AT_A_TIME)
+        product += one[rows].T @ (other[rows] @ right)
+    return product
 
 
 def _weighted(taken: scipy.sparse.csr_array, reads_ratings: bool) -> scipy.sparse.csr_array:
