@@ -4,7 +4,7 @@
     CODEWORD_DATA=/folder python benchmarks/recommenders.py --part jester
     python benchmarks/recommenders.py --smoke                                 seconds, on generated ratings
 
-Lists: a fifth of the ratings is held out; of those, the ones in the upper quarter of the scale are to be found among all
+Lists: a fifth of the ratings is held out; the ones in the upper quarter of the scale are to be found among all
 items that the user has not rated in training. `movielens_1m_likes` is the protocol of Liang et al., "Variational
 Autoencoders for Collaborative Filtering", 2018: likes of 4 and 5 stars, 500 users held out for the choice of settings
 and 500 for the test, four fifths of each given; recall counts at most k likes.

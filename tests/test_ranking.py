@@ -263,8 +263,10 @@ def test_reasons_add_up_to_the_score(recommender: RatingAutoencoder) -> None:
         assert added.sum() == pytest.approx(score, rel=1e-4)
         assert (np.diff(added) <= 0).all()
         assert recommender.explain(user, item, k=2)[0].tolist() == theirs[:2].tolist()
-    with pytest.raises(DataError, match="`item` must be an id in the training data"):
+    with pytest.raises(DataError, match="`item` must be one id in the training data: got 1000000000"):
         recommender.explain(user, 10**9)
+    with pytest.raises(DataError, match="`user` must be one id"):
+        recommender.explain([user, user], 3)
 
 
 def test_evaluate_judges_lists(recommender: RatingAutoencoder) -> None:

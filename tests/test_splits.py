@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 import codeword as cw
-from codeword.errors import DataError, ParameterError
+from codeword.errors import DataError, DataTypeError, ParameterError
 
 USERS = np.array([3, 1, 3, 1, 3, 2, 1, 3])
 ITEMS = np.arange(8)
@@ -79,6 +79,23 @@ def test_users_are_held_out_whole() -> None:
         counts = [(part.users == user).sum() for part in (given, rest)]
         assert counts[0] == int(0.75 * sum(counts))
     assert len(train.users) + len(given.users) + len(rest.users) == len(ratings.users)
+
+
+def test_whatever_fit_refuses_is_not_split_either() -> None:
+    for ratings in (
+        (USERS, ITEMS, sp.csr_array(STARS)),
+        (USERS, ITEMS, STARS[:3]),
+        (USERS, ITEMS, np.where(STARS > 3, STARS, np.nan)),
+        (USERS, ITEMS, STARS[:, None]),
+        (USERS, ITEMS, "stars"),
+        ([1.5] * 8, ITEMS, STARS),
+        (USERS, [None] * 8, STARS),
+        [USERS, ITEMS],
+    ):
+        with pytest.raises((DataError, DataTypeError)):
+            cw.split_ratings(ratings)
+    _, test = cw.split_ratings((3, ITEMS, STARS), test_share=0.25)  # one user of several items
+    assert test[0].tolist() == [3, 3]
 
 
 @pytest.mark.parametrize(

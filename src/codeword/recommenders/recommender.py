@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from codeword.arrays.ids import Ids
 from codeword.code_kinds import CodeKind
-from codeword.errors import DataError, ParameterError
+from codeword.errors import DataError, ParameterError, shown
 from codeword.recommenders.item_codes import ItemCodes, learn_item_codes
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.ranking import (
@@ -165,10 +165,12 @@ class Recommender(SavedRatings):
         """
         ranking = self._known_ranking()
         integer(1).check("k", k)
-        (row,), (column,) = self.ratings_.positions(user, item)
-        for name, value, place in (("user", user, row), ("item", item, column)):
-            if place < 0:
-                raise DataError(f"`{name}` must be an id in the training data: got {value!r}.")
+        rows = self.ratings_.users.positions(user, "user")
+        columns = self.ratings_.items.positions(item, "item")
+        for name, value, places in (("user", user, rows), ("item", item, columns)):
+            if len(places) != 1 or places[0] < 0:
+                raise DataError(f"`{name}` must be one id in the training data: got {shown(value)}.")
+        (row,), (column,) = rows, columns
         weighted = ranking.weighted(self._taken[[row]])
         added = weighted.data * (ranking.inputs[weighted.indices] @ ranking.outputs[column])
         order = np.argsort(-added, kind="stable")[:k]

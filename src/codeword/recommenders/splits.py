@@ -7,10 +7,11 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from codeword.arrays.ids import Ids
+from codeword.arrays.finite_numbers import as_finite_numbers
+from codeword.arrays.ids import Ids, checked_ids
 from codeword.arrays.rows import as_frame
 from codeword.errors import DataError
-from codeword.recommenders.given_ratings import given_ratings
+from codeword.recommenders.given_ratings import given_ratings, numbers_of
 from codeword.settings import integer, number, one_of
 
 _SHARE = number(above=0, below=1)
@@ -40,7 +41,8 @@ def split_ratings(
         The training part and the test part, of the same type as `ratings`; arrays `(users, items, ...)` of a file.
 
     Raises:
-        DataError: If "time" is asked of ratings without times.
+        DataError: If an id or a rating is missing, or "time" is asked of ratings without times.
+        DataTypeError: If the ratings are none of these, or ids or ratings have another type.
 
     Example:
         >>> train, test = split_ratings(([1, 1, 1, 2], [7, 8, 9, 7], [5.0, 3.0, 4.0, 2.0]), "last")
@@ -112,15 +114,18 @@ class _Rows:
             self._columns = [*matrix.coords, matrix.data]
         else:
             given = given_ratings(ratings, columns, counted=None)
-            self._columns = [given.users, given.items, given.values, given.times]
+            values = None if given.values is None else as_finite_numbers(numbers_of(given))
+            self._columns = [given.users, given.items, values, given.times]
             self._times = given.times
+        self._users = Ids.of(self._columns[0], "users")[1]
+        checked_ids(self._columns[1], "items")
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self._users)
 
     def users(self) -> NDArray[np.intp]:
         """Return the position of each row's user among all users."""
-        return Ids.of(self._columns[0], "ratings")[1]
+        return self._users
 
     def by_time(self, *, is_needed: bool) -> NDArray[np.intp]:
         """Return the rows from the earliest to the latest; as they stand if there are no times."""
@@ -138,7 +143,9 @@ class _Rows:
         rows = np.flatnonzero(which) if which.dtype == bool else which
         if self._frame is not None:
             return self._frame[rows].to_native()
-        columns = self._ratings if isinstance(self._ratings, tuple) else self._columns
+        columns = [*self._columns]
+        if isinstance(self._ratings, tuple):
+            columns[3:] = self._ratings[3:]  # times as they came
         parts = [np.asarray(column)[rows] for column in columns if column is not None]
         if hasattr(self._ratings, "tocoo"):
             return scipy.sparse.csr_array((parts[2], (parts[0], parts[1])), shape=self._ratings.shape)
