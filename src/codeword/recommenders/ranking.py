@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from codeword.data_kinds import Interactions, Ratings
 from codeword.recommenders.judge import Judge
@@ -185,6 +186,7 @@ class _Spectrum:
         return _product_over_users(targets, self._scaled, self._vectors)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # as in training: on a busy machine, threads wait for each other
 def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the first right singular vectors `(columns, rank)`, and the squares of the singular values.
 
@@ -196,10 +198,18 @@ def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], ND
     size = min(rank + OVERSAMPLING, matrix.shape[1])
     basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size))
     for _ in range(POWERS):
-        basis, _ = np.linalg.qr(_product_over_users(matrix, matrix, basis))
+        basis = _orthogonal(_product_over_users(matrix, matrix, basis))
+    rank = min(rank, basis.shape[1])
     energies, directions = np.linalg.eigh(basis.T @ _product_over_users(matrix, matrix, basis))
     best = slice(-1, -rank - 1, -1)
     return basis @ directions[:, best], np.maximum(energies[best], 0)
+
+
+def _orthogonal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an orthogonal basis of what columns span, by products that are ten times as fast as a QR decomposition."""
+    squares, directions = np.linalg.eigh(columns.T @ columns)
+    spans = squares > 1e-12 * squares[-1]
+    return columns @ (directions[:, spans] / np.sqrt(squares[spans]))
 
 
 def _product_over_users(
