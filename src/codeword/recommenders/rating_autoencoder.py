@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
@@ -154,42 +155,22 @@ class RatingAutoencoder(Recommender):
             UserWarning: If all ratings are the same, so that there is nothing to predict.
         """
         check_settings(self, SETTINGS)
-        table = as_rating_table(ratings, self.data, columns=self.columns, repeated=self.repeated)
-        if table.note and self.verbose:
-            tqdm.write(f"Columns: {table.note}.", file=sys.stderr)
-        if validation_data is None:
-            training, held_out = split(table.matrix, self.validation_fraction, int(self.seed))
-        else:
-            name = "validation_data"
-            given = as_rating_table(
-                validation_data, self.data, columns=self.columns, repeated=self.repeated, name=name, like=table
-            )
-            training, held_out = table.matrix, given.held_out_of(table, name)
-        if self.data.has_ratings and table.matrix.nnz > 1 and (table.matrix.data == table.matrix.data[0]).all():
-            warnings.warn(
-                f"All {table.matrix.nnz} ratings are {table.matrix.data[0]:g}, so there is nothing to learn: "
-                "predictions will be near that value. `recommend` still ranks items, by what users rated together.",
-                UserWarning,
-                stacklevel=2,
-            )
+        table, training, held_out = self._read(ratings, validation_data)
+        self._warn_if_alike(table)
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
-        by_rating = None
         if isinstance(self.data, Ratings):
             ensemble = train_ensemble(training, held_out, self.data, recipe)
             biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
-            stars = RatingScores(training, self.data, *ensemble[:4])
-            by_rating = stars.of_users
+            by_rating = RatingScores(training, self.data, *ensemble[:4]).of_users
         else:
-            ensemble = no_ensemble(*table.matrix.shape)
+            ensemble, by_rating = no_ensemble(*table.matrix.shape), None
             biases = ensemble.biases
         ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
-        if by == "popularity" and self.verbose:
-            print(
+        if by == "popularity":
+            self._say(
                 "The most popular items rank held-out ratings best, so `recommend` gives everyone those: who took what "
-                'says little here. by="ranking" ranks by it all the same.',
-                file=sys.stderr,
+                'says little here. by="ranking" ranks by it all the same.'
             )
-
         self._become(
             data_=self.data,
             ratings_=table,
@@ -361,6 +342,34 @@ class RatingAutoencoder(Recommender):
 
         with seeded(int(self._with_ratings().seed)):
             return keras_models(vars(self.members_[0].network), input_length=INPUT_LENGTH)
+
+    def _read(
+        self, ratings: Any, validation_data: Any
+    ) -> tuple[RatingTable, scipy.sparse.csr_array, scipy.sparse.csr_array]:
+        """Return all ratings, those to learn from, and those held out to judge by."""
+        reading: dict[str, Any] = {"columns": self.columns, "repeated": self.repeated}
+        table = as_rating_table(ratings, self.data, **reading)
+        if table.note:
+            self._say(f"Columns: {table.note}.")
+        if validation_data is None:
+            return table, *split(table.matrix, self.validation_fraction, int(self.seed))
+        name = "validation_data"
+        given = as_rating_table(validation_data, self.data, **reading, name=name, like=table)
+        return table, table.matrix, given.held_out_of(table, name)
+
+    def _warn_if_alike(self, table: RatingTable) -> None:
+        values = table.matrix.data
+        if self.data.has_ratings and len(values) > 1 and (values == values[0]).all():
+            warnings.warn(
+                f"All {len(values)} ratings are {values[0]:g}, so there is nothing to learn: predictions will be near "
+                "that value. `recommend` still ranks items, by what users rated together.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _say(self, line: str) -> None:
+        if self.verbose:
+            tqdm.write(line, file=sys.stderr)
 
     def _become(self, **learned: Any) -> None:
         before = dict(vars(self))
