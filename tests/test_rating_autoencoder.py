@@ -316,10 +316,8 @@ def test_the_weights_of_the_best_epoch_are_kept_and_training_stops(by: str) -> N
         assert len(errors) == len(member.history["mse"]) == 31  # not before the rate has begun to fall
         assert np.argmin(errors) + 2 < len(errors)
     assert rec.validation_rmse_ == pytest.approx(rec.evaluate(other)["rmse"], rel=1e-4)
-    if by == "items":  # one network: its own error, but for answers beyond the scale
-        clipped = rec.validation_rmse_
-        assert clipped <= min(rec.members_[0].history["val_rmse"]) + 1e-5
-        assert clipped > 0.8 * min(rec.members_[0].history["val_rmse"])
+    # Weighed with the biases and the Gaussian model, a network that learns by heart does no harm.
+    assert rec.validation_rmse_ <= min(rec.members_[0].history["val_rmse"]) + 1e-5
 
 
 def test_validation_data_of_unknown_ids_only_is_refused_or_measures_nothing() -> None:
