@@ -130,7 +130,7 @@ def test_an_unknown_user_gets_the_items_of_the_highest_biases_and_is_marked(fold
     assert (unknown["user"], unknown["known"]) == (7, False)
     assert unknown["items"] == np.argsort(-model.biases_.items, kind="stable")[:3].tolist()
     shown = run("recommend", folder / "films.codeword", "--user", 7, "--user", 100).output
-    assert "User 7 has not had any known item" in shown
+    assert "User 7 has no ratings in the model" in shown
     assert "User 100" not in shown
 
 

@@ -9,6 +9,7 @@ from codeword.errors import DataError
 @pytest.mark.parametrize(
     ("names", "found"),
     [
+        ("user_id:token item_id:token rating:float", ("user_id:token", "item_id:token", "rating:float", None)),
         ("userId movieId rating timestamp", ("userId", "movieId", "rating", "timestamp")),
         ("rating timestamp movie_id user_id", ("user_id", "movie_id", "rating", "timestamp")),
         ("User-ID ISBN Book-Rating", ("User-ID", "ISBN", "Book-Rating", None)),

@@ -223,7 +223,7 @@ def test_only_allowed_items_are_recommended(recommender: RatingAutoencoder, by: 
     users = recommender.users_[:10]
     taken = recommender.ratings_.matrix[:10].toarray() > 0
     allowed, excluded = [3, 5, 8, 13, 21, 34, 10**9], [5, 34, 99]
-    items, scores = recommender.recommend(users, k=60, by=by, items=allowed, exclude=excluded)
+    items, scores = recommender.recommend(users, k=60, by=by, items=set(allowed), exclude=excluded)
     for row, own in enumerate(taken):
         listed = items[row, ~np.isnan(scores[row])].tolist()
         assert sorted(listed) == [item for item in (3, 8, 13, 21) if not own[item]]

@@ -10,6 +10,8 @@ from codeword.errors import DataError
 MAX_SHOWN = 8  # column names in a message
 PLACES = re.compile(r"column\d+")  # the name of a column in a text table without a header
 
+TYPE = re.compile(r":(token|float)(_seq)?$")  # as RecBole writes it behind a name
+
 # Compared in lower case without anything but letters and digits: "User-ID", "user_id" and "userId" are one name.
 # The first of several that a table has is taken.
 USERS = """
@@ -217,7 +219,7 @@ def _number(text: str) -> float:
 def _all_of(known: str, names: Sequence[str]) -> list[str]:
     by_word: dict[str, str] = {}
     for name in names:
-        by_word.setdefault(re.sub(r"[^a-z0-9]", "", str(name).lower()), name)
+        by_word.setdefault(re.sub(r"[^a-z0-9]", "", TYPE.sub("", str(name).lower())), name)
     return [by_word[word] for word in known.split() if word in by_word]
 
 

@@ -188,7 +188,7 @@ def _print(records: list[dict[str, Any]], name: str) -> None:
     remarks = [
         f"User {record['user']} has had every item, so nothing is left to recommend."
         if not record["items"]
-        else f"User {record['user']} has not had any known item: these are the best for anyone."
+        else f"User {record['user']} has no ratings in the model: these items are the best for everyone."
         for record in records
         if not (record["items"] and record["known"])
     ]

@@ -168,8 +168,8 @@ class RatingAutoencoder(Recommender):
         ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
         if by == "popularity":
             self._say(
-                "The most popular items rank held-out ratings best, so `recommend` gives everyone those: who took what "
-                'says little here. by="ranking" ranks by it all the same.'
+                "On held-out data the most popular items did best, so `recommend` returns them for everyone. "
+                '`recommend(by="ranking")` ranks by who took what.'
             )
         self._become(
             data_=self.data,

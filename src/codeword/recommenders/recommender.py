@@ -238,11 +238,11 @@ class Recommender(SavedRatings):
         judge = Judge(taken, relevant, k=k, num_relevant=counts)
         people = rows[judge.users]
         if len(people) == 0:
-            return {"judged_users": 0.0}
+            return {"judged_users": 0}
         figures = {f"{name}@{k}": value for name, value in judge.judge(self._scored(people, by)).items()}
         popular = judge.judge(self._scored(people, "popularity"))
         figures |= {f"{name}@{k}_popularity": popular[name] for name in ("recall", "ndcg")}
-        return {**figures, "judged_users": float(len(people))}
+        return {**figures, "judged_users": len(people)}
 
     def _scored(self, rows: NDArray[np.intp], by: str) -> Scored:
         """Yield the scores of all items for users by position, -1 for an unknown one."""
@@ -276,14 +276,14 @@ class Recommender(SavedRatings):
         """Return which items may not be recommended."""
         left_out = ~self._is_taken[:-1]
         if items is not None:
-            places = self.ratings_.items.positions(items, "items")
+            places = self.ratings_.items.positions(_listed(items), "items")
             if not (places >= 0).any():
                 raise DataError(f"`items` must name items of the training data: got {len(places)} ids, none known.")
             allowed = np.zeros(len(left_out), bool)
             allowed[places[places >= 0]] = True
             left_out |= ~allowed
         if exclude is not None:
-            places = self.ratings_.items.positions(exclude, "exclude")
+            places = self.ratings_.items.positions(_listed(exclude), "exclude")
             left_out[places[places >= 0]] = True
         return left_out
 
@@ -323,6 +323,10 @@ class Recommender(SavedRatings):
         counts = np.bincount(matrix.indices, minlength=matrix.shape[1] + 1)  # one more: position -1, never taken
         self._has_taken, self._is_taken = np.diff(self._taken.indptr) > 0, counts > 0
         self._popularity = popularity_of(matrix)
+
+
+def _listed(ids: Any) -> Any:
+    return list(ids) if isinstance(ids, set | frozenset) else ids
 
 
 def with_unknown_id(ids: Ids) -> NDArray[Any]:
