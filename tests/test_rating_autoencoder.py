@@ -547,7 +547,9 @@ def test_evaluate_and_score(model: RatingAutoencoder) -> None:
     assert figures["mae"] == pytest.approx(np.abs(errors).mean())
     assert figures["known"] == 0.5
     assert model.score((users, items, ratings)) == -figures["rmse"]
-    assert model.evaluate(RATINGS)["known"] == 1
+    whole = model.evaluate(RATINGS)
+    assert (whole["known"], whole["in_training"]) == (1, 1)
+    assert figures["in_training"] == np.mean([RATINGS[0, 2] > 0, RATINGS[5, 7] > 0, False, False])
     with pytest.raises(DataError, match=r"got none for 60 users x 40 items"):
         model.evaluate(sp.csr_array(RATINGS.shape))
     with pytest.raises(DataError, match=r"1 of 1 outside"):

@@ -282,6 +282,8 @@ class RatingAutoencoder(Recommender):
             "rmse" and "mae" in units of the ratings; "rmse_biases" of the biases alone, for comparison; and "known",
             the share of ratings whose user and item were both rated in training. Not for interactions.
 
+            "in_training", the share of the given pairs that are training ratings, which flatters; 0 in a fair test.
+
             With `k`, for 10: "recall@10", "ndcg@10" and "map@10", the mean over the users with a relevant item,
             "judged_users" in number, ranked among all items that they had not rated in training;
             "recall@10_popularity" and "ndcg@10_popularity" of the most popular items, for comparison; "coverage@10",
@@ -293,6 +295,7 @@ class RatingAutoencoder(Recommender):
         table = as_rating_table(ratings, self.data_, columns=self.columns, repeated=self.repeated, like=known_ids)
         table.check_same_ids(known_ids, "ratings")
         figures = self._evaluate_predictions(table) if self.data_.has_ratings else {}
+        figures["in_training"] = table.number_in(known_ids, "ratings") / table.matrix.nnz
         if k is not None:
             integer(1).check("k", k)
             figures |= self._evaluate_lists(table, k, relevant, by)

@@ -78,17 +78,21 @@ class RatingTable:
                 f"`{name}` must hold ratings of users and items of the training data: got {self.matrix.nnz} ratings "
                 "of others. Hold out single ratings, not whole users or items."
             )
-        one, other = (
-            scipy.sparse.csr_array((np.ones(part.nnz), part.indices, part.indptr), shape=part.shape)
-            for part in (matrix, training.matrix)
-        )
-        shared = one.multiply(other).nnz
+        shared = self.number_in(training, name)
         if shared:
             raise DataError(
                 f"`{name}` must not hold training ratings, which the network reads as its input: "
                 f"got {shared} of {matrix.nnz} that are in both. Remove them from one of the two."
             )
         return matrix
+
+    def number_in(self, known: Self, name: str) -> int:
+        """Return for how many of these pairs another table has a rating, too."""
+        one, other = (
+            scipy.sparse.csr_array((np.ones(part.nnz), part.indices, part.indptr), shape=part.shape)
+            for part in (self.within(known, name), known.matrix)
+        )
+        return int(one.multiply(other).nnz)
 
     def rows_for(self, known: Self, name: str) -> scipy.sparse.csr_array:
         """Return one row for each of these users, in the columns of the items of another table."""
