@@ -233,7 +233,7 @@ def test_what_has_no_substitute_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 # Private names of others than Keras: of named tuples, and of scikit-learn's older estimators.
-NOT_OF_KERAS = {"_replace", "_asdict", "_fields", "_estimator_type"}
+NOT_OF_KERAS = {"_replace", "_asdict", "_fields", "_make", "_estimator_type"}
 
 
 def private_names_of_keras() -> set[str]:
