@@ -404,7 +404,9 @@ def test_a_model_is_measured_on_other_data(songs):
     assert found == {"model": str(songs / "songs.codeword"), **model.evaluate(columns, k=5)}
     assert found["ndcg@5"] > 0.3
     words = ["evaluate", songs / "films.codeword", songs / "ratings.csv"]
-    assert set(json.loads(run(*words, "-k", 0, "--json").stdout)) == {"model", "rmse", "mae", "rmse_biases", "known"}
+    figures = json.loads(run(*words, "-k", 0, "--json").stdout)
+    assert set(figures) == {"model", "rmse", "mae", "rmse_biases", "known", "in_training"}
+    assert figures["in_training"] == 1  # it is the table of its training
     words = ["evaluate", songs / "rows.codeword", songs / "images.npy", "--json"]
     assert set(json.loads(run(*words).output)) == {"model", "cells_exact", "rows_exact"}
 
