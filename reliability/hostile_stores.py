@@ -143,7 +143,9 @@ def judge(row: Row, case: Case, calls: list[Call], outcome: Outcome, right: dict
 def _is_chosen(case: Case, call: Call) -> bool:
     """Return whether a mapping has chosen the row that it means, or nothing if it is refused or means none."""
     expected = MAPPINGS[case.name][1]
-    return bool(call.error) if expected is None else call.answer.endswith(f", [[{expected}]]]")
+    if expected is None:
+        return bool(call.error) or call.answer == "[[[]], [[]]]"
+    return call.answer.endswith(f", [[{expected}]]]")
 
 
 def _build(base: Path, cases: list[Case]) -> list[str]:
