@@ -108,7 +108,8 @@ def learn_ranking(
     judge = Judge(to_unit_scale(taken, kind), liked(held_out, kind), k=JUDGED_AT, most=most)
     recipe, quality = choose_recipe(to_unit_scale(taken, kind), judge, kind)
     ranking = fit_ranking(to_unit_scale(whole, kind), recipe)
-    qualities = {"ranking": quality, "popularity": judge.judge(by_popularity(judge.taken, ranking.popularity))["ndcg"]}
+    popular = judge.judge(by_popularity(judge.taken, popularity_of(taken)))["ndcg"]  # without the held-out ones
+    qualities = {"ranking": quality, "popularity": popular}
     if by_rating is not None:
         qualities["rating"] = judge.judge(by_rating(judge.users))["ndcg"]
     return ranking, max(qualities, key=lambda by: qualities[by])  # the first if all are equal
