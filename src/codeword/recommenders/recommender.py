@@ -326,6 +326,7 @@ class Recommender(SavedRatings):
 
 
 def _listed(ids: Any) -> Any:
+    """Return the ids of a set, whose order does not matter here, as a list."""
     return list(ids) if isinstance(ids, set | frozenset) else ids
 
 
