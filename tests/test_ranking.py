@@ -167,7 +167,7 @@ def test_equal_scores_are_worth_a_random_order() -> None:
 
 def test_relevant_items_that_no_list_can_hold_count_as_missed() -> None:
     relevant = sp.csr_array(np.array([[0, 1, 0.0]]))
-    judge = Judge(sp.csr_array((1, 3)), relevant, k=3, num_relevant=np.array([4]))
+    judge = Judge(sp.csr_array((1, 3)), relevant, k=3, num_unknown=np.array([3]))
     found = judge.judge(lists_of(np.array([[1, 3, 2.0]]), judge.taken))
     assert found["recall"] == 0.25
     assert found["ndcg"] < 1

@@ -16,6 +16,7 @@ from codeword.errors import DataError, ParameterError
 from codeword.settings import number
 
 LARGEST = 1e30  # squares of what lies beyond are infinite in float32
+LIKED_SHARE = 0.75  # of the way from the lowest to the highest rating: from there on, it was liked
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Ratings(DataKind):
     @property
     def liked_from(self) -> float:
         """The least rating that says that it was liked, where the upper quarter of the scale begins."""
-        return self.low + 0.75 * (self.high - self.low)
+        return self.low + LIKED_SHARE * (self.high - self.low)
 
     def quantize(self, x: Any) -> NDArray[np.float64]:
         """Return the step of the scale that is nearest to each number."""

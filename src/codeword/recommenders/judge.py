@@ -19,8 +19,8 @@ class Judge:
 
     Args:
         taken: What users took in training, CSR `(users, items)`.
-        relevant: What they took later, of the same shape; every stored entry counts.
-        num_relevant: How many items each user took later, if some of them are in no column of `relevant`.
+        relevant: What they took later, of the same shape; every stored entry counts, but not what is in `taken`, too.
+        num_unknown: How many more items each user took later, of those that are in no column.
         k: Length of the lists.
         most: Judge at most so many users, drawn at random.
     """
@@ -31,11 +31,13 @@ class Judge:
         relevant: scipy.sparse.csr_array,
         *,
         k: int,
-        num_relevant: NDArray[np.intp] | None = None,
+        num_unknown: NDArray[np.intp] | None = None,
         most: int | None = None,
     ) -> None:
         random = np.random.default_rng(SEED)
-        counts = np.diff(relevant.indptr) if num_relevant is None else num_relevant
+        relevant = scipy.sparse.csr_array(relevant - relevant.multiply(taken.astype(bool)))
+        relevant.eliminate_zeros()
+        counts = np.diff(relevant.indptr) + (0 if num_unknown is None else num_unknown)
         (users,) = np.nonzero(counts)
         if most is not None and len(users) > most:
             users = np.sort(random.choice(users, most, replace=False))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from codeword.data_kinds import Interactions, Ratings
+from codeword.data_kinds.ratings import LIKED_SHARE
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.scores import Scored, parts
@@ -20,7 +21,6 @@ RecommenderKind = Ratings | Interactions
 RANK = 256
 EXTRA_COUNT = 100.0  # added to the count of every item: an item that few have taken says little
 STRENGTHS = (0.5, 1.0, 2.0, 4.0)  # of the ridge penalty, tried on held-out interactions
-LIKED_FROM = 0.75  # of the way from the lowest to the highest rating
 LEAST_WEIGHT = 0.2  # of an item with the lowest rating, beside 1 for one with the highest
 JUDGED_AT = 20  # places of a list of recommendations
 USER_POWER = 0.5  # of what a user took, by which the user weighs less
@@ -183,7 +183,7 @@ class _Spectrum:
     @cached_property
     def _moments(self) -> NDArray[np.float64]:
         """What likes have in common with each direction, (items, rank)."""
-        targets = self._user_weights @ _ones(self._taken, LIKED_FROM)
+        targets = self._user_weights @ _ones(self._taken, LIKED_SHARE)
         return _product_over_users(targets, self._scaled, self._vectors)
 
 

@@ -223,19 +223,10 @@ class Recommender(SavedRatings):
         """Judge the lists of the users of a table by what they took and liked there."""
         by = self._order(by)
         rows = self.ratings_.users.positions(table.users.values, "ratings")
-        wanted = liked(table.matrix, self.data_, least)
-        places = self.ratings_.items.positions(table.items.values, "ratings")
-        entries, taken = wanted.tocoo(), self._taken[rows]
-        known = places[entries.col] >= 0
-        shape = (len(rows), len(self.ratings_.items))
-        relevant = scipy.sparse.csr_array(
-            (np.ones(known.sum()), (entries.row[known], places[entries.col[known]])), shape=shape
-        )
-        again = relevant.multiply(taken.astype(bool))  # in training, too: nobody can be right there
-        relevant = scipy.sparse.csr_array(relevant - again)
-        relevant.eliminate_zeros()
-        counts = np.diff(wanted.indptr) - np.asarray(again.sum(axis=1)).astype(int).ravel()
-        judge = Judge(taken, relevant, k=k, num_relevant=counts)
+        wanted = replace(table, matrix=liked(table.matrix, self.data_, least))
+        relevant = wanted.within(self.ratings_, "ratings", users=False)
+        unknown = np.diff(wanted.matrix.indptr) - np.diff(relevant.indptr)
+        judge = Judge(self._taken[rows], relevant, k=k, num_unknown=unknown)
         people = rows[judge.users]
         if len(people) == 0:
             return {"judged_users": 0}
