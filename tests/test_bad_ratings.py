@@ -43,16 +43,30 @@ REFUSED: dict[str, tuple[Any, Any, type[CodewordError], str]] = {
         DataError,
         r"`ratings: item` .* 1 missing",
     ),
-    "ids that are fractions": (frame(item=ITEMS + 0.5), STARRED, DataTypeError, "an integer or text"),
+    "ids that are fractions": (frame(item=ITEMS + 0.5), STARRED, DataTypeError, "integers or text: got dtype float64"),
     "ids that are booleans": (frame(user=USERS > 2), STARRED, DataTypeError, "`ratings: user` .* dtype bool"),
     "ids that are dates": (frame(item=DATES), STARRED, DataTypeError, "`ratings: item` .* dtype datetime64"),
-    "booleans as ratings": (frame(rating=STARS > 3), STARRED, DataError, r"got 0 to 1, .* if 0 means not"),
+    "booleans as ratings": (frame(rating=STARS > 3), STARRED, DataError, r"got 0 to 1, .* use Interactions\(\)"),
     "dates as ratings": (frame(rating=DATES), STARRED, DataTypeError, r"dtype datetime64.* name it with `col"),
     "texts as ratings": (
         frame(rating=STARS.astype(str)),
         STARRED,
         DataTypeError,
-        r"numbers: got text, the first",
+        r"numbers: got text, the first '1\.0'\. Convert them to numbers: column\.astype\(float\)\.$",
+    ),
+    "digits that are text": ((USERS, ITEMS, ["4"] * 60), STARRED, DataTypeError, r"the first '4'\. Convert them"),
+    "decimal commas": (frame(rating=["4,5"] * 60), STARRED, DataTypeError, r"Write decimals with a point\.$"),
+    "ids of two axes": (
+        (USERS[:, None], ITEMS, STARS),
+        STARRED,
+        DataTypeError,
+        r"`ratings: user` must have one axis, .* got shape \(60, 1\)\. Flatten .*: numpy\.ravel\(column\)",
+    ),
+    "texts without an id": (
+        frame(item=with_first(ITEMS.astype(str), "")),
+        STARRED,
+        DataError,
+        r"`ratings: item` .* 1 missing, the first in row 0, counted from 0 \(an empty text\)",
     ),
     "times as ratings": (
         frame(rating=881250949 + ITEMS),
@@ -67,16 +81,21 @@ REFUSED: dict[str, tuple[Any, Any, type[CodewordError], str]] = {
         DataError,
         r"above 0: got -1 to 8, 12 of 60 not above",
     ),
-    "counts of 0": (
-        frame(plays=ITEMS),
-        TAKEN,
-        DataError,
-        r"above 0: got 0 to 9, 6 of 60 not above 0\. Drop",
-    ),
     "missing counts": (frame(plays=with_first(ITEMS, None)), TAKEN, DataError, r"finite: got 1 NaN"),
     "no rows": (frame()[:0], STARRED, DataError, r"at least one rating: got none for 0 users x 0 items"),
     "no ratings": ((USERS, ITEMS), STARRED, DataTypeError, r"got tuple of 2\. .* use data=Interactions\(\)"),
-    "columns in another order": ((STARS, USERS, ITEMS), STARRED, DataError, r"between 1 and 5: got 0 to 9"),
+    "ratings first": (
+        (STARS, USERS, ITEMS),
+        STARRED,
+        DataError,
+        r"got 0 to 9\. `user` \(5 different, 1 to 5\) looks like .*`rating` .* like ids\. .* \(users, items, ratings\)",
+    ),
+    "ratings in the middle of a frame": (
+        frame(item=STARS, rating=ITEMS * 7).set_axis(["a", "b", "c"], axis=1),
+        STARRED,
+        DataError,
+        r"`b` .* looks like ratings, and `c` \(0 to 63\) like ids\. .*=\(\"a\", \"c\", \"b\"\), on .* a,c,b\.$",
+    ),
     "columns of other names": (
         frame().set_axis(["kid", "toy", "fun"], axis=1),
         STARRED,
@@ -97,7 +116,8 @@ def test_mistakes_are_refused_before_anything_is_trained(monkeypatch: pytest.Mon
     ratings, data, error, message = REFUSED[name]
     monkeypatch.setattr("codeword.recommenders.rating_autoencoder.learn_ranking", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr("codeword.recommenders.rating_autoencoder.train_ensemble", lambda *_: pytest.fail("trained"))
-    model = recommender(data)
+    columns = ("a", "b", "c") if name == "ratings in the middle of a frame" else None
+    model = recommender(data, columns=columns)
     with pytest.raises(error, match=message) as refused:
         model.fit(ratings)
     assert len(str(refused.value)) < 600
@@ -143,5 +163,6 @@ def test_booleans_are_counts_of_1_where_they_are_true() -> None:
         warnings.simplefilter("error")
         model = recommender(cw.Interactions()).fit((USERS, ITEMS, np.ones(60, bool)))
     assert model.num_ratings_ == 60
-    with pytest.raises(DataError, match="above 0: got 0 to 1"):
-        recommender(cw.Interactions()).fit((USERS, ITEMS, STARS > 3))
+    with pytest.warns(UserWarning, match="36 of 60 rows, which are left out"):
+        model = recommender(cw.Interactions()).fit((USERS, ITEMS, STARS > 3))
+    assert model.num_ratings_ == 24

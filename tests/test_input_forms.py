@@ -41,7 +41,7 @@ def test_codes_of_uneven_rows_are_refused(call):
 def test_ids_of_uneven_rows_and_of_several_axes_are_refused():
     with pytest.raises(DataTypeError, match="`ids` must hold one id per row: got list of uneven rows"):
         checked_ids(UNEVEN, "ids")
-    with pytest.raises(DataTypeError, match=r"`ids` must hold one id per row, an integer or text: got shape \(1, 2\)"):
+    with pytest.raises(DataTypeError, match=r"`ids` must have one axis, with an id per row: got shape \(1, 2\)"):
         checked_ids(np.array([["a", "b"]], object), "ids")
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids, checked_ids
 from codeword.data_kinds import Interactions, Ratings
-from codeword.errors import CodewordError, DataError, DataTypeError, TableFileError
+from codeword.errors import DataError, DataTypeError, TableFileError
 from codeword.files import id_tables, sql_tables
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 
@@ -290,13 +290,13 @@ def as_frame(ids: Any) -> Any:
 def test_missing_ids_are_refused_as_missing(library: str, column: str, ids: list[Any]) -> None:
     columns = {"user": [1, 2, 3], "item": [1, 2, 3], "rating": [1.0, 2.0, 3.0], column: ids}
     # Not "Write them as text", which would make an id "nan" of all who have none.
-    with pytest.raises(CodewordError, match=rf"`ratings: {column}`.*(without an id|missing|empty|NaN)"):
+    with pytest.raises(DataError, match=rf"`ratings: {column}`.* got 1 missing, the first in row 1, counted from 0"):
         read(FRAMES[library](columns))
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA], ids=repr)
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, ""], ids=repr)
 def test_a_missing_id_in_a_list_of_texts_is_no_id(missing: Any) -> None:
-    with pytest.raises(CodewordError, match=r"`ratings: user`"):
+    with pytest.raises(DataError, match=r"`ratings: user` .* got 1 missing, the first in row 1, counted from 0"):
         read((["a", missing, "b"], [1, 2, 3], [1.0, 2.0, 3.0]))
 
 
@@ -337,7 +337,7 @@ def test_largest_ids_are_kept_exactly() -> None:
 
 def test_masked_ids_and_ratings_are_refused() -> None:
     masked = np.ma.array([1, 2, 3], mask=[0, 1, 0])
-    with pytest.raises(DataError, match=r"`ratings: user` .*got 1 empty"):
+    with pytest.raises(DataError, match=r"user` .*got 1 missing, the first in row 1, counted from 0 \(an empty cell\)"):
         read((masked, [1, 2, 3], [1, 2, 3]))
     with pytest.raises(DataError, match=r"`ratings: rating` .* got 1 empty"):
         read(([1, 2, 3], [1, 2, 3], masked))
@@ -463,8 +463,8 @@ def test_csv_ratings_that_are_text_are_refused_with_the_first(tmp_path: Path) ->
     path.write_text("user,item,rating\n1,1,3\n1,2,\n1,3,good\n1,4,bad\n")
     with pytest.raises(DataTypeError, match=r"must have numbers in column 'rating': got .* 'good'\. If another"):
         read(path)
-    path.write_text("user;item;rating\n1;1;3,5\n1;2;4,5\n")
-    with pytest.raises(DataTypeError, match=r"got text, the first '3,5'\. Write decimals with a point\.$"):
+    path.write_text("user;item;rating\n1;1;3,5\n1;2;1,234\n")
+    with pytest.raises(DataTypeError, match=r"got text, the first '1,234'\. Write decimals with a point\.$"):
         read(path)
     for column in ("rating", "score"):
         path.write_text(f"user,item,{column}\n1,1,2020-01-01\n1,2,2020-01-02\n")
@@ -493,7 +493,7 @@ def test_csv_of_texts_and_more_columns(tmp_path: Path) -> None:
 def test_csv_with_an_empty_cell_is_refused(tmp_path: Path, frame: str) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text(frame)
-    with pytest.raises(DataError, match=r"got 1 (empty|NaN)"):
+    with pytest.raises(DataError, match=r"got 1 (missing|empty), the first in row [01], counted from 0"):
         read(path)
 
 
@@ -616,8 +616,8 @@ def test_every_rating_that_a_scale_with_steps_has_is_allowed(low: float, high: f
 
 
 ids_of_numbers = st.integers(-(2**63), 2**63 - 1)
-# NumPy's text arrays cannot end in NUL, and no file can hold half a surrogate pair.
-ids_of_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+# An empty text is no id, NumPy's text arrays cannot end in NUL, and no file can hold half a surrogate pair.
+ids_of_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
 ratings_of_ids = st.tuples(
     st.sampled_from([ids_of_numbers, ids_of_text]), st.sampled_from([ids_of_numbers, ids_of_text])
 )
@@ -736,9 +736,26 @@ def test_counts_are_kept_and_those_of_a_repeated_pair_added() -> None:
     assert entries(read(doubled, kind=Interactions())) == {(0, 1): 5.0, (1, 0): 1.0}
 
 
-def test_counts_that_are_none_are_refused_before_they_are_added() -> None:
-    for counts in ([3, -1, 1], [0, 0, 1], [False, True, True]):
+def test_negative_counts_are_refused_before_they_are_added() -> None:
+    for users in ([1, 1, 2], [1, 3, 2]):
         with pytest.raises(DataError, match="Counts of interactions must be above 0"):
-            read(([1, 1, 2], [4, 4, 4], counts), kind=Interactions())
-        with pytest.raises(DataError, match="Counts of interactions must be above 0"):
-            read(([1, 3, 2], [4, 4, 4], counts), kind=Interactions())
+            read((users, [4, 4, 4], [3, -1, 1]), kind=Interactions())
+
+
+@pytest.mark.parametrize("counts", [[0, 2, 1], [False, True, True], [0.0, 0.5, 1]], ids=str)
+def test_rows_of_what_was_not_taken_are_left_out_with_a_warning(counts: list[Any]) -> None:
+    with pytest.warns(UserWarning, match=r"`ratings` has the count 0 \(or False\) in 1 of 3 rows, which are left out"):
+        table = read(([1, 1, 2], [4, 4, 4], counts), kind=Interactions())
+    assert entries(table) == {(1, 4): counts[1], (2, 4): 1.0}
+    matrix = sp.csr_array((np.array(counts), ([0, 0, 1], [0, 1, 1])), shape=(2, 2))
+    with pytest.warns(UserWarning, match="left out"):
+        assert read(matrix, kind=Interactions()).matrix.nnz == 2
+
+
+def test_decimal_commas_and_words_for_yes_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("user;item;rating\n1;1;3,5\n1;2;4,25\n")
+    assert entries(read(path)) == {(1, 1): 3.5, (1, 2): 4.25}
+    path.write_text("user,item,liked\n1,1,True\n1,2,false\n")
+    with pytest.warns(UserWarning, match="1 of 2 rows"):
+        assert entries(read(path, kind=Interactions())) == {(1, 1): 1.0}

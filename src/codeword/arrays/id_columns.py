@@ -35,13 +35,16 @@ RATINGS = """
 """
 COUNTS = """
     count counts plays play playcount listens listencount clicks clickcount views viewcount visits quantity qty
-    weight weights frequency freq purchases interactions number num
+    weight weights frequency freq purchases interactions number num like liked likes click clicked isclick purchased
+    bought watched
 """
+MELTED = ("variable", "value")  # what pandas and Polars call columns and cells of a table that they melt into rows
 TIMES = """
     timestamp time times datetime date ts tstamp unixtime unixtimestamp unixreviewtime ratingtimestamp ratingtime
     ratingdate reviewtime reviewtimestamp reviewdate eventtime eventtimestamp createdat created updatedat
     invoicedate when
 """
+WITHOUT_RATINGS = " If there are none, use Interactions() (on the command line: --data interactions)."
 DATES = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 IDS = {"BIGINT", "HUGEINT", "INTEGER", "VARCHAR"}
 NUMBERS = {"BIGINT", "HUGEINT", "INTEGER", "DOUBLE", "FLOAT"}
@@ -88,10 +91,12 @@ def named_columns(names: Sequence[str], *, counted: bool | None) -> IdColumns | 
         >>> named_columns(["userId", "movieId", "rating", "timestamp"], counted=False)
         IdColumns(user='userId', item='movieId', value='rating', time='timestamp')
     """
-    user, item = _first_of(USERS, names), _first_of(ITEMS, names)
+    is_melted = all(_first_of(name, names) for name in MELTED)
+    user = _first_of(f"{USERS} index id level0" if is_melted else USERS, names)
+    item = _first_of(f"{ITEMS} variable level1", names)
     if user is None or item is None:
         return None
-    rating, count = _first_of(RATINGS, names), _first_of(COUNTS, names)
+    rating, count = _first_of(f"{RATINGS} value 0", names), _first_of(COUNTS, names)
     value = count if counted else rating if counted is False or rating is not None else count
     return IdColumns(user, item, value, _time_in(names, [user, item, *([value] if value else [])]))
 
@@ -156,7 +161,8 @@ def chosen_columns(
             missing = " or ".join(role for role, known in roles.items() if _first_of(known, names) is None)
             raise DataError(
                 f"{table} must have columns of users, items{' and ratings' if counted is False else ''}: got "
-                f"{_listed(names)}, none of which is named like {missing}{_wide(names)}. {naming(names, counted)}{hint}"
+                f"{_listed(names)}, none of which is named like {missing}{_wide(names)}. {naming(names, counted)}"
+                f"{'' if found is None else WITHOUT_RATINGS}{hint}"
             )
         return found
     absent = [name for name in columns if name not in names]

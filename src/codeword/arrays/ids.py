@@ -5,7 +5,7 @@ Texts are Python strings in arrays of objects: NumPy's text arrays take the widt
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Ids:
             values, positions = np.unique(ids, return_inverse=True)
             return cls(values), positions
         different = sorted(set(ids.tolist()))
+        if "" in different:
+            _refuse_missing(ids == "", name, "an empty text")
         places = dict(zip(different, range(len(different)), strict=True))
         positions = np.fromiter(map(places.__getitem__, ids.tolist()), np.intp, len(ids))
         return cls(np.array(different, object)), positions
@@ -85,8 +87,7 @@ class Ids:
 def checked_ids(ids: Any, name: str) -> NDArray[Any]:
     """Return ids as int64, or strings as objects, with one axis; refuse others, missing ones, and inexact ones."""
     if np.ma.is_masked(ids):
-        empty = int(np.ma.getmaskarray(ids).sum())
-        raise DataError(f"`{name}` must have an id in every row: got {empty} empty. Drop those rows.")
+        _refuse_missing(np.ma.getmaskarray(ids), name, "an empty cell")
     # NumPy would turn a list of texts and numbers into texts.
     some_text = isinstance(ids, list | tuple) and any(isinstance(value, str) for value in ids)
     try:
@@ -95,30 +96,55 @@ def checked_ids(ids: Any, name: str) -> NDArray[Any]:
         raise DataTypeError(f"`{name}` must hold one id per row: got {type(ids).__name__} of uneven rows.") from error
     if array.size == 0 and array.ndim == 1:
         return array.astype(object if array.dtype.kind == "U" else np.int64)
+    if array.ndim != 1:
+        raise DataTypeError(
+            f"`{name}` must have one axis, with an id per row: got shape {array.shape}. Flatten a single column: "
+            "numpy.ravel(column)."
+        )
     if array.dtype.kind == "f" and np.isnan(array).any():
-        empty = int(np.isnan(array).sum())
-        raise DataError(f"`{name}` must have an id in every row: got {empty} missing (NaN). Drop those rows.")
+        _refuse_missing(np.isnan(array), name, "NaN")
+    if array.dtype.kind == "O" and (missing := _missing_among(array)).any():
+        _refuse_missing(missing, name, repr(array[missing][0]))
     _refuse_too_large(array, name)
     if array.dtype.kind == "O":
         kinds = {type(value) for value in array.flat}
-        texts = all(issubclass(kind, str) for kind in kinds)
-        if texts and array.ndim == 1:
+        if all(issubclass(kind, str) for kind in kinds):
             return _texts(array, name)
-        if not texts and not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+        if not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DataTypeError(
-                f"`{name}` must hold ids that are all integers or all text: got {found}. Drop the rows "
-                "without an id, or write all as text: column.astype(str)."
+                f"`{name}` must hold ids that are all integers or all text: got {found}. Write all as "
+                "text: column.astype(str)."
             )
-        array = array if texts else array.astype(np.int64)
+        array = array.astype(np.int64)
     if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)  # whole numbers that a frame keeps as floats
-    if array.ndim != 1 or array.dtype.kind not in "iuU":
+    if array.dtype.kind not in "iuU":
         raise DataTypeError(
-            f"`{name}` must hold one id per row, an integer or text: got shape {array.shape}, dtype "
-            f"{array.dtype}. Write them as text: column.astype(str)."
+            f"`{name}` must hold ids that are integers or text: got dtype {array.dtype}. Write them as text: "
+            "column.astype(str)."
         )
     return _texts(array, name) if array.dtype.kind == "U" else array.astype(np.int64)
+
+
+def _missing_among(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of some objects mean that there is none: None, NaN, pandas' NA and NaT."""
+    others = {type(value) for value in array} - {str, int}  # of these all is quickly known
+    if not others:
+        return np.zeros(len(array), bool)
+    names = {kind for kind in others if kind.__name__ in ("NoneType", "NAType", "NaTType")}
+    return np.fromiter(
+        (type(value) in names or (isinstance(value, float | np.floating) and value != value) for value in array),
+        bool,
+        len(array),
+    )
+
+
+def _refuse_missing(missing: NDArray[np.bool_], name: str, shown: str) -> NoReturn:
+    raise DataError(
+        f"`{name}` must have an id in every row: got {int(missing.sum())} missing, the first in row "
+        f"{int(np.argmax(missing))}, counted from 0 ({shown}). Drop those rows."
+    )
 
 
 def _refuse_too_large(array: NDArray[Any], name: str) -> None:

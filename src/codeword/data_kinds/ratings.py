@@ -112,6 +112,11 @@ class Ratings(DataKind):
         """Say what to do about ratings off the scale: one value that occurs often may stand for "not rated"."""
         if x.min() >= LEAST_TIME:
             return "They look like times. Name the column of ratings with `columns` (on the command line: --columns)."
+        if set(np.unique(x)) <= {0, 1}:
+            return (
+                "If they say yes or no, keep the rows with yes (1, True) and use Interactions() (on the command line: "
+                "--data interactions)."
+            )
         low, high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         wider, apart = Ratings(low, high), sentinel_in(x)
         values, counts = np.unique(x[outside], return_counts=True)

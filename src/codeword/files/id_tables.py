@@ -27,6 +27,10 @@ from codeword.files.text_table import first_lines
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d\d?[./]\d\d?[./]\d{2,4}\b.*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _INTEGER = "CASE WHEN CAST(TRY_CAST(trim({0}) AS BIGINT) AS VARCHAR) = trim({0}) THEN TRY_CAST({0} AS BIGINT) END"
+_RATING = (  # also true, false, and a decimal comma, which no thousands have
+    "CASE lower(trim({0})) WHEN 'true' THEN 1 WHEN 'false' THEN 0 ELSE "
+    "TRY_CAST(regexp_replace(trim({0}), '^([-+]?[0-9]+),([0-9][0-9]?)$', '\\1.\\2') AS DOUBLE) END"
+)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -122,7 +126,8 @@ def _text(
     ]
     selected = []
     if chosen.value is not None:
-        value, number = quoted_name(chosen.value), f"TRY_CAST({quoted_name(chosen.value)} AS DOUBLE)"
+        value = quoted_name(chosen.value)
+        number = _RATING.format(value)
         selected += [number, f"CASE WHEN {number} IS NULL THEN {value} END"]
     selected += [_seconds(quoted_name(chosen.time), "VARCHAR")] if chosen.time else []
     found = _read(table, [*numbers, *selected], header)
@@ -136,7 +141,7 @@ def _text(
         if len(unreadable):
             raise DataTypeError(
                 f"{where} must have numbers in column {chosen.value!r}: got text, the first {unreadable[0]!r}."
-                f"{_cure(unreadable[0])}"
+                f" {cure_of_text(unreadable[0])}"
             )
     return IdTableFile(chosen, tuple(names), *_in_order(chosen, found))
 
@@ -207,8 +212,11 @@ def _seconds(column: str, kind: str) -> str:
     return f"epoch({column})" if kind.startswith(("TIMESTAMP", "DATE")) else f"TRY_CAST({column} AS DOUBLE)"
 
 
-def _cure(text: str) -> str:
-    if _DECIMAL_COMMA.fullmatch(text):
-        return " Write decimals with a point."
+def cure_of_text(text: str) -> str:
+    """Return what to do about ratings that are text, from the first of them."""
+    if _NUMBER.fullmatch(text.strip()):
+        return "Convert them to numbers: column.astype(float)."
+    if _DECIMAL_COMMA.fullmatch(text.strip()):
+        return "Write decimals with a point."
     is_date = bool(_DATE.fullmatch(text))
-    return f" {'These are dates. ' if is_date else ''}If another column holds the ratings, name it with `columns`."
+    return f"{'These are dates. ' if is_date else ''}If another column holds the ratings, name it with `columns`."

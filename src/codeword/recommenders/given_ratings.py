@@ -11,7 +11,7 @@ from codeword.arrays.id_columns import IdColumns, chosen_columns, is_count
 from codeword.arrays.ids import Ids
 from codeword.arrays.rows import as_frame
 from codeword.errors import DataError, DataTypeError
-from codeword.files.id_tables import read_id_file
+from codeword.files.id_tables import cure_of_text, read_id_file
 
 
 class GivenRatings(NamedTuple):
@@ -25,6 +25,7 @@ class GivenRatings(NamedTuple):
         values: Ratings or counts, None for interactions without counts.
         times: Seconds, float64, NaN where unknown; None without any.
         note: A line that says which column is what; None if the user named them or there are no names.
+        are_arrays: Whether they came as a tuple of arrays, which has no names.
     """
 
     name: str
@@ -34,6 +35,7 @@ class GivenRatings(NamedTuple):
     values: Any
     times: NDArray[np.float64] | None
     note: str | None
+    are_arrays: bool = False
 
 
 def given_ratings(
@@ -65,7 +67,8 @@ def given_ratings(
         note = None if columns else _described(file.columns, file.names, counted)
         return GivenRatings(f"{name} ({ratings})", file.columns, file.users, file.items, file.values, file.times, note)
     users, items, values, times = _arrays(ratings, name, counted=counted)
-    return GivenRatings(name, IdColumns("user", "item", "rating"), users, items, values, _seconds(times), None)
+    columns_of_arrays = IdColumns("user", "item", "rating")
+    return GivenRatings(name, columns_of_arrays, users, items, values, _seconds(times), None, are_arrays=True)
 
 
 def _described(columns: IdColumns, names: Sequence[str], counted: bool | None) -> str:
@@ -76,17 +79,21 @@ def numbers_of(given: GivenRatings) -> NDArray[Any]:
     """Return the ratings or counts as numbers, or refuse what is none."""
     values, name = given.values, f"{given.name}: {given.columns.value}"
     if np.ma.is_masked(values):
-        empty = int(np.ma.getmaskarray(values).sum())
-        raise DataError(f"`{name}` must have a number in every row: got {empty} empty. Drop those rows.")
+        empty = np.ma.getmaskarray(values)
+        raise DataError(
+            f"`{name}` must have a number in every row: got {int(empty.sum())} empty, the first in row "
+            f"{int(np.argmax(empty))}, counted from 0. Drop those rows."
+        )
     array = np.asarray(values)
-    if array.dtype.kind == "O":
+    if array.dtype.kind in "OUS":
         text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
+        if text is not None:
+            shown = text.decode("latin-1") if isinstance(text, bytes) else text
+            raise DataTypeError(f"`{name}` must be numbers: got text, the first {shown[:40]!r}. {cure_of_text(shown)}")
         try:
-            if text is not None:
-                raise TypeError(f"text, the first {text!r}")
             array = array.astype(np.float64)  # Decimal, or None, which becomes NaN
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise DataTypeError(f"`{name}` must be numbers: got {error}. Write decimals with a point.") from error
+            raise DataTypeError(f"`{name}` must be numbers: got {error}.") from error
     if array.dtype.kind not in "fiub" or array.ndim != 1:
         dates = " If another column holds the ratings, name it with `columns`." if array.dtype.kind == "M" else ""
         raise DataTypeError(

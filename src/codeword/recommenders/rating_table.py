@@ -13,7 +13,10 @@ from codeword.arrays.ids import Ids
 from codeword.data_kinds import DataKind, Ratings
 from codeword.data_kinds.sentinels import sentinel_in
 from codeword.errors import DataError, DataTypeError
-from codeword.recommenders.given_ratings import given_ratings, numbers_of, texts_like
+from codeword.recommenders.column_order import order_in_doubt
+from codeword.recommenders.given_ratings import GivenRatings, given_ratings, numbers_of, texts_like
+
+MOST_ON_SCALE = 0.5  # ratings of which fewer lie on the scale may be ids
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ def _read(
     counted = kind is not None and not kind.has_ratings
     texts = (False, False) if like is None else texts_like(like.users, like.items)
     given = given_ratings(ratings, columns, counted=counted, name=name, texts=texts)
+    if isinstance(kind, Ratings):
+        _refuse_other_order(given, kind)
     users, rows = Ids.of(given.users, f"{given.name}: {given.columns.user}")
     items, places = Ids.of(given.items, f"{given.name}: {given.columns.item}")
     values = np.ones(len(rows), np.float32)
@@ -187,6 +192,19 @@ def _read(
     matrix = scipy.sparse.coo_array((values, (rows, places)), shape=(len(users), len(items)))
     entries = Entries(matrix, given.times, users, items, given.name)
     return RatingTable(entries.one_per_pair(kind, repeated), users, items, note=given.note)
+
+
+def _refuse_other_order(given: GivenRatings, scale: Ratings) -> None:
+    """Refuse columns in another order; it shows where no number is a rating."""
+    values = numbers_of(given)
+    if len(values) == 0 or ((values >= scale.low) & (values <= scale.high)).mean() > MOST_ON_SCALE:
+        return
+    doubt = order_in_doubt(given, (scale.low, scale.high))
+    if doubt is not None:
+        raise DataError(
+            f"`{given.name}` must be ratings between {scale.low:g} and {scale.high:g}: got {values.min():g} to "
+            f"{values.max():g}. {doubt}"
+        )
 
 
 def _narrow(array: Any) -> Any:
@@ -212,6 +230,8 @@ class Entries:
             return self._rows(self.matrix.data != np.float32(kind.missing)).one_per_pair(
                 replace(kind, missing=None), repeated
             )
+        if kind is not None and not kind.has_ratings and 0 in self.matrix.data and self.matrix.data.min() >= 0:
+            return self._without_zeros().one_per_pair(kind, repeated)
         if kind is not None:
             kind.check(self.matrix.data)
             self._warn_of_sentinel(kind)
@@ -227,6 +247,16 @@ class Entries:
             (matrix.data[chosen], (matrix.row[chosen], matrix.col[chosen])), shape=matrix.shape
         )
         return replace(self, matrix=kept, times=None if self.times is None else self.times[chosen])
+
+    def _without_zeros(self) -> "Entries":
+        taken = self.matrix.data != 0
+        warnings.warn(
+            f"`{self.name}` has the count 0 (or False) in {int((~taken).sum())} of {len(taken)} rows, which are left "
+            "out: the user did not take the item.",
+            UserWarning,
+            stacklevel=6,
+        )
+        return self._rows(taken)
 
     def _check_finite(self) -> None:
         wrong = np.flatnonzero(~np.isfinite(self.matrix.data))
