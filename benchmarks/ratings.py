@@ -8,7 +8,6 @@ Settings were chosen on 5 % of the training parts; the test parts were looked at
 need `pip install scikit-surprise`.
 """
 
-import argparse
 import importlib.util
 import multiprocessing
 import resource
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from results_file import ResultsFile, mean_and_spread
+from results_file import Experiment, run_parts
 from threadpoolctl import threadpool_limits
 
 import codeword as cw
@@ -46,62 +45,51 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "validation_fraction": 0.0,
     },
 }
-Result = tuple[str, Callable[[int], dict[str, Any]], int]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--only", help="only results whose name contains this")
-    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
-    arguments = parser.parse_args()
-    for part in arguments.part or PARTS:
-        results = ResultsFile(f"ratings_{part}", smoke=arguments.smoke)
-        for name, measure, repeats in experiments(part, smoke=arguments.smoke):
-            if arguments.only and arguments.only not in name:
-                continue
-            for seed in range(1 if arguments.smoke else repeats):
-                if not results.has(name=name, seed=seed):
-                    results.add({"name": name, "seed": seed, **measure(seed)})
-        print_table(part, results.rows)
+    run_parts("ratings", __doc__, PARTS, experiments)
 
 
-def experiments(part: str, *, smoke: bool) -> Iterator[Result]:
+def experiments(part: str, smoke: bool) -> Iterator[Experiment]:
     """Gives the experiments of a part; in a smoke test without Surprise those that need it are left out."""
     here = not smoke or importlib.util.find_spec("surprise") is not None
-    for name, measure, repeats in every_experiment(part, smoke=smoke):
-        if here or not (name.startswith("Surprise") or part == "against_surprise"):
-            yield name, measure, repeats
+    for experiment in every_experiment(part, smoke):
+        if here or not (experiment.name.startswith("Surprise") or part == "against_surprise"):
+            yield experiment
         else:
-            print(f"{name} is left out: Surprise is not installed")
+            print(f"{experiment.name} is left out: Surprise is not installed")
 
 
-def every_experiment(part: str, *, smoke: bool) -> Iterator[Result]:
-    """Gives the experiments of a part: a name, a function from seed (or split) to figures, and how many of them."""
+def every_experiment(part: str, smoke: bool) -> Iterator[Experiment]:
     if part == "movielens_100k":
         for name, settings in VARIANTS.items():
-            yield name, lambda seed, settings=settings: fitted_figures(fold(seed, smoke), settings), 5
+            yield Experiment(name, lambda seed, settings=settings: fitted_figures(fold(seed, smoke), settings), 5)
         for name in ("SVD", "SVDpp"):
-            yield f"Surprise {name}", lambda seed, name=name: surprise_figures(fold(seed, smoke), name), 5
-        yield "biases", lambda seed: bias_figures(fold(seed, smoke)), 5
+            yield Experiment(f"Surprise {name}", lambda seed, name=name: surprise_figures(fold(seed, smoke), name), 5)
+        yield Experiment("biases", lambda seed: bias_figures(fold(seed, smoke)), 5)
     elif part == "movielens_1m":
         for name, settings in VARIANTS.items():
-            yield name, lambda seed, settings=settings: fitted_figures(random_split(seed, smoke), settings), 5
-        yield "biases", lambda seed: bias_figures(random_split(seed, smoke)), 5
+            yield Experiment(
+                name, lambda seed, settings=settings: fitted_figures(random_split(seed, smoke), settings), 5
+            )
+        yield Experiment("biases", lambda seed: bias_figures(random_split(seed, smoke)), 5)
     elif part == "against_surprise":
-        yield "fit, then SVD++, in turn", lambda seed: against_surprise(random_split(seed, smoke)), 3
+        yield Experiment("fit, then SVD++, in turn", lambda seed: against_surprise(random_split(seed, smoke)), 3)
     elif part == "new_people":
-        yield "a tenth of the people unseen", lambda seed: new_people(seed, smoke), 3
+        yield Experiment("a tenth of the people unseen", lambda seed: new_people(seed, smoke), 3)
     elif part == "catalogue":
-        yield "the same ratings, 1 and 4 times the catalogue", lambda seed: catalogue(seed, smoke), 3
+        yield Experiment("the same ratings, 1 and 4 times the catalogue", lambda seed: catalogue(seed, smoke), 3)
     elif part == "ten_million":
         for by in ("items", "users"):
-            yield f"by {by}", lambda seed, by=by: ten_million(by, smoke), 1
+            yield Experiment(f"by {by}", lambda seed, by=by: ten_million(by, smoke), 1)
     elif part == "recommend":
-        yield "beside matrix product and top 10", lambda seed: recommend(seed, smoke), 3
+        yield Experiment("beside matrix product and top 10", lambda seed: recommend(seed, smoke), 3)
     elif part == "density":
         for density in (0.003, 0.01, 0.03, 0.1, 0.2, 0.4):
-            yield f"{density:g} of the cells filled", lambda seed, d=density: density_figures(d, seed, smoke), 3
+            yield Experiment(
+                f"{density:g} of the cells filled", lambda seed, d=density: density_figures(d, seed, smoke), 3
+            )
 
 
 def fold(seed: int, smoke: bool) -> tuple[RatingColumns, RatingColumns]:
@@ -260,7 +248,7 @@ def in_fresh_process(measure: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def recommend(seed: int, smoke: bool) -> dict[str, Any]:
-    """Times ten recommendations for every user beside a bare matrix product and top 10 of the same factors."""
+    """Times ten recommendations: for every user beside a bare product and top 10 of the same factors; for new users."""
     users, items, count = (500, 400, 9_000) if smoke else (100_000, 10_000, 4_000_000)
     model = cw.RatingAutoencoder(epochs=1, verbose=0, seed=seed).fit(planted_ratings(users, items, count, seed=seed)[0])
     asked, ranking = model.users_, model.ranking_
@@ -284,12 +272,23 @@ def recommend(seed: int, smoke: bool) -> dict[str, Any]:
     model.recommend(asked[: max(1, len(asked) // 20)], k=10, by="ranking")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    new = planted_ratings(100 if smoke else 1_000, items, 9_000 if smoke else 40_000, seed=seed + 1)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model.codeword")
+        loaded = cw.load(f"{folder}/model.codeword")
+    seconds_new = []
+    for _ in range(2):
+        start = time.perf_counter()
+        found, _ = loaded.recommend_new(new, k=10, by="ranking")
+        seconds_new.append(time.perf_counter() - start)
     return {
         "users": len(asked),
         "seconds": round(min(ours), 2),
         "seconds_plain": round(min(bare), 2),
         "ratio": round(min(ours) / min(bare), 3),
         "peak_mib_beyond_the_model": round(peak / 2**20, 1),
+        "new_users": len(found),
+        "milliseconds_a_new_user": round(1000 * min(seconds_new) / len(found), 4),
     }
 
 
@@ -314,14 +313,6 @@ def density_figures(density: float, seed: int, smoke: bool) -> dict[str, Any]:
         "dense_ms": round(1e3 * dense, 1),
         "ratio": sparse / dense,
     }
-
-
-def print_table(part: str, rows: list[dict[str, Any]]) -> None:
-    print(f"\n{part}")
-    for name in dict.fromkeys(row["name"] for row in rows):
-        found = [row for row in rows if row["name"] == name]
-        figures = [key for key, value in found[0].items() if key not in ("name", "seed") and value is not None]
-        print(f"  {name}: " + ", ".join(f"{key} {mean_and_spread([row[key] for row in found])}" for key in figures))
 
 
 if __name__ == "__main__":

@@ -15,20 +15,21 @@ published.
 What was tried where stars lost: docs/decisions/0020-a-gaussian-model-beside-the-networks.md.
 """
 
-import argparse
 import importlib.util
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from ratings import in_fresh_process, print_table, rmse
-from results_file import ResultsFile
+from ratings import in_fresh_process, rmse
+from results_file import Experiment, run_parts
+from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
 import codeword as cw
@@ -47,12 +48,20 @@ SETS = {
     "ciaodvd": cw.Ratings(1, 5),
     "movietweetings": cw.Ratings(0, 10),
 }
-RIDGES = (100.0, 300.0, 1000.0, 3000.0)
-MOST_ITEMS_OF_EASE = 17_000  # whose matrices take 7 GB
+STEP = 3.0  # between neighboring settings of a rival
+SLOW_FOR_SVDPP = ("movielens_1m", "jester")  # SVD++ on MovieLens 1M: benchmarks/ratings.py --part against_surprise
+MOST_ITEMS_OF_EASE = 17_000  # whose matrices take 3 GB
 Matrix = scipy.sparse.csr_array
-Scorer = Callable[[Matrix, NDArray[np.intp] | None], NDArray[np.float32]]  # of rows; users' numbers if they are known
+Scorer = Callable[[Matrix, NDArray[np.intp]], NDArray[np.float32]]  # of what users took, and of their numbers
+Settings = dict[str, float]
 
-Fit = Callable[[Matrix, float], Scorer]
+
+class Rival(NamedTuple):
+    """A way to rank items: a fit to interactions, the settings from which its search starts, and whom it can score."""
+
+    fit: Callable[..., Scorer]
+    settings: Settings
+    knows_new_users: bool = True
 
 
 class Split(NamedTuple):
@@ -64,45 +73,32 @@ class Split(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--only", help="only results whose name contains this")
-    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
-    arguments = parser.parse_args()
-    for part in arguments.part or PARTS:
-        results = ResultsFile(f"recommenders_{part}", smoke=arguments.smoke)
-        for name, measure in experiments(part, smoke=arguments.smoke):
-            if arguments.only and arguments.only not in name:
-                continue
-            for seed in range(1 if arguments.smoke or part == "large" else 3):
-                if not results.has(name=name, seed=seed):
-                    results.add({"name": name, "seed": seed, **measure(seed)})
-        print_table(part, results.rows)
+    run_parts("recommenders", __doc__, PARTS, experiments)
 
 
-def experiments(part: str, *, smoke: bool) -> Iterator[tuple[str, Callable[[int], dict[str, Any]]]]:
-    """Gives the experiments of a part: a name, and a function from seed to figures."""
+def experiments(part: str, smoke: bool) -> Iterator[Experiment]:
     surprise, implicit = (importlib.util.find_spec(name) is not None for name in ("surprise", "implicit"))
+    ways = ["ours", *(way for way in RIVALS if implicit or not way.startswith("implicit"))]
     names = list(SETS)[:1] if smoke else list(SETS)
     if part == "stars":
         for name in names:
-            yield f"{name}: ours", lambda seed, name=name: our_stars(split(name, seed, smoke))
-            for rival in ("SVD", "SVDpp") if surprise and not (smoke or name == "jester") else ("SVD",) * surprise:
-                yield f"{name}: Surprise {rival}", lambda seed, n=name, r=rival: their_stars(split(n, seed, smoke), r)
-    elif part in ("ranking", "folds_in"):
-        rivals: dict[str, Fit] = {"popularity": popular, "EASE": ease}
-        rivals |= {"implicit ALS": als, "implicit BPR": bpr} if implicit else {}
-        for name in names if part == "ranking" else ["movielens_1m"]:
-            judged = ranked if part == "ranking" else folded_in
-            data = name if part == "ranking" else "likes of movielens_1m"
-            yield f"{data}: ours", lambda seed, name=name, judged=judged: judged(name, seed, smoke, None)
-            for rival, fit in rivals.items():
-                yield (
-                    f"{data}: {rival}",
-                    lambda seed, name=name, judged=judged, fit=fit: judged(name, seed, smoke, fit),
-                )
+            yield Experiment(f"{name}: ours", partial(our_stars, name, smoke=smoke), 3)
+            for way in ("SVD", "SVDpp") if surprise else ():
+                if way == "SVD" or name not in SLOW_FOR_SVDPP:
+                    measure = partial(their_stars, name, smoke=smoke, way=way)
+                    yield Experiment(f"{name}: Surprise {way}", measure, 3)
+    elif part == "ranking":
+        for name in names:
+            for way in ways:
+                yield Experiment(f"{name}: {way}", partial(ranked, name, smoke=smoke, way=way), 3)
+    elif part == "folds_in":
+        for way in ways:
+            yield Experiment(
+                f"likes of movielens_1m: {way}", partial(folded_in, "movielens_1m", smoke=smoke, way=way), 3
+            )
     elif part == "large":
-        yield "150,000 x 50,000, 20 million interactions", lambda seed: in_fresh_process(large, smoke)
+        name = "150,000 x 50,000, 20 million interactions"
+        yield Experiment(name, lambda _: in_fresh_process(large, smoke), 1)
 
 
 # Data
@@ -143,36 +139,40 @@ def load(name: str) -> RatingColumns:
 # Stars
 
 
-def our_stars(data: Split) -> dict[str, Any]:
-    """Gives our errors, the one that `fit` reports, and how far it may be from that of other ratings."""
-    start = time.perf_counter()
+def our_stars(name: str, seed: int, smoke: bool) -> dict[str, Any]:
+    """Gives our errors, the one that `fit` reports, and how far the two are apart by chance."""
+    data = split(name, seed, smoke)
+    start = time.process_time()
     model = cw.RatingAutoencoder(data=data.kind, verbose=0).fit(data.train)
-    seconds = time.perf_counter() - start
-    found = model.evaluate(data.test, k=None)
-    held_out = 0.05 * data.train.nnz
+    seconds = time.process_time() - start
+    test = data.test.tocoo()
+    squares = np.square(model.predict(test.row, test.col) - test.data, dtype=np.float64)
+    error, held_out = float(np.sqrt(squares.mean())), model.validation_fraction * data.train.nnz
+    # Both parts are drawn evenly from the same ratings, so their squared errors have one spread.
+    of_difference = squares.std() * np.sqrt(1 / held_out + 1 / len(squares)) / (2 * error)
     return {
-        "rmse": found["rmse"],
-        "rmse_biases": found["rmse_biases"],
+        "rmse": error,
+        "rmse_biases": rmse(model.predict_biases(test.row, test.col), test.data),
         "reported": model.validation_rmse_,
-        "standard_error": found["rmse"]
-        * np.sqrt(0.5 / held_out + 0.5 / data.test.nnz),  # of their difference, if normal
+        "standard_error": float(of_difference),
         "seconds": round(seconds, 2),
     }
 
 
-def their_stars(data: Split, name: str) -> dict[str, Any]:
+def their_stars(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
     """Gives Surprise's figures with its own default settings."""
     import pandas
     import surprise
 
+    data = split(name, seed, smoke)
     train, test = data.train.tocoo(), data.test.tocoo()
     reader = surprise.Reader(rating_scale=(data.kind.low, data.kind.high))
     columns = {"user": train.row, "item": train.col, "rating": train.data.astype(float)}
     trainset = surprise.Dataset.load_from_df(pandas.DataFrame(columns), reader).build_full_trainset()
-    model = getattr(surprise, name)(random_state=0)
-    start = time.perf_counter()
+    model = getattr(surprise, way)(random_state=0)
+    start = time.process_time()
     model.fit(trainset)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     predicted = [model.predict(user, item).est for user, item in zip(test.row, test.col, strict=True)]
     return {"rmse": rmse(np.array(predicted), test.data), "seconds": round(seconds, 2)}
 
@@ -180,49 +180,95 @@ def their_stars(data: Split, name: str) -> dict[str, Any]:
 # Ranking
 
 
-def popular(train: Matrix, _: float) -> Scorer:
+def popular(train: Matrix) -> Scorer:
     counts = popularity_of(train)
     return lambda taken, _: np.tile(counts, (taken.shape[0], 1))
 
 
 def ease(train: Matrix, ridge: float) -> Scorer:
-    """Gives Steck's EASE (2019)."""
-    gram = (train.T @ train).toarray().astype(np.float32)
+    """Gives Steck's EASE (2019), its inverse by Cholesky's decomposition in place."""
+    gram = (train.T @ train).toarray(order="F")
     np.fill_diagonal(gram, gram.diagonal() + ridge)
-    weights = np.linalg.inv(gram)
+    factor, _ = lapack.spotrf(gram, lower=True, overwrite_a=True)
+    weights, _ = lapack.spotri(factor, lower=True, overwrite_c=True)  # the lower half of the inverse
+    for column in range(len(weights)):
+        weights[column, column:] = weights[column:, column]
     weights /= -weights.diagonal()
     np.fill_diagonal(weights, 0)
     return lambda taken, _: taken @ weights
 
 
-def als(train: Matrix, ridge: float) -> Scorer:
-    """Gives implicit's least squares; users' factors follow from what they took."""
+def als(train: Matrix, factors: float, penalty: float, alpha: float) -> Scorer:
+    """Gives implicit's least squares; users' factors follow from what they took.
+
+    Observed cells weigh `alpha` and others 1. The regularization is searched relative to `alpha`, as in Rendle et al.
+    (2022), where the others' weight is what varies: the best values then lie close together.
+    """
     from implicit.cpu.als import AlternatingLeastSquares
 
-    model = AlternatingLeastSquares(factors=64, regularization=ridge / 10, alpha=10, num_threads=1, random_state=0)
-    counted = scipy.sparse.csr_matrix(train)
-    model.fit(counted, show_progress=False)
+    model = AlternatingLeastSquares(
+        factors=max(1, int(factors)), regularization=penalty * alpha, alpha=alpha, num_threads=1, random_state=0
+    )
+    model.fit(scipy.sparse.csr_matrix(train), show_progress=False)
     return lambda taken, _: (
         model.recalculate_user(np.arange(taken.shape[0]), scipy.sparse.csr_matrix(taken)) @ model.item_factors.T
     )
 
 
-def bpr(train: Matrix, ridge: float) -> Scorer:
-    """Gives implicit's BPR; new users are a sum of the factors of what they took, as it has none for them."""
+def bpr(train: Matrix, factors: float, learning_rate: float, regularization: float) -> Scorer:
+    """Gives implicit's BPR."""
     from implicit.cpu.bpr import BayesianPersonalizedRanking
+    from implicit.recommender_base import ModelFitError
 
     model = BayesianPersonalizedRanking(
-        factors=64, regularization=ridge / 1e4, num_threads=1, random_state=0, iterations=100
+        factors=max(1, int(factors)),
+        learning_rate=learning_rate,
+        regularization=regularization,
+        num_threads=1,
+        random_state=0,
     )
-    model.fit(scipy.sparse.csr_matrix(train), show_progress=False)
-    return lambda taken, users: (
-        (taken @ model.item_factors if users is None else model.user_factors[users]) @ model.item_factors.T
-    )
+    try:
+        model.fit(scipy.sparse.csr_matrix(train), show_progress=False)
+    except ModelFitError:  # the learning rate is too high
+        return lambda taken, _: np.zeros(taken.shape, np.float32)
+    return lambda _, users: model.user_factors[users] @ model.item_factors.T
 
 
-def scored(scorer: Scorer, taken: Matrix, users: NDArray[np.intp] | None = None) -> Scored:
+RIVALS = {
+    "popularity": Rival(popular, {}),
+    "EASE": Rival(ease, {"ridge": 300}),
+    "implicit ALS": Rival(als, {"penalty": 3, "alpha": 3, "factors": 64}),
+    "implicit BPR": Rival(bpr, {"learning_rate": 0.01, "regularization": 0.03, "factors": 64}, knows_new_users=False),
+}
+
+
+def chosen(settings: Settings, quality: Callable[[Settings], float]) -> Settings:
+    """Climbs from settings to neighbors, one setting at a time and as far as it helps, until no neighbor is better."""
+
+    @cache
+    def tried(*places: int) -> float:
+        return quality(at(places))
+
+    def at(places: Sequence[int]) -> Settings:
+        steps = (2.0 if name == "factors" else STEP for name in settings)
+        pairs = zip(settings.items(), steps, places, strict=True)
+        return {name: float(f"{value * step**place:.3g}") for (name, value), step, place in pairs}
+
+    best: tuple[int, ...] = (0,) * len(settings)
+    while settings:
+        before = best
+        for number in range(len(settings)):
+            for way in (1, -1):
+                while tried(*(moved := (*best[:number], best[number] + way, *best[number + 1 :]))) > tried(*best):
+                    best = moved
+        if best == before:
+            break
+    return at(best)
+
+
+def scored(scorer: Scorer, taken: Matrix, users: NDArray[np.intp]) -> Scored:
     for part in parts(taken.shape[0], taken.shape[1]):
-        yield part, np.asarray(scorer(taken[part], None if users is None else users[part]), np.float32), taken[part]
+        yield part, np.asarray(scorer(taken[part], users[part]), np.float32), taken[part]
 
 
 def ones(matrix: Matrix, least: float = -np.inf) -> Matrix:
@@ -232,78 +278,107 @@ def ones(matrix: Matrix, least: float = -np.inf) -> Matrix:
     return likes
 
 
-def figures(taken: Matrix, relevant: Matrix, lists: Callable[[Judge], Scored], most: int = 5_000) -> dict[str, float]:
+def figures(taken: Matrix, relevant: Matrix, lists: Callable[[Judge], Scored]) -> dict[str, float]:
     found = {}
     for name, k in (("recall", 20), ("recall", 50), ("ndcg", 10), ("ndcg", 100)):
-        judge = Judge(taken, relevant, k=k, most=most)
+        judge = Judge(taken, relevant, k=k, most=5_000)
         found[f"{name}@{k}"] = judge.judge(lists(judge))[name]
     return found
 
 
-def chosen(fit: Fit, train: Matrix, given: Matrix, relevant: Matrix, *, known: bool) -> float:
-    """Gives the ridge with the best NDCG@100 on a validation part."""
-    judge = Judge(given, relevant, k=100, most=2_000)
-    ridges = RIDGES[:1] if fit is popular else RIDGES
-    users = judge.users if known else None
-    return max((judge.judge(scored(fit(train, ridge), judge.taken, users))["ndcg"], ridge) for ridge in ridges)[1]
-
-
 @threadpool_limits.wrap(limits=1)
-def ranked(name: str, seed: int, smoke: bool, fit: Fit | None) -> dict[str, Any]:
+def ranked(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
     """Judges lists by the test ratings that say that an item was liked, ours with all ratings to learn from."""
     data = split(name, seed, smoke)
-    relevant, taken = ones(data.test, data.kind.low + 0.75 * (data.kind.high - data.kind.low)), ones(data.train)
-    if fit is None:
-        start = time.perf_counter()
+    relevant, taken = likes_of(data.test, data.kind), ones(data.train)
+    if way == "ours":
+        start = time.process_time()
         model = cw.RatingAutoencoder(data=data.kind, verbose=0).fit(data.train)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         found = figures(taken, relevant, lambda judge: model._scored(judge.users, model.recommends_by_))
-        return {**found, "seconds": round(seconds, 2), "by": float(model.recommends_by_ == "ranking")}
-    if fit is ease and data.train.shape[1] > MOST_ITEMS_OF_EASE:
-        return {"recall@20": float("nan")}
-    part = np.random.default_rng(seed).random(data.train.nnz) < 0.05
-    entries = data.train.tocoo()
-    inner, held = (
-        scipy.sparse.csr_array((entries.data[which], (entries.row[which], entries.col[which])), shape=data.train.shape)
-        for which in (~part, part)
-    )
-    liked = ones(held, data.kind.low + 0.75 * (data.kind.high - data.kind.low))
-    ridge = chosen(fit, ones(inner), ones(inner), liked, known=True)
-    start = time.perf_counter()
-    scorer = fit(taken, ridge)
-    seconds = time.perf_counter() - start
+        return {**found, "seconds": round(seconds, 2), "by": model.recommends_by_}
+    if way == "EASE" and taken.shape[1] > MOST_ITEMS_OF_EASE:
+        return {"left out": f"{taken.shape[1]} items"}
+    settings = settings_for_ranking(name, smoke, way)
+    start = time.process_time()
+    scorer = RIVALS[way].fit(taken, **settings)
+    seconds = time.process_time() - start
     found = figures(taken, relevant, lambda judge: scored(scorer, judge.taken, judge.users))
-    return {**found, "seconds": round(seconds, 2), "ridge": ridge}
+    return {**found, "seconds": round(seconds, 2), **settings}
+
+
+@cache
+def settings_for_ranking(name: str, smoke: bool, way: str) -> Settings:
+    """Gives the settings with the best NDCG@20 on a twentieth of the training part of the first split."""
+    train, kind = split(name, 0, smoke).train, SETS[name]
+    is_held = np.random.default_rng(0).random(train.nnz) < 0.05
+    entries = train.tocoo()
+    inner, held = (
+        scipy.sparse.csr_array((entries.data[which], (entries.row[which], entries.col[which])), shape=train.shape)
+        for which in (~is_held, is_held)
+    )
+    taken, rival = ones(inner), RIVALS[way]
+    judge = Judge(taken, likes_of(held, kind), k=20, most=2_000)
+
+    def quality(settings: Settings) -> float:
+        return judge.judge(scored(rival.fit(taken, **settings), judge.taken, judge.users))["ndcg"]
+
+    return chosen(rival.settings, quality)
+
+
+def likes_of(ratings: Matrix, kind: cw.Ratings) -> Matrix:
+    return ones(ratings, kind.low + 0.75 * (kind.high - kind.low))
 
 
 @threadpool_limits.wrap(limits=1)
-def folded_in(name: str, seed: int, smoke: bool, fit: Fit | None) -> dict[str, Any]:
-    """Judges 500 users never seen, from four fifths of their likes, by the others; 500 more choose the settings."""
+def folded_in(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
+    """Judges 500 users never seen, from four fifths of their likes, by the others."""
+    train, _, test = folds(name, seed, smoke)
+    if way == "ours":
+        start = time.process_time()
+        model = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit(train)
+        seconds = time.process_time() - start
+        ranking = model.ranking_
+        assert ranking is not None
+        return {**figures(*test, lambda judge: ranking.of_users(judge.taken)), "seconds": round(seconds, 2)}
+    settings = settings_for_folds(name, smoke, way)
+    start = time.process_time()
+    scorer = fitted_for(test[0], train, RIVALS[way], settings)
+    seconds = time.process_time() - start
+    found = figures(*test, lambda judge: scored(scorer, judge.taken, judge.users))
+    return {**found, "seconds": round(seconds, 2), **settings}
+
+
+@cache
+def settings_for_folds(name: str, smoke: bool, way: str) -> Settings:
+    """Gives the settings with the best NDCG@100 for the validation users of the first split."""
+    train, (given, relevant), _ = folds(name, 0, smoke)
+    judge, rival = Judge(given, relevant, k=100), RIVALS[way]
+
+    def quality(settings: Settings) -> float:
+        return judge.judge(scored(fitted_for(given, train, rival, settings), judge.taken, judge.users))["ndcg"]
+
+    return chosen(rival.settings, quality)
+
+
+def fitted_for(given: Matrix, train: Matrix, rival: Rival, settings: Settings) -> Scorer:
+    """Fits a rival; one that can score only users that it was fitted to learns from what is given of the new ones."""
+    if rival.knows_new_users:
+        return rival.fit(train, **settings)
+    scorer = rival.fit(scipy.sparse.vstack([train, given], format="csr"), **settings)
+    return lambda taken, users: scorer(taken, train.shape[0] + users)
+
+
+def folds(name: str, seed: int, smoke: bool) -> tuple[Matrix, tuple[Matrix, Matrix], tuple[Matrix, Matrix]]:
+    """Gives the likes of most users, and those of 500 validation and 500 test users, each in two parts."""
     ratings = planted_ratings(300, 200, 9_000, seed=seed)[0] if smoke else load(name)
     likes = ones(scipy.sparse.csr_array((ratings.ratings, (ratings.users, ratings.items))), 4)
     likes = likes[np.diff(likes.indptr) >= 5]
     likes = likes[:, np.bincount(likes.indices, minlength=likes.shape[1]) > 0]
     random = np.random.default_rng(seed)
     order, held = random.permutation(likes.shape[0]), 50 if smoke else 500
-    train = likes[order[2 * held :]]
     validation, test = (halves(likes[order[start : start + held]], random) for start in (held, 0))
-    start = time.perf_counter()
-    if fit is None:
-        model = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit(train)
-        seconds = time.perf_counter() - start
-        assert model.ranking_ is not None
-        ranking = model.ranking_
-        found = figures(*test, lambda judge: ranking.of_users(judge.taken))
-        return {**found, "seconds": round(seconds, 2)}
-    ridge = chosen(fit, train, *validation, known=False)
-    start = time.perf_counter()
-    scorer = fit(train, ridge)
-    seconds = time.perf_counter() - start
-    return {
-        **figures(*test, lambda judge: scored(scorer, judge.taken)),
-        "seconds": round(seconds, 2),
-        "ridge": ridge,
-    }
+    return likes[order[2 * held :]], validation, test
 
 
 def halves(likes: Matrix, random: np.random.Generator) -> tuple[Matrix, Matrix]:

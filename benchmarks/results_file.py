@@ -1,15 +1,55 @@
-"""Results of benchmarks: one JSON file a program, with machine, versions and every raw value."""
+"""Results of benchmarks: one JSON file a program or part, with machine, versions and every raw value."""
 
+import argparse
 import importlib.metadata
 import json
 import os
 import platform
 import statistics
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = ("keras", "jax", "numpy", "scipy", "scikit-learn", "faiss-cpu", "duckdb", "scikit-surprise")
+PACKAGES = ("keras", "jax", "numpy", "scipy", "scikit-learn", "faiss-cpu", "duckdb", "scikit-surprise", "implicit")
+
+
+class Experiment(NamedTuple):
+    """What is measured: a name, a function from seed to figures, and how many seeds there are."""
+
+    name: str
+    measure: Callable[[int], dict[str, Any]]
+    seeds: int
+
+
+def run_parts(
+    program: str,
+    description: str | None,
+    parts: Sequence[str],
+    experiments: Callable[[str, bool], Iterator[Experiment]],
+) -> None:
+    """Measures what the command line asks for and is not in the results yet, and prints a table of each part.
+
+    Args:
+        program: Name of the program, with which its files of results begin.
+        description: Text for `--help`.
+        parts: Names of its parts.
+        experiments: Gives those of a part; the second argument says whether this is a smoke test.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=parts, action="append", help="only this part; may be repeated")
+    parser.add_argument("--only", help="only results whose name contains this")
+    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
+    arguments = parser.parse_args()
+    for part in arguments.part or parts:
+        results = ResultsFile(f"{program}_{part}", smoke=arguments.smoke)
+        for name, measure, seeds in experiments(part, arguments.smoke):
+            if arguments.only and arguments.only not in name:
+                continue
+            for seed in range(1 if arguments.smoke else seeds):
+                if not results.has(name=name, seed=seed):
+                    results.add({"name": name, "seed": seed, **measure(seed)})
+        print_table(part, results.rows)
 
 
 class ResultsFile:
@@ -48,6 +88,15 @@ def machine() -> dict[str, Any]:
         "backend": os.environ.get("KERAS_BACKEND"),
         **versions,
     }
+
+
+def print_table(part: str, rows: list[dict[str, Any]]) -> None:
+    """Prints the mean and the spread over seeds of each figure."""
+    print(f"\n{part}")
+    for name in dict.fromkeys(row["name"] for row in rows):
+        found = [row for row in rows if row["name"] == name]
+        figures = [key for key, value in found[0].items() if key != "seed" and isinstance(value, int | float)]
+        print(f"  {name}: " + ", ".join(f"{key} {mean_and_spread([row[key] for row in found])}" for key in figures))
 
 
 def mean_and_spread(values: list[float]) -> str:
