@@ -55,7 +55,7 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    estimator, interactions, serving, codes, own_network = re.findall(
+    estimator, interactions, serving, codes, folds, own_network = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/recommenders.md").read_text(), re.DOTALL
     )
     namespace = {}
@@ -70,6 +70,8 @@ def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     assert {901} < set(namespace["rec"].items_)
     exec(codes, namespace)
     assert namespace["similar"][0, 0] == namespace["codes"].items_[0]
+    exec(folds, namespace)
+    assert len(namespace["figures"]["test_rmse"]) == 5
     rated = np.random.default_rng(0).integers(0, 6, (6, 4000)).astype("float32")
     first = np.arange(4000) % 2 == 0
     namespace = {"ratings": rated * first, "held_out": rated * ~first}

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from sklearn.model_selection import KFold, cross_validate
 
 import codeword as cw
 from codeword.errors import DataError, DataTypeError, ParameterError
@@ -96,6 +97,42 @@ def test_whatever_fit_refuses_is_not_split_either() -> None:
             cw.split_ratings(ratings)
     _, test = cw.split_ratings((3, ITEMS, STARS), test_share=0.25)  # one user of several items
     assert test[0].tolist() == [3, 3]
+
+
+FEW = (np.array([1, 1, 2]), np.array([7, 8, 7]), np.array([5.0, 3, 4]))
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (lambda: cw.split_ratings(FEW), r"a test part of 0\.1: got 3 of them\. Raise `test_share`"),
+        (lambda: cw.split_ratings(FEW[:2], test_share=0.3), r"of 0\.3: got 3 of them"),
+        (lambda: cw.split_ratings((*FEW, FEW[0]), "time"), r"of 0\.1: got 3 of them"),
+        (lambda: cw.split_ratings((FEW[1][:2], FEW[1][:2]), "last"), r"several: got 2 of 2 users"),
+        (lambda: cw.split_ratings(tuple(part[:0] for part in FEW), "last"), r"several: got 0 of 0 users"),
+        (lambda: cw.split_users(FEW), r"a test user: got 2 users and a share of 0\.1"),
+        (lambda: cw.split_users(FEW, test_share=0.9), r"a user to train on: got 2 users and a share of 0\.9"),
+        (lambda: cw.split_users(FEW, test_share=0.5, given_share=0.1), r"given: got at most [12] of a test .* 0\.1\."),
+        (lambda: cw.split_ratings(sp.csr_array((3, 4))), r"of 0\.1: got 0 of them"),
+    ],
+)
+def test_no_part_is_empty_without_a_word(split: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"`ratings` must be enough for .*{message}"):
+        split()
+
+
+def test_folds_are_those_of_scikit_learn() -> None:
+    ratings, _ = cw.datasets.planted_ratings(50, 40, 500)
+    frame = pd.DataFrame(ratings._asdict())
+    rec = cw.RatingAutoencoder(units=2, epochs=1, verbose=0)
+    folds = KFold(2, shuffle=True, random_state=0)
+    figures = cross_validate(rec, frame, cv=folds, scoring=cw.RatingAutoencoder.evaluate)
+    assert figures["test_known"].shape == (2,)
+    for fold, (train, test) in enumerate(folds.split(frame)):
+        rec.fit(tuple(part[train] for part in ratings))
+        expected = rec.evaluate(tuple(part[test] for part in ratings))
+        assert figures["test_rmse"][fold] == pytest.approx(expected["rmse"])
+        assert figures["test_recall@10"][fold] == pytest.approx(expected["recall@10"])
 
 
 @pytest.mark.parametrize(

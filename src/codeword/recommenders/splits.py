@@ -8,7 +8,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from codeword.arrays.finite_numbers import as_finite_numbers
-from codeword.arrays.ids import Ids, checked_ids
+from codeword.arrays.ids import Ids
 from codeword.arrays.rows import as_frame
 from codeword.errors import DataError
 from codeword.recommenders.given_ratings import given_ratings, numbers_of
@@ -41,7 +41,7 @@ def split_ratings(
         The training part and the test part, of the same type as `ratings`; arrays `(users, items, ...)` of a file.
 
     Raises:
-        DataError: If an id or a rating is missing, or "time" is asked of ratings without times.
+        DataError: If an id or a rating is missing, "time" is asked of ratings without times, or a part would be empty.
         DataTypeError: If the ratings are none of these, or ids or ratings have another type.
 
     Example:
@@ -54,6 +54,8 @@ def split_ratings(
     integer(0).check("seed", seed)
     rows = _Rows(ratings, columns)
     count = int(test_share * len(rows))
+    if how != "last":
+        _check_part(count, f"a test part of {test_share:g}: got {len(rows)} of them. Raise `test_share`")
     if how == "random":
         order = np.random.default_rng(seed).permutation(len(rows))
         return rows.chosen(order[count:]), rows.chosen(order[:count])
@@ -64,6 +66,7 @@ def split_ratings(
     last = order[len(order) - 1 - np.unique(users[::-1], return_index=True)[1]]
     held_out = np.zeros(len(rows), bool)
     held_out[last] = np.bincount(users)[rows.users()[last]] > 1
+    _check_part(held_out.sum(), f"a user with several: got {len(rows)} of {len(last)} users, one of each")
     return rows.chosen(~held_out), rows.chosen(held_out)
 
 
@@ -87,6 +90,9 @@ def split_users(
     Returns:
         The training part; the given part of the test users; and the rest of their ratings, to judge the answers.
         All of the same type as `ratings`. Test users with a single rating have nothing given.
+
+    Raises:
+        DataError: If an id or a rating is missing, or a part would be empty.
     """
     _SHARE.check("test_share", test_share)
     _SHARE.check("given_share", given_share)
@@ -94,13 +100,27 @@ def split_users(
     rows, random = _Rows(ratings, columns), np.random.default_rng(seed)
     users = rows.users()
     tested = random.permutation(users.max(initial=-1) + 1)
-    is_tested = np.isin(users, tested[: round(test_share * len(tested))])
+    number = round(test_share * len(tested))
+    shares = f"got {len(tested)} users and a share of {test_share:g}. Change `test_share`"
+    _check_part(number, f"a test user: {shares}")
+    _check_part(len(tested) - number, f"a user to train on: {shares}")
+    is_tested = np.isin(users, tested[:number])
     order = np.lexsort((random.random(len(users)), users))  # each user's ratings in random order
     starts = np.searchsorted(users[order], users[order], side="left")
     ranks = np.empty(len(users), np.intp)
     ranks[order] = np.arange(len(users)) - starts
     is_given = ranks < np.floor(given_share * np.bincount(users)[users])
+    most = np.bincount(users[is_tested]).max()
+    _check_part(
+        (is_tested & is_given).sum(),
+        f"one that is given: got at most {most} of a test user, and a share of {given_share:g}. Raise `given_share`",
+    )
     return rows.chosen(~is_tested), rows.chosen(is_tested & is_given), rows.chosen(is_tested & ~is_given)
+
+
+def _check_part(number: int, what: str) -> None:
+    if number == 0:
+        raise DataError(f"`ratings` must be enough for {what}.")
 
 
 class _Rows:
@@ -118,7 +138,7 @@ class _Rows:
             self._columns = [given.users, given.items, values, given.times]
             self._times = given.times
         self._users = Ids.of(self._columns[0], "users")[1]
-        checked_ids(self._columns[1], "items")
+        Ids.of(self._columns[1], "items")
 
     def __len__(self) -> int:
         return len(self._users)
