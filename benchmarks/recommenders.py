@@ -6,8 +6,10 @@
 
 Each set is split at random three times: a tenth of the ratings is the test part. `stars` measures errors of
 predictions, `ranking` lists of what users rate in the upper quarter of the scale, `folds_in` the protocol of Liang et
-al. (2018) on MovieLens 1M, `large` time and memory of a generated catalog. Settings of ours are the defaults; those of
-rivals are chosen on a twentieth of the training part. Surprise and implicit are left out where they are not installed.
+al. (2018) on MovieLens 1M, `large` time and memory of a generated catalog. Settings of ours are the defaults, and so
+are Surprise's. Those of other rivals are searched on a validation part of the first split, and so is whether they learn
+from all ratings or from likes. Seconds are of the processor, one core with `OMP_NUM_THREADS=1`. Surprise and implicit
+are left out where they are not installed.
 
 Jester, FilmTrust and Flixster are files `NAME/NAME.npz` in the folder, with arrays `users`, `items` and `ratings`.
 CiaoDVD (`ciaodvd/movie-ratings.txt`) and MovieTweetings (`movietweetings/ratings.dat`, the snapshot of 100,000) are as
@@ -266,9 +268,11 @@ def chosen(settings: Settings, quality: Callable[[Settings], float]) -> Settings
     return at(best)
 
 
-def scored(scorer: Scorer, taken: Matrix, users: NDArray[np.intp]) -> Scored:
-    for part in parts(taken.shape[0], taken.shape[1]):
-        yield part, np.asarray(scorer(taken[part], users[part]), np.float32), taken[part]
+def scored(scorer: Scorer, judge: Judge, known: Matrix) -> Scored:
+    """Yields scores of the judged users from what is known of all users; what they have taken is in no list."""
+    for part in parts(*judge.taken.shape):
+        users = judge.users[part]
+        yield part, np.asarray(scorer(known[users], users), np.float32), judge.taken[part]
 
 
 def ones(matrix: Matrix, least: float = -np.inf) -> Matrix:
@@ -299,17 +303,22 @@ def ranked(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
         return {**found, "seconds": round(seconds, 2), "by": model.recommends_by_}
     if way == "EASE" and taken.shape[1] > MOST_ITEMS_OF_EASE:
         return {"left out": f"{taken.shape[1]} items"}
-    settings = settings_for_ranking(name, smoke, way)
+    only_likes, settings = settings_for_ranking(name, smoke, way)
+    known = likes_of(data.train, data.kind) if only_likes else taken
     start = time.process_time()
-    scorer = RIVALS[way].fit(taken, **settings)
+    scorer = RIVALS[way].fit(known, **settings)
     seconds = time.process_time() - start
-    found = figures(taken, relevant, lambda judge: scored(scorer, judge.taken, judge.users))
-    return {**found, "seconds": round(seconds, 2), **settings}
+    found = figures(taken, relevant, lambda judge: scored(scorer, judge, known))
+    return {**found, "seconds": round(seconds, 2), "learns_from": "likes" if only_likes else "all", **settings}
 
 
 @cache
-def settings_for_ranking(name: str, smoke: bool, way: str) -> Settings:
-    """Gives the settings with the best NDCG@20 on a twentieth of the training part of the first split."""
+def settings_for_ranking(name: str, smoke: bool, way: str) -> tuple[bool, Settings]:
+    """Gives what ranks a twentieth of the training part of the first split best: the NDCG of 20 places.
+
+    Returns:
+        Whether to learn from likes alone, or from all ratings; and the settings.
+    """
     train, kind = split(name, 0, smoke).train, SETS[name]
     is_held = np.random.default_rng(0).random(train.nnz) < 0.05
     entries = train.tocoo()
@@ -317,13 +326,15 @@ def settings_for_ranking(name: str, smoke: bool, way: str) -> Settings:
         scipy.sparse.csr_array((entries.data[which], (entries.row[which], entries.col[which])), shape=train.shape)
         for which in (~is_held, is_held)
     )
-    taken, rival = ones(inner), RIVALS[way]
-    judge = Judge(taken, likes_of(held, kind), k=20, most=2_000)
+    known, rival = (ones(inner), likes_of(inner, kind)), RIVALS[way]
+    judge = Judge(known[False], likes_of(held, kind), k=20, most=2_000)
 
-    def quality(settings: Settings) -> float:
-        return judge.judge(scored(rival.fit(taken, **settings), judge.taken, judge.users))["ndcg"]
+    def quality(settings: Settings, only_likes: bool) -> float:
+        scorer = rival.fit(known[only_likes], **settings)
+        return judge.judge(scored(scorer, judge, known[only_likes]))["ndcg"]
 
-    return chosen(rival.settings, quality)
+    only_likes = quality(rival.settings, True) > quality(rival.settings, False)
+    return only_likes, chosen(rival.settings, lambda settings: quality(settings, only_likes))
 
 
 def likes_of(ratings: Matrix, kind: cw.Ratings) -> Matrix:
@@ -345,7 +356,7 @@ def folded_in(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
     start = time.process_time()
     scorer = fitted_for(test[0], train, RIVALS[way], settings)
     seconds = time.process_time() - start
-    found = figures(*test, lambda judge: scored(scorer, judge.taken, judge.users))
+    found = figures(*test, lambda judge: scored(scorer, judge, test[0]))
     return {**found, "seconds": round(seconds, 2), **settings}
 
 
@@ -356,7 +367,7 @@ def settings_for_folds(name: str, smoke: bool, way: str) -> Settings:
     judge, rival = Judge(given, relevant, k=100), RIVALS[way]
 
     def quality(settings: Settings) -> float:
-        return judge.judge(scored(fitted_for(given, train, rival, settings), judge.taken, judge.users))["ndcg"]
+        return judge.judge(scored(fitted_for(given, train, rival, settings), judge, given))["ndcg"]
 
     return chosen(rival.settings, quality)
 
