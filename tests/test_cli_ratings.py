@@ -437,6 +437,40 @@ def test_every_form_of_a_table_makes_the_same_model(folder, name):
     assert head["command"].endswith(f"--data ratings:1-5 --output {name.partition('.')[0]}.codeword")
 
 
+@pytest.mark.parametrize(
+    ("order", "columns", "told"),
+    [
+        (
+            ["user", "item", "rating"],
+            None,
+            "bare.csv is a table of ids: training a recommender with --data ratings:1-5",
+        ),
+        (["user", "item"], None, "a table of ids: training a recommender with --data interactions"),
+        (["rating", "user", "item"], ("column1", "column2", "column0"), "user = column1, item = column2, rating = col"),
+        (["user", "rating", "item"], ("column0", "column2", "column1"), "(user = column0, item = column2, rating ="),
+    ],
+)
+def test_ids_without_names_are_seen_as_ids(folder, order, columns, told):
+    table = some_ratings()
+    path = folder / "bare.csv"
+    path.write_text(text_of({name: table[name] for name in order}, ","))
+    result = run("fit", path, "-o", folder / "bare.codeword", "--epochs", 1, "--json")
+    assert told in result.stderr
+    assert "For an autoencoder of rows, pass another kind, such as --data real." in result.stderr
+    assert cw.load(folder / "bare.codeword").columns == columns
+    if "rating" in order:
+        assert json.loads(result.stdout)["scale"] == [1, 5]
+    (head,) = json.loads(run("advise", path, "--json").stdout)["heads"]
+    assert ("--columns" in head["command"]) == (columns is not None)
+
+
+@pytest.mark.slow
+def test_ids_may_still_be_rows_of_an_autoencoder(folder):
+    (folder / "bare.csv").write_text(text_of(some_ratings(), ","))
+    run("fit", folder / "bare.csv", "-o", folder / "numbers.codeword", "--data", "real", "--hidden", 8, "--epochs", 1)
+    assert isinstance(cw.load(folder / "numbers.codeword"), cw.Autoencoder)
+
+
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_numbers_for_not_rated_and_repeated_pairs(folder):
     table = some_ratings()

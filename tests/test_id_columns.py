@@ -1,8 +1,12 @@
 """Columns of users, items, ratings, counts and times are known by the names that people give them."""
 
-import pytest
+from itertools import permutations
 
-from codeword.arrays.id_columns import IdColumns, chosen_columns, named_columns
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from codeword.arrays.id_columns import IdColumns, are_pairs_of_ids, chosen_columns, named_columns
 from codeword.errors import DataError
 
 
@@ -86,3 +90,34 @@ def test_what_was_found_is_told_in_a_line() -> None:
     assert found is not None
     assert found.described(names) == "user = userId, item = movieId, rating = rating; not read: genres"
     assert found.described(names[:3], "count") == "user = userId, item = movieId, count = rating"
+
+
+def drawn_pairs(users: int, items: int, number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gives different pairs, of popular items and busy users more."""
+    random = np.random.default_rng(seed)
+    weights = np.outer(random.pareto(1.5, users) + 0.1, random.pareto(1.2, items) + 0.1)
+    cells = random.choice(weights.size, number, replace=False, p=(weights / weights.sum()).ravel())
+    return np.divmod(cells, items)
+
+
+@pytest.mark.parametrize("shape", [(40, 30, 500), (300, 90, 2_000), (900, 1_600, 9_000), (2_000, 3_000, 12_000)])
+def test_whole_numbers_of_which_no_pair_repeats_are_ids(shape: tuple[int, int, int]) -> None:
+    for seed in range(3):
+        users, items = drawn_pairs(*shape, seed)
+        assert are_pairs_of_ids(users, items)
+        assert are_pairs_of_ids(np.append(users, users[:9]), np.append(items, items[:9]))  # a few are rated twice
+        assert not are_pairs_of_ids(users, users % 5)
+        assert not are_pairs_of_ids(-1 - users, items)
+    assert not are_pairs_of_ids(users[:0], items[:0])
+
+
+def test_other_whole_numbers_are_no_ids() -> None:
+    colors = datasets.load_sample_images().images[0].reshape(-1, 3)[::5]
+    digits, cells = datasets.load_digits().data.astype(int), datasets.load_breast_cancer().data[:, :4].astype(int)
+    diabetes = np.rint(datasets.load_diabetes(scaled=False).data).astype(int)
+    for table in (colors, np.unique(colors, axis=0), digits[:, :20], cells, diabetes):
+        pairs = permutations(range(table.shape[1]), 2)
+        assert not any(are_pairs_of_ids(table[:, one].astype(int), table[:, other].astype(int)) for one, other in pairs)
+    year, month = np.divmod(np.arange(600), 12)
+    assert not are_pairs_of_ids(year, month)  # a full grid
+    assert not are_pairs_of_ids(np.arange(600), month)  # the number of the row

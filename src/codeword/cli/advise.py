@@ -36,7 +36,7 @@ def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: b
     """
     import json
 
-    found = _advice(input, columns, verbose=bool(progress_level(quiet, as_json)))
+    found, columns = _advice(input, columns, verbose=bool(progress_level(quiet, as_json)))
     commands = [_command(input, head, columns) for head in found.heads]
     if as_json:
         content = json.loads(found.to_json())
@@ -49,19 +49,23 @@ def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: b
         click.echo(f"\nOn the command line:\n\n    {command}")
 
 
-def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> Any:
+def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> tuple[Any, Any]:
+    """Return the advice, and the columns to name, if any."""
     from codeword.advice.advise import advise as advise_on
     from codeword.advice.advise import advise_on_ids
-    from codeword.files.id_tables import is_id_file
+    from codeword.files.id_tables import id_columns_in
     from codeword.files.tables import column_names, read_array
     from codeword.recommenders.given_ratings import given_ratings
 
-    if columns is not None or is_id_file(path):
-        given = given_ratings(path, columns, counted=None)
-        return advise_on_ids(given, are_named=columns is not None, path=str(path))
+    found = id_columns_in(path) if columns is None else columns
+    if found is not None:
+        given = given_ratings(path, found or None, counted=None)
+        if found and columns is None:
+            given = given._replace(note=given.columns.described([]))
+        return advise_on_ids(given, are_named=bool(found), path=str(path)), found
     with pointing_to_columns():
         x = read_array(path, empty_as_nan=True)
-    return advise_on(x, columns=column_names(path), verbose=verbose)
+    return advise_on(x, columns=column_names(path), verbose=verbose), None
 
 
 def _command(path: Path, head: Any, columns: tuple[str, ...] | None) -> str | None:

@@ -1,6 +1,5 @@
 """`codeword fit`: train an autoencoder or a recommender on a file, and save it."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,24 +8,19 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from codeword.cli.fit_ratings import fit_ratings, inferred_kind
+from codeword.cli.fit_rows import OBJECTIVES, OF_OBJECTIVES, fit_rows, layer_sizes, objective_of
 from codeword.cli.reporting import (
     PATH,
     columns_option,
     errors_in_words,
     json_option,
-    pointing_to_columns,
     progress_level,
     repeated_option,
     report,
 )
 
-PAIRS = ("neighbors", "steps", "augment", "noise")
-OBJECTIVES = {
-    "reconstruct": ("Reconstruct", ("swap", "noise")),
-    "groups": ("KeepGroups", PAIRS),
-    "neighbors": ("KeepNeighbors", PAIRS),
-}
-ONLY_FOR_ROWS = ("objective", *PAIRS, "swap", "edges", "code", "hidden")
+ONLY_FOR_ROWS = ("objective", *OF_OBJECTIVES, "edges", "code", "hidden")
 ONLY_FOR_RATINGS = ("by", "members", "columns", "repeated")
 
 
@@ -154,22 +148,24 @@ def fit(
     from codeword.data_kinds import parse_data_kind
     from codeword.files.output_file import check_writable
 
-    of_objective = {name: options.pop(name) for name in ("neighbors", "steps", "augment", "swap", "noise")}
+    of_objective = {name: options.pop(name) for name in OF_OBJECTIVES}
     with usage_errors():
         data = None if data_text is None else parse_data_kind(data_text, edges=edges)
         code_kind = parse_code_kind(code)
-        sizes = None if hidden is None else _layer_sizes(hidden)
-        is_ratings = _is_id_table(input, options["columns"]) if data is None else data.has_missing
+        sizes = None if hidden is None else layer_sizes(hidden)
+        columns = _columns_of_ids(input, options["columns"]) if data is None else options["columns"]
+        is_ratings = columns is not None if data is None else data.has_missing
         _refuse_options_of_the_other(is_ratings, data_text)
-        chosen = {"objective": _objective(objective, of_objective, code_kind), "hidden": sizes, **options}
+        objective_kind = objective_of(objective, of_objective, code_kind)
+        chosen = {"objective": objective_kind, "hidden": sizes, **options, "columns": columns or None}
     check_writable(output)
     settings = {name: value for name, value in chosen.items() if value is not None}
     settings |= {"data": data, "verbose": progress_level(quiet, as_json)}
     if is_ratings:
-        settings["data"] = data or _inferred_kind(input, options["columns"])
-        result = _fit_ratings(input, output, validation=validation, **settings)
+        settings["data"] = data or inferred_kind(input, columns or None)
+        result = fit_ratings(input, output, validation=validation, **settings)
     else:
-        result = _fit_rows(input, output, validation=validation, code=code_kind, **settings)
+        result = fit_rows(input, output, validation=validation, code=code_kind, **settings)
     report(result, as_json=as_json)
 
 
@@ -184,36 +180,14 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
-def _is_id_table(path: Path, columns: tuple[str, ...] | None) -> bool:
-    """Return whether to train a recommender on a file of which --data says nothing."""
-    from codeword.files.id_tables import is_id_file
+def _columns_of_ids(path: Path, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the columns of a table of ids of which --data says nothing, none where the order is usual; else None."""
+    from codeword.files.id_tables import id_columns_in
 
     asked = click.get_current_context().get_parameter_source
     if any(asked(name) is ParameterSource.COMMANDLINE for name in ONLY_FOR_ROWS):
-        return False
-    return columns is not None or is_id_file(path)
-
-
-def _inferred_kind(path: Path, columns: tuple[str, ...] | None) -> Any:
-    """Return the kind of a table of ids, and print it; refuse a table of two kinds."""
-    from codeword.arrays.id_columns import is_count
-    from codeword.data_kinds.inference import kinds_of_observed
-    from codeword.errors import DataError
-    from codeword.recommenders.given_ratings import given_ratings, numbers_of
-
-    given = given_ratings(path, columns, counted=None)
-    are_rated = given.values is not None and not is_count(given.columns.value)
-    kind, *others = kinds_of_observed(numbers_of(given) if are_rated else None)
-    if others:
-        words = " or ".join(f"--data {one.word}" for one in (kind, *others))
-        missing = kind.to_config()["missing"]
-        raise DataError(f"{path} may hold {missing:g} for not rated. Choose {words}.")
-    click.echo(
-        f"{path} is a table of ids: training a recommender with --data {kind.word}. For an autoencoder of rows, pass "
-        "another kind, such as --data real.",
-        err=True,
-    )
-    return kind
+        return None
+    return id_columns_in(path) if columns is None else columns
 
 
 def _refuse_options_of_the_other(is_ratings: bool, data_text: str | None) -> None:
@@ -222,89 +196,3 @@ def _refuse_options_of_the_other(is_ratings: bool, data_text: str | None) -> Non
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
             needed = "other data than ratings" if is_ratings else "--data ratings:1-5, another scale, or interactions"
             raise click.UsageError(f"--{name} needs {needed}: got {given}.")
-
-
-def _objective(name: str | None, options: dict[str, Any], code: Any) -> Any:
-    """Return the objective that the options describe, or None if they describe none."""
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        fitting = [other for other, (_, taken) in OBJECTIVES.items() if option in taken]
-        if name not in fitting:
-            got = "none" if name is None else f"--objective {name}"
-            raise click.UsageError(f"--{option} needs --objective {' or '.join(fitting)}: got {got}.")
-    if name is None:
-        return None
-    from codeword import objectives
-
-    objective = getattr(objectives, OBJECTIVES[name][0])(**given)
-    objective.check_code(code)
-    return objective
-
-
-def _fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: Any) -> dict[str, Any]:
-    """Train an `Autoencoder` on rows, save it and return what to report."""
-    from codeword.arrays.id_columns import has_ratings
-    from codeword.files.tables import column_names, read_array
-
-    with pointing_to_columns():
-        x = read_array(input)
-    if settings["data"] is None and has_ratings(column_names(input)):
-        click.echo("If each row is one rating, train a recommender instead, with --data ratings:1-5.", err=True)
-    held_out = None if validation is None else read_array(validation)
-
-    from codeword.autoencoders.autoencoder import Autoencoder
-
-    model = Autoencoder(**settings)
-    model.fit(x, validation_data=held_out)
-    fingerprint = model.save(output)
-    return {
-        "model": str(output),
-        "fingerprint": fingerprint,
-        "rows": len(x),
-        "data": str(model.data_),
-        "code": str(model.code_),
-        "objective": str(model.objective_),
-        "bytes_per_row": model.code_.num_bytes,
-        "epochs": len(model.history_["loss"]),
-        "measured_on": "training" if held_out is None else "validation",
-        **model.evaluate(x if held_out is None else held_out),
-    }
-
-
-def _fit_ratings(input: Path, output: Path, *, data: Any, validation: Path | None, **settings: Any) -> dict[str, Any]:
-    """Train a `RatingAutoencoder` on a table, save it and return what to report."""
-    from codeword.recommenders.rating_autoencoder import RatingAutoencoder
-
-    model = RatingAutoencoder(data=data, **settings)
-    model.fit(input, validation_data=validation)
-    fingerprint = model.save(output)
-    if validation is not None:  # the whole file, also users and items without a training rating
-        errors = {"measured_on": "validation", **model.evaluate(validation, k=None if data.has_ratings else 10)}
-    elif not data.has_ratings or math.isnan(model.validation_rmse_):  # no rating, as happens with very few of them
-        errors = {"measured_on": None, **({"rmse": None} if data.has_ratings else {})}
-    else:
-        errors = {"measured_on": "held-out ratings", "rmse": model.validation_rmse_}
-    counts = {"users": len(model.users_), "items": len(model.items_), "columns": model.ratings_.note}
-    made = {"model": str(output), "fingerprint": fingerprint}
-    if not data.has_ratings:
-        return {**made, "interactions": model.num_ratings_, **counts, "recommends_by": model.recommends_by_, **errors}
-    return {
-        **made,
-        "ratings": model.num_ratings_,
-        **counts,
-        "scale": [data.low, data.high],
-        "step": data.step,
-        "networks": len(model.members_),
-        "epochs": max(len(member.history["mse"]) for member in model.members_),
-        "recommends_by": model.recommends_by_,
-        **errors,
-    }
-
-
-def _layer_sizes(text: str) -> tuple[int, ...]:
-    from codeword.errors import ParameterError
-
-    try:
-        return tuple(int(units) for units in text.split(",") if units.strip())
-    except ValueError as error:
-        raise ParameterError(f"`--hidden` must look like 512,512: got {text!r}.") from error

@@ -3,14 +3,17 @@
 import csv
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from codeword.arrays.id_columns import (
+    NUMBERS,
     PLACES,
     IdColumns,
+    are_pairs_of_ids,
     chosen_columns,
     is_id_table,
     is_like_ids,
@@ -20,10 +23,12 @@ from codeword.arrays.id_columns import (
 from codeword.errors import DataTypeError
 from codeword.files.data_path import existing_file, format_of
 from codeword.files.locked_duckdb import literal, locked_duckdb
-from codeword.files.sql_tables import TableFile, answer, asked, open_table, quoted_name
+from codeword.files.sql_tables import PLAIN_TEXT, TableFile, answer, asked, open_table, quoted_name, table_reader
 from codeword.files.tables import table_path
 from codeword.files.text_table import first_lines
 
+FIRST_ROWS = 100_000  # of a text without names, to see which columns are ids
+MOST_COLUMNS = 4  # of such a text
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d\d?[./]\d\d?[./]\d{2,4}\b.*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _INTEGER = "CASE WHEN CAST(TRY_CAST(trim({0}) AS BIGINT) AS VARCHAR) = trim({0}) THEN TRY_CAST({0} AS BIGINT) END"
@@ -101,16 +106,44 @@ def read_id_file(
         return IdTableFile(chosen, tuple(types), *_in_order(chosen, found))
 
 
-def is_id_file(path: str | Path) -> bool:
-    """Return whether a file is a table of ids, by its names or, in a text without names, by its first lines."""
+def id_columns_in(path: str | Path) -> tuple[str, ...] | None:
+    """Return which columns of a file to read as users, items and ratings; None if it is no table of ids.
+
+    Without names, two columns of whole numbers are users and items if hardly any pair of them repeats.
+
+    Returns:
+        No name where the columns are found by their names or are in the usual order.
+    """
     path = existing_file(path)
     if format_of(path) == ".npy":
-        return False
+        return None
     with open_table(path) as table:
         if table.suffix != ".csv":
-            return is_id_table(answer(table, "DESCRIBE SELECT *")["column_name"].tolist())
+            return () if is_id_table(answer(table, "DESCRIBE SELECT *")["column_name"].tolist()) else None
         head = _head(table)
-    return is_id_table(head.names) if head.has_names else is_like_ids(head.types, head.first)
+        if head.has_names:
+            return () if is_id_table(head.names) else None
+        if is_like_ids(head.types, head.first):
+            return ()
+        return _columns_of_pairs(table, head)
+
+
+def _columns_of_pairs(table: TableFile, head: _Head) -> tuple[str, ...] | None:
+    """Return the columns of a text without names by its first rows: which two of them are ids."""
+    if not 2 <= len(head.names) <= MOST_COLUMNS or not set(head.types) <= NUMBERS:
+        return None
+    casts = ", ".join(f"TRY_CAST({quoted_name(name)} AS BIGINT) AS {quoted_name(name)}" for name in head.names)
+    query = f"SELECT {casts} FROM {table_reader(table, PLAIN_TEXT, header=False)} LIMIT {FIRST_ROWS}"
+    with locked_duckdb(table.name, table.path) as connection:
+        rows = asked(connection, table, query)
+    for user, item in combinations(head.names[: 3 if len(head.names) == 3 else 2], 2):
+        are_whole = all(
+            head.types[head.names.index(name)] == "BIGINT" and not np.ma.is_masked(rows[name]) for name in (user, item)
+        )
+        if are_whole and are_pairs_of_ids(np.asarray(rows[user]), np.asarray(rows[item])):
+            rating = next(name for name in [*head.names, ""] if name not in (user, item))
+            return () if [user, item] == head.names[:2] else (user, item, rating)
+    return None
 
 
 def _text(
