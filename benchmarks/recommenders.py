@@ -52,6 +52,8 @@ SETS = {
 }
 STEP = 3.0  # between neighboring settings of a rival
 SLOW_FOR_SVDPP = ("movielens_1m", "jester")  # SVD++ on MovieLens 1M: benchmarks/ratings.py --part against_surprise
+LEAST_GAIN = 1.002  # below which a move to a neighbor is noise
+MOST_FACTORS = 256  # twice as many take eight times as long for each user
 MOST_ITEMS_OF_EASE = 17_000  # whose matrices take 3 GB
 Matrix = scipy.sparse.csr_array
 Scorer = Callable[[Matrix, NDArray[np.intp]], NDArray[np.float32]]  # of what users took, and of their numbers
@@ -252,19 +254,22 @@ def chosen(settings: Settings, quality: Callable[[Settings], float]) -> Settings
 
     @cache
     def tried(*places: int) -> float:
-        return quality(at(places))
+        return quality(at(places)) if at(places).get("factors", 0) <= MOST_FACTORS else 0
 
     def at(places: Sequence[int]) -> Settings:
         steps = (2.0 if name == "factors" else STEP for name in settings)
         pairs = zip(settings.items(), steps, places, strict=True)
         return {name: float(f"{value * step**place:.3g}") for (name, value), step, place in pairs}
 
+    def moved_by(places: tuple[int, ...], number: int, way: int) -> tuple[int, ...]:
+        return (*places[:number], places[number] + way, *places[number + 1 :])
+
     best: tuple[int, ...] = (0,) * len(settings)
     while settings:
         before = best
         for number in range(len(settings)):
             for way in (1, -1):
-                while tried(*(moved := (*best[:number], best[number] + way, *best[number + 1 :]))) > tried(*best):
+                while tried(*(moved := moved_by(best, number, way))) > LEAST_GAIN * tried(*best):
                     best = moved
         if best == before:
             break
