@@ -290,10 +290,14 @@ def ones(matrix: Matrix, least: float = -np.inf) -> Matrix:
     return likes
 
 
-def figures(taken: Matrix, relevant: Matrix, lists: Callable[[Judge], Scored]) -> dict[str, float]:
-    found = {}
+def figures(
+    taken: Matrix, relevant: Matrix, lists: Callable[[Judge], Scored], *, capped: bool = False
+) -> dict[str, float]:
+    """Gives the quality of lists; `capped` recall is a share of at most k hits, as in Liang et al. (2018)."""
+    found, counts = {}, np.diff(relevant.indptr)
     for name, k in (("recall", 20), ("recall", 50), ("ndcg", 10), ("ndcg", 100)):
-        judge = Judge(taken, relevant, k=k, most=5_000)
+        counted = np.minimum(counts, k) if capped else counts
+        judge = Judge(taken, relevant, num_relevant=counted, k=k, most=5_000)
         found[f"{name}@{k}"] = judge.judge(lists(judge))[name]
     return found
 
@@ -353,12 +357,13 @@ def folded_in(name: str, seed: int, smoke: bool, way: str) -> dict[str, Any]:
         seconds = time.process_time() - start
         ranking = model.ranking_
         assert ranking is not None
-        return {**figures(*test, lambda judge: ranking.of_users(judge.taken)), "seconds": round(seconds, 2)}
+        found = figures(*test, lambda judge: ranking.of_users(judge.taken), capped=True)
+        return {**found, "seconds": round(seconds, 2)}
     settings = settings_for_folds(name, smoke, way)
     start = time.process_time()
     scorer = fitted_for(test[0], train, RIVALS[way], settings)
     seconds = time.process_time() - start
-    found = figures(*test, lambda judge: scored(scorer, judge, test[0]))
+    found = figures(*test, lambda judge: scored(scorer, judge, test[0]), capped=True)
     return {**found, "seconds": round(seconds, 2), **settings}
 
 
