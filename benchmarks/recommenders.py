@@ -296,8 +296,8 @@ def figures(
     """Gives the quality of lists; `capped` recall is a share of at most k hits, as in Liang et al. (2018)."""
     found, counts = {}, np.diff(relevant.indptr)
     for name, k in (("recall", 20), ("recall", 50), ("ndcg", 10), ("ndcg", 100)):
-        counted = np.minimum(counts, k) if capped else counts
-        judge = Judge(taken, relevant, num_relevant=counted, k=k, most=5_000)
+        above = np.maximum(counts - k, 0) if capped else np.zeros_like(counts)
+        judge = Judge(taken, relevant, num_unknown=-above, k=k, most=5_000)
         found[f"{name}@{k}"] = judge.judge(lists(judge))[name]
     return found
 
