@@ -57,13 +57,13 @@ class EnsembleMember:
         """Return the hidden values of each item, or user, that is a row, from the residuals (users, items)."""
         return self._codes(residuals.T.tocsr() if self.by == "items" else residuals)
 
-    def new_user_factors(self, residuals: scipy.sparse.csr_array, item_factors: Float32Array) -> Float32Array:
+    def new_user_factors(self, residuals: scipy.sparse.csr_array, item_factors: Float32Array | None) -> Float32Array:
         """Return one vector for each new user from the residuals of their own ratings, without training.
 
         Where a row is an item, a new user is a new column, whose weights `column_weights` finds. Where a row is a user,
-        the network reads it.
+        the network reads it, and no `item_factors` are needed.
         """
-        if self.by == "users":
+        if item_factors is None:
             return self._codes(residuals)
         factors = column_weights(item_factors, residuals, self.network.common_out, self.ridge)
         factors[np.diff(residuals.indptr) > 0] += self.network.common_out

@@ -1,6 +1,6 @@
 """Rank items by what people take together: a linear autoencoder over items, of low rank and in closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -28,7 +28,8 @@ MOST_JUDGED = 2_000  # users whose lists are judged
 JUDGED_SCORES = 2**23  # users are fewer where they would need more scores than this, but not fewer than
 FEWEST_JUDGED = 500
 OVERSAMPLING, POWERS = 10, 4  # of the decomposition
-USERS_AT_A_TIME = 2**14
+SMALLEST_SQUARE = 1e-10  # of a direction's length beside the longest, below which it is rounding
+ROWS_AT_A_TIME = 2**13
 SEED = 0
 
 
@@ -126,15 +127,22 @@ def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: Recommender
     if len(judge.users) == 0:
         return best, quality
     differ = bool((taken.data != taken.data[:1]).any())
-    for reads in (False, True) if differ else (False,):
-        spectrum = _Spectrum(taken, reads)
-        for likes in (False, True) if differ and kind.has_ratings else (False,):
-            for strength in STRENGTHS:
-                recipe = Recipe(reads, likes, strength)
-                found = judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"]
-                if found > quality:
-                    best, quality = recipe, found
+    for reads_ratings in (False, True) if differ else (False,):
+        likes = (False, True) if differ and kind.has_ratings else (False,)
+        recipe, found = _best_strength(_Spectrum(taken, reads_ratings), reads_ratings, likes, judge)
+        if found > quality:
+            best, quality = recipe, found
     return best, quality
+
+
+def _best_strength(
+    spectrum: "_Spectrum", reads_ratings: bool, likes: Sequence[bool], judge: Judge
+) -> tuple[Recipe, float]:
+    """Return the best of the recipes that read the same inputs, and its NDCG."""
+    recipes = [Recipe(reads_ratings, predicts_likes, strength) for predicts_likes in likes for strength in STRENGTHS]
+    found = [judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"] for recipe in recipes]
+    best = int(np.argmax(found))
+    return recipes[best], found[best]
 
 
 class _Spectrum:
@@ -169,26 +177,26 @@ class _Spectrum:
         vectors, energies, root = self._vectors, self._energies, self._root
         kept = energies / (energies + strength)
         inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * self._penalty)  # P's diagonal
-        outputs = vectors * kept / (strength * inverse * root)[:, None]
+        weights = 1 / (strength * inverse * root)
+        outputs = vectors * np.float32(kept)
         if recipe.predicts_likes:
-            plain = self._moments / (energies + strength)
-            outputs = plain + outputs * (np.einsum("ir,ir->i", vectors, plain) / root)[:, None]
-        return ItemRanking(
-            np.asarray(vectors / root[:, None], np.float32),
-            np.asarray(outputs, np.float32),
-            recipe,
-            popularity_of(self._taken),
-        )
+            plain = self._moments / np.float32(energies + strength)
+            weights *= np.einsum("ir,ir->i", vectors, plain) / root
+            outputs *= np.float32(weights)[:, None]
+            outputs += plain
+        else:
+            outputs *= np.float32(weights)[:, None]
+        return ItemRanking(vectors / np.float32(root)[:, None], outputs, recipe, popularity_of(self._taken))
 
     @cached_property
-    def _moments(self) -> NDArray[np.float64]:
+    def _moments(self) -> Float32Array:
         """What likes have in common with each direction, (items, rank)."""
         targets = self._user_weights @ _ones(self._taken, LIKED_SHARE)
         return _product_over_users(targets, self._scaled, self._vectors)
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # as in training: on a busy machine, threads wait for each other
-def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[Float32Array, NDArray[np.float64]]:
     """Return the first right singular vectors `(columns, rank)`, and the squares of the singular values.
 
     References:
@@ -197,29 +205,39 @@ def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[NDArray[np.float64], ND
     """
     rank = min(RANK, *matrix.shape)
     size = min(rank + OVERSAMPLING, matrix.shape[1])
-    basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size))
+    basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size), np.float32)
     for _ in range(POWERS):
-        basis = _orthogonal(_product_over_users(matrix, matrix, basis))
+        basis = _product_over_users(matrix, matrix, basis)  # on its own line, so that no old basis is kept
+        basis = _orthogonal(basis)
     rank = min(rank, basis.shape[1])
-    energies, directions = np.linalg.eigh(basis.T @ _product_over_users(matrix, matrix, basis))
+    energies, directions = np.linalg.eigh(_inner_products(basis, _product_over_users(matrix, matrix, basis)))
     best = slice(-1, -rank - 1, -1)
-    return basis @ directions[:, best], np.maximum(energies[best], 0)
+    return basis @ np.float32(directions[:, best]), np.maximum(energies[best], 0)
 
 
-def _orthogonal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+def _orthogonal(columns: Float32Array) -> Float32Array:
     """Return an orthogonal basis of what columns span, by products that are ten times as fast as a QR decomposition."""
-    squares, directions = np.linalg.eigh(columns.T @ columns)
-    spans = squares > 1e-12 * squares[-1]
-    return columns @ (directions[:, spans] / np.sqrt(squares[spans]))
+    squares, directions = np.linalg.eigh(_inner_products(columns, columns))
+    spans = squares > SMALLEST_SQUARE * squares[-1]
+    return columns @ np.float32(directions[:, spans] / np.sqrt(squares[spans]))
+
+
+def _inner_products(one: Float32Array, other: Float32Array) -> NDArray[np.float64]:
+    """Return oneᵀ @ other in double precision, without an array of it that has all rows."""
+    products = np.zeros((one.shape[1], other.shape[1]))
+    for start in range(0, len(one), ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        products += one[rows].T.astype(np.float64) @ other[rows]
+    return products
 
 
 def _product_over_users(
-    one: scipy.sparse.csr_array, other: scipy.sparse.csr_array, right: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    one: scipy.sparse.csr_array, other: scipy.sparse.csr_array, right: Float32Array
+) -> Float32Array:
     """Return oneᵀ (other @ right) without an array that has a row for each user."""
-    product, right = np.zeros((one.shape[1], right.shape[1])), right.astype(np.float32)
-    for start in range(0, one.shape[0], USERS_AT_A_TIME):
-        rows = slice(start, start + USERS_AT_A_TIME)
+    product = np.zeros((one.shape[1], right.shape[1]), np.float32)
+    for start in range(0, one.shape[0], ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
         product += one[rows].T @ (other[rows] @ right)
     return product
 

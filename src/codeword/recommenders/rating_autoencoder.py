@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
 from codeword.recommenders.ranking import fit_ranking, learn_ranking, to_unit_scale
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.recommender import Recommender
-from codeword.recommenders.scores import RatingScores
+from codeword.recommenders.scores import RatingScores, scores_of_users
 from codeword.recommenders.settings import SETTINGS
 from codeword.recommenders.training import Recipe, no_ensemble, split, train_ensemble
 from codeword.recommenders.updating import merged, updated_biases, updated_gaussian, updated_member
@@ -161,7 +161,7 @@ class RatingAutoencoder(Recommender):
         if isinstance(self.data, Ratings):
             ensemble = train_ensemble(training, held_out, self.data, recipe)
             biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
-            by_rating = RatingScores(training, self.data, *ensemble[:4]).of_users
+            by_rating = partial(scores_of_users, training, self.data, *ensemble[:4])
         else:
             ensemble, by_rating = no_ensemble(*table.matrix.shape), None
             biases = ensemble.biases

@@ -36,13 +36,22 @@ class RatingScores:
         gaussian: GaussianFactors | None,
     ) -> None:
         residuals = biases.residuals(to_network_scale(ratings, kind), biases.users)
-        self._kind, self._biases, self._members, self._gaussian = kind, biases, members, gaussian
-        self._factors = [member.item_factors(residuals) for member in members]
-        weighted = [weight * factors for weight, factors in zip(weights, self._factors, strict=True)]
-        if gaussian:
-            weighted.append(np.float32(gaussian.weight) * gaussian.means)
+        counted = [(member, weight) for member, weight in zip(members, weights, strict=True) if weight != 0]
+        self._kind, self._biases, self._gaussian = kind, biases, gaussian
+        self._members = [member for member, _ in counted]
+        width = sum(len(member.network.bias_in) for member in self._members)
+        width += gaussian.means.shape[1] if gaussian else 0
         # The last row of everything, position -1, stands for the unknown.
-        self._item_factors = np.pad(np.hstack(weighted), ((0, 1), (0, 0)))
+        self._item_factors = np.zeros((residuals.shape[1] + 1, width), np.float32)
+        self._codes: list[Float32Array | None] = []  # of networks by items, from which the factors of new users follow
+        start = 0
+        for member, weight in counted:
+            factors = member.item_factors(residuals)
+            np.multiply(factors, weight, out=self._item_factors[:-1, start : start + factors.shape[1]])
+            self._codes.append(factors if member.by == "items" else None)
+            start += factors.shape[1]
+        if gaussian:
+            np.multiply(gaussian.means, np.float32(gaussian.weight), out=self._item_factors[:-1, start:])
         self._user_biases, self._item_biases = np.pad(biases.users, (0, 1)), np.pad(biases.items, (0, 1))
         self._residuals = with_unknown_user(residuals)
         self.rated_users = np.diff(self._residuals.indptr) > 0
@@ -86,7 +95,7 @@ class RatingScores:
             rows = ratings[part]
             biases = self._biases.users_of(rows)
             residuals = self._biases.residuals(rows, biases)
-            pairs = zip(self._members, self._factors, strict=True)
+            pairs = zip(self._members, self._codes, strict=True)
             factors = [member.new_user_factors(residuals, codes) for member, codes in pairs]
             yield part, self._of_all_items(self._with_gaussian(factors, residuals), biases), rows
 
@@ -95,13 +104,27 @@ class RatingScores:
         return self._with_gaussian(factors, self._residuals[users])
 
     def _with_gaussian(self, factors: list[Float32Array], residuals: scipy.sparse.csr_array) -> Float32Array:
-        return np.hstack([*factors, self._gaussian.of_users(residuals)] if self._gaussian else factors)
+        none = np.zeros((residuals.shape[0], 0), np.float32)
+        return np.hstack([*factors, self._gaussian.of_users(residuals) if self._gaussian else none])
 
     def _of_all_items(self, factors: Float32Array, biases: Float32Array) -> Float32Array:
         scores = factors @ self._item_factors[:-1].T
         scores += biases[:, None] + np.float32(self._biases.mean)
         scores += self._biases.items
         return scores
+
+
+def scores_of_users(
+    ratings: scipy.sparse.csr_array,
+    kind: Ratings,
+    biases: Biases,
+    members: Sequence[EnsembleMember],
+    weights: Float32Array,
+    gaussian: GaussianFactors | None,
+    users: NDArray[np.intp],
+) -> Scored:
+    """Return what `RatingScores.of_users` yields, in memory that is free again afterwards."""
+    return RatingScores(ratings, kind, biases, members, weights, gaussian).of_users(users)
 
 
 def top_items(

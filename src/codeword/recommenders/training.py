@@ -23,7 +23,7 @@ from codeword.recommenders.row_network import Float32Array, RowNetwork
 STEPS_PER_EPOCH = 30
 EPOCHS_OF_A_HIGH_RATE = 0.5  # the share of all epochs before which training never stops
 MAX_BATCH_SIZE = 100_000
-PAIRS_AT_A_TIME = 2**14  # held-out ratings predicted at a time
+PAIRS_AT_A_TIME = 2**12  # held-out ratings predicted at a time
 FEWEST_ROWS = 5 * STEPS_PER_EPOCH  # of a network by items
 FEWEST_PER_COLUMN = 20  # ratings, on average, that the weights of a user are worth
 ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, without held-out ratings to choose it
