@@ -1,5 +1,6 @@
 """The order of recommendations: the closed form against dense algebra, what it beats, when it gives way, the judge."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ def dense_scores(taken: sp.csr_array, recipe: Recipe) -> np.ndarray:
 
 @pytest.mark.parametrize("predicts_likes", [False, True])
 @pytest.mark.parametrize("reads_ratings", [False, True])
-def test_scores_are_those_of_the_dense_closed_form(reads_ratings: bool, predicts_likes: bool) -> None:
+def test_scores_are_those_of_the_dense_closed_form(
+    reads_ratings: bool, predicts_likes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rankings, "shortened", lambda weights: weights)
     taken = liked()
     recipe = Recipe(reads_ratings, predicts_likes, 2.0)
     ((_, scores, _),), expected = fit_ranking(taken, recipe).of_users(taken), dense_scores(taken, recipe)
@@ -74,6 +78,19 @@ def test_a_cut_rank_loses_little(monkeypatch: pytest.MonkeyPatch) -> None:
     cut = fit_ranking(taken, recipe)
     assert cut.inputs.shape == (NUM_ITEMS, 10)
     assert judge.judge(cut.of_users(judge.taken))["ndcg"] > 0.95 * whole
+
+
+def test_learning_takes_few_copies_of_what_is_learned() -> None:
+    num_items = 2_000
+    taken = sp.random_array((300, num_items), density=0.003, format="csr", dtype=np.float32, rng=0)
+    tracemalloc.start()
+    try:
+        ranking = fit_ranking(taken, Recipe(False, True, 1.0))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert ranking.inputs.shape == (num_items, rankings.RANK)
+    assert peak < 7 * ranking.inputs.nbytes  # in double precision it were 11
 
 
 def test_what_is_learned_finds_more_than_popularity() -> None:

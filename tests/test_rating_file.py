@@ -330,3 +330,34 @@ def test_a_small_file_cannot_ask_for_much_memory(numbered_parts: Parts, tmp_path
         assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_file_holds_what_is_learned_in_half_the_bytes_and_exactly(named: RatingAutoencoder, tmp_path: Path) -> None:
+    path = tmp_path / "model.codeword"
+    named.save(path)
+    _, arrays = read_model_file(path)
+    for name in ("kernel_in", "kernel_out"):
+        assert arrays[f"members/000/{name}"].dtype == np.float16
+        assert np.array_equal(arrays[f"members/000/{name}"], getattr(named.members_[0].network, name))
+    for name in ("inputs", "outputs"):
+        assert arrays[f"ranking/{name}"].dtype == np.float16
+        assert np.array_equal(arrays[f"ranking/{name}"], getattr(named.ranking_, name))
+
+
+def test_weights_that_half_the_bytes_do_not_hold_are_kept_whole(named: RatingAutoencoder, tmp_path: Path) -> None:
+    model, path = copy.deepcopy(named), tmp_path / "model.codeword"
+    model.members_[0].network.kernel_in[0, 0] = np.float32(1 / 3)
+    model.members_[0].network.kernel_out[0, 0] = 1e30
+    model.save(path)
+    _, arrays = read_model_file(path)
+    assert [arrays[f"members/000/{name}"].dtype for name in ("kernel_in", "kernel_out")] == [np.float32] * 2
+    network = cw.load(path).members_[0].network
+    assert (network.kernel_in[0, 0], network.kernel_out[0, 0]) == (np.float32(1 / 3), np.float32(1e30))
+
+
+def test_new_ratings_leave_a_file_of_half_the_bytes(named: RatingAutoencoder, tmp_path: Path) -> None:
+    model, path = copy.deepcopy(named), tmp_path / "model.codeword"
+    model.partial_fit((["new one", "new one"], ["new item", model.items_[0]], [3.0, 4.0])).save(path)
+    _, arrays = read_model_file(path)
+    assert arrays["members/000/kernel_out"].dtype == arrays["ranking/outputs"].dtype == np.float16
+    assert_same_answers(cw.load(path), model)

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from codeword.data_kinds import Interactions, Ratings
 from codeword.data_kinds.ratings import LIKED_SHARE
 from codeword.recommenders.judge import Judge
-from codeword.recommenders.row_network import Float32Array
+from codeword.recommenders.row_network import Float32Array, shortened
 from codeword.recommenders.scores import Scored, parts
 
 RecommenderKind = Ratings | Interactions
@@ -29,7 +29,8 @@ JUDGED_SCORES = 2**23  # users are fewer where they would need more scores than 
 FEWEST_JUDGED = 500
 OVERSAMPLING, POWERS = 10, 4  # of the decomposition
 SMALLEST_SQUARE = 1e-10  # of a direction's length beside the longest, below which it is rounding
-ROWS_AT_A_TIME = 2**13
+USERS_AT_A_TIME = 2**14
+ROWS_AT_A_TIME = 2**10  # in double precision
 SEED = 0
 
 
@@ -178,15 +179,18 @@ class _Spectrum:
         kept = energies / (energies + strength)
         inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * self._penalty)  # P's diagonal
         weights = 1 / (strength * inverse * root)
-        outputs = vectors * np.float32(kept)
+        outputs = vectors * kept.astype(np.float32)
         if recipe.predicts_likes:
-            plain = self._moments / np.float32(energies + strength)
+            plain = self._moments / (energies + strength).astype(np.float32)
             weights *= np.einsum("ir,ir->i", vectors, plain) / root
-            outputs *= np.float32(weights)[:, None]
+            outputs *= weights.astype(np.float32)[:, None]
             outputs += plain
+            del plain
         else:
-            outputs *= np.float32(weights)[:, None]
-        return ItemRanking(vectors / np.float32(root)[:, None], outputs, recipe, popularity_of(self._taken))
+            outputs *= weights.astype(np.float32)[:, None]
+        outputs = shortened(outputs)
+        inputs = shortened(vectors / root.astype(np.float32)[:, None])
+        return ItemRanking(inputs, outputs, recipe, popularity_of(self._taken))
 
     @cached_property
     def _moments(self) -> Float32Array:
@@ -205,21 +209,21 @@ def _decomposed(matrix: scipy.sparse.csr_array) -> tuple[Float32Array, NDArray[n
     """
     rank = min(RANK, *matrix.shape)
     size = min(rank + OVERSAMPLING, matrix.shape[1])
-    basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size), np.float32)
+    basis = np.random.default_rng(SEED).standard_normal((matrix.shape[1], size)).astype(np.float32)
     for _ in range(POWERS):
         basis = _product_over_users(matrix, matrix, basis)  # on its own line, so that no old basis is kept
         basis = _orthogonal(basis)
     rank = min(rank, basis.shape[1])
     energies, directions = np.linalg.eigh(_inner_products(basis, _product_over_users(matrix, matrix, basis)))
     best = slice(-1, -rank - 1, -1)
-    return basis @ np.float32(directions[:, best]), np.maximum(energies[best], 0)
+    return basis @ directions[:, best].astype(np.float32), np.maximum(energies[best], 0)
 
 
 def _orthogonal(columns: Float32Array) -> Float32Array:
     """Return an orthogonal basis of what columns span, by products that are ten times as fast as a QR decomposition."""
     squares, directions = np.linalg.eigh(_inner_products(columns, columns))
     spans = squares > SMALLEST_SQUARE * squares[-1]
-    return columns @ np.float32(directions[:, spans] / np.sqrt(squares[spans]))
+    return columns @ (directions[:, spans] / np.sqrt(squares[spans])).astype(np.float32)
 
 
 def _inner_products(one: Float32Array, other: Float32Array) -> NDArray[np.float64]:
@@ -236,8 +240,8 @@ def _product_over_users(
 ) -> Float32Array:
     """Return oneᵀ (other @ right) without an array that has a row for each user."""
     product = np.zeros((one.shape[1], right.shape[1]), np.float32)
-    for start in range(0, one.shape[0], ROWS_AT_A_TIME):
-        rows = slice(start, start + ROWS_AT_A_TIME)
+    for start in range(0, one.shape[0], USERS_AT_A_TIME):
+        rows = slice(start, start + USERS_AT_A_TIME)
         product += one[rows].T @ (other[rows] @ right)
     return product
 

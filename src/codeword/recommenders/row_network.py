@@ -42,6 +42,11 @@ class RowNetwork:
         kernels *= np.float32(2 * limit)
         return cls(kernels[0], np.zeros(units, np.float32), kernels[1], np.zeros(units, np.float32))
 
+    def shorten(self) -> None:
+        """Round the kernels as `shortened` does, in place."""
+        for kernel in (self.kernel_in, self.kernel_out):
+            kernel[:] = shortened(kernel)
+
     def hidden(self, rows: Float32Array | scipy.sparse.csr_array) -> Float32Array:
         """Return the hidden layer's values, (rows, units)."""
         return sigmoid(_product(rows, self.kernel_in) + self.bias_in)
@@ -49,6 +54,19 @@ class RowNetwork:
     def rows_of(self, columns: NDArray[np.intp]) -> "RowNetwork":
         """Return a copy of the part of the network that rows with entries in only these columns use."""
         return RowNetwork(self.kernel_in[columns], self.bias_in, self.kernel_out[columns], self.common_out)
+
+
+def short(weights: Float32Array) -> NDArray[np.float16]:
+    """Return the nearest numbers of half as many bytes; what is learned is far less certain."""
+    most = np.finfo(np.float16).max
+    with np.errstate(over="ignore"):
+        in_half = weights.astype(np.float16)
+    return np.clip(in_half, -most, most, out=in_half)
+
+
+def shortened(weights: Float32Array) -> Float32Array:
+    """Return weights rounded to what `short` holds, so that a file holds them exactly in half the bytes."""
+    return short(weights).astype(np.float32)
 
 
 def sigmoid(x: Float32Array) -> Float32Array:

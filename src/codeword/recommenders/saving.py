@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 
 from codeword.arrays.ids import Ids
 from codeword.data_kinds import data_kind_from_config
@@ -14,7 +15,7 @@ from codeword.recommenders.ensemble_member import EnsembleMember
 from codeword.recommenders.gaussian_factors import SMALLEST_NOISE, GaussianFactors
 from codeword.recommenders.ranking import ItemRanking, Recipe, popularity_of
 from codeword.recommenders.rating_table import RatingTable
-from codeword.recommenders.row_network import RowNetwork
+from codeword.recommenders.row_network import Float32Array, RowNetwork, short
 from codeword.recommenders.settings import SETTINGS
 from codeword.settings import Setting, number
 
@@ -96,12 +97,16 @@ class SavedRatings(SavedModel):
             "ratings/starts": matrix.indptr.astype(np.int64),
             "members/weights": self.member_weights_,
             "validation_rmse": np.array([self.validation_rmse_]),
-            **{f"ranking/{name}": getattr(self.ranking_, name) for name in RANKING if self.ranking_ is not None},
+            **{
+                f"ranking/{name}": _compact(getattr(self.ranking_, name))
+                for name in RANKING
+                if self.ranking_ is not None
+            },
             **{f"gaussian/{name}": getattr(self.gaussian_, name) for name in GAUSSIAN if self.gaussian_ is not None},
             **{f"ids/users{part}": array for part, array in self.ratings_.users.to_arrays().items()},
             **{f"ids/items{part}": array for part, array in self.ratings_.items.to_arrays().items()},
             **{
-                f"members/{position:03d}/{name}": weights
+                f"members/{position:03d}/{name}": _compact(weights) if weights.ndim > 1 else weights
                 for position, member in enumerate(self.members_)
                 for name, weights in vars(member.network).items()
             },
@@ -130,7 +135,8 @@ class SavedRatings(SavedModel):
                 declared[f"ids/{side}/ends"] = Array("int64", (count,))
         if "ranking" in config:
             rank = arrays["ranking/inputs"].shape[-1]
-            declared |= {f"ranking/{name}": Array("float32", (counts["items"], rank)) for name in RANKING}
+            for name in RANKING:
+                declared[f"ranking/{name}"] = _short_or_long(arrays, f"ranking/{name}", (counts["items"], rank))
         if "gaussian" in config:
             rank = arrays["gaussian/means"].shape[-1]
             if rank > MAX_GAUSSIAN_RANK:
@@ -143,8 +149,11 @@ class SavedRatings(SavedModel):
             num_factors += units * counts["items"]
             columns = counts["users" if member["by"] == "items" else "items"]
             for name in WEIGHTS:
-                shape = (columns, units) if name.startswith("kernel") else (units,)
-                declared[f"members/{position:03d}/{name}"] = Array("float32", shape)
+                entry = f"members/{position:03d}/{name}"
+                is_kernel = name.startswith("kernel")
+                declared[entry] = (
+                    _short_or_long(arrays, entry, (columns, units)) if is_kernel else Array("float32", (units,))
+                )
         in_memory, in_file = 4 * num_factors, sum(array.nbytes for array in arrays.values())
         if in_memory > MAX_FACTOR_BYTES + MAX_FACTOR_RATIO * in_file:
             raise ParameterError(f"its {in_file:,} bytes would take {in_memory:,} in memory")
@@ -162,12 +171,12 @@ class SavedRatings(SavedModel):
         self.biases_ = Biases(float(arrays["biases/mean"][0]), arrays["biases/users"], arrays["biases/items"])
         self.members_ = []
         for position, member in enumerate(config["members"]):
-            network = RowNetwork(*(arrays[f"members/{position:03d}/{name}"] for name in WEIGHTS))
+            network = RowNetwork(*(_long(arrays[f"members/{position:03d}/{name}"]) for name in WEIGHTS))
             self.members_.append(EnsembleMember(member["by"], network, float(member["ridge"])))
         self.ranking_: ItemRanking | None = None
         self.recommends_by_ = "rating"
         if "ranking" in config:
-            inputs, outputs = (arrays[f"ranking/{name}"] for name in RANKING)
+            inputs, outputs = (_long(arrays[f"ranking/{name}"]) for name in RANKING)
             recipe = Recipe(**{name: config["ranking"][name] for name in Recipe._fields})
             self.ranking_ = ItemRanking(inputs, outputs, recipe, popularity_of(matrix))
             self.recommends_by_ = config["ranking"]["by"]
@@ -178,3 +187,18 @@ class SavedRatings(SavedModel):
         self.member_weights_ = arrays["members/weights"]
         self.validation_rmse_ = float(arrays["validation_rmse"][0])
         self._prepare()
+
+
+def _compact(weights: Float32Array) -> NDArray[np.floating]:
+    """Return weights in half the bytes if that changes none of them, as of those that this version learns."""
+    in_half = short(weights)
+    return in_half if np.array_equal(in_half, weights) else weights
+
+
+def _long(weights: NDArray[np.floating]) -> Float32Array:
+    return weights.astype(np.float32, copy=False)
+
+
+def _short_or_long(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Array:
+    is_short = name in arrays and arrays[name].dtype == np.float16
+    return Array("float16" if is_short else "float32", shape)

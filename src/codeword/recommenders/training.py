@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from codeword.recommenders.biases import SCALE_WIDTH, Biases, network_unit, to_n
 from codeword.recommenders.ensemble_member import EnsembleMember, network_input
 from codeword.recommenders.gaussian_factors import GaussianFactors, fit_gaussian
 from codeword.recommenders.row_fitting import fit_rows
-from codeword.recommenders.row_network import Float32Array, RowNetwork
+from codeword.recommenders.row_network import Float32Array, RowNetwork, short
 
 STEPS_PER_EPOCH = 30
 EPOCHS_OF_A_HIGH_RATE = 0.5  # the share of all epochs before which training never stops
@@ -138,7 +137,7 @@ class _MemberTraining:
         # A column without a rating to learn from has only what all columns share, and enters nothing.
         self._unseen = np.bincount(self._rows.indices, minlength=self._rows.shape[1]) == 0
         self._inputs = network_input(self._rows)
-        self._best: RowNetwork | None = None
+        self._best: dict[str, NDArray[np.floating]] = {}  # the weights, the kernels in half the bytes
         self._best_error, self._bad_epochs = np.inf, 0
         self.best_predictions: Float32Array = np.zeros(self.targets.nnz, np.float32)
 
@@ -162,8 +161,9 @@ class _MemberTraining:
             generator=generator,
             after_epoch=self._after_epoch,
         )
-        if self._best is not None:
-            self._member.network = self._best
+        for name, weights in self._best.items():
+            vars(network)[name][:] = weights
+        network.shorten()
         return self._member
 
     def _after_epoch(self, epoch: int, mse: float) -> bool:
@@ -182,7 +182,9 @@ class _MemberTraining:
             shown += f", held-out rmse {history['val_rmse'][-1]:.4f}"
             if error < self._best_error:
                 self._best_error, self._bad_epochs, self.best_predictions = error, 0, predictions
-                self._best = deepcopy(self._member.network)
+                self._best.clear()  # before the next copy is made
+                for name, weights in vars(self._member.network).items():
+                    self._best[name] = short(weights) if weights.ndim > 1 else weights.copy()
             else:
                 self._bad_epochs += 1
         # While the learning rate is high the error may rise for some epochs, and fall below the best one later.

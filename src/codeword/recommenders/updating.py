@@ -12,7 +12,7 @@ from codeword.recommenders.biases import Biases
 from codeword.recommenders.ensemble_member import EnsembleMember, column_weights
 from codeword.recommenders.gaussian_factors import GaussianFactors, renewed_items
 from codeword.recommenders.rating_table import RatingTable
-from codeword.recommenders.row_network import Float32Array, RowNetwork
+from codeword.recommenders.row_network import Float32Array, RowNetwork, shortened
 
 
 class Merged(NamedTuple):
@@ -96,7 +96,7 @@ def updated_member(member: EnsembleMember, residuals: scipy.sparse.csr_array, to
     )
     renewed = EnsembleMember(member.by, network, member.ridge, member.history)
     codes = renewed.row_codes(residuals)
-    network.kernel_out[changed] = column_weights(codes, columns[changed], old.common_out, member.ridge)
+    network.kernel_out[changed] = shortened(column_weights(codes, columns[changed], old.common_out, member.ridge))
     return renewed
 
 
