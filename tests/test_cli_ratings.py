@@ -214,6 +214,56 @@ def test_recommendations_as_a_file(folder, suffix, model):
     np.testing.assert_allclose(written[name], [r for who in expected for r in who[f"{name}s"]], rtol=1e-6)
 
 
+def test_items_that_may_be_recommended_come_from_files(folder):
+    model = cw.load(folder / "films.codeword")
+    (folder / "stock.txt").write_text("movieId\n3\n5\n\n7\n999\n")
+    (folder / "sold.csv").write_text("title,movieId\na,5\n")
+    words = ["--items", folder / "stock.txt", "--exclude", folder / "sold.csv", "--include-seen"]
+    (found,) = recommended(folder, "--user", 100, *words)
+    assert sorted(found["items"]) == [3, 7]
+    expected = model.recommend([100], items=[3, 5, 7], exclude=[5], include_seen=True, by="rating")[0]
+    assert found["items"] == expected[0, :2].tolist()
+    write(folder / "stock.parquet", {"item": np.array([3, 7])})
+    (new,) = recommended(folder, "--user", 100, "--items", folder / "stock.parquet", "--include-seen")
+    assert new["items"] == found["items"]
+    for first, *_ in [recommended(folder, "--new", folder / "new.csv", "--items", folder / "stock.txt")]:
+        assert set(first["items"]) <= {3, 5, 7}
+    (folder / "films.txt").write_text('item\n"film, 03"\nfilm, 05\n')
+    (texts,) = recommended(folder, "--user", "bob", "--items", folder / "films.txt", model="texts.codeword")
+    assert sorted(texts["items"]) == ["film, 03", "film, 05"]
+
+
+def test_similar_items_are_those_of_the_model(folder):
+    words = ["recommend", folder / "films.codeword", "--similar-to", 4, "-s", 999, "-k", 3]
+    four, unknown = json.loads(run(*words, "--json").stdout)["similar_items"]
+    items, similarities = cw.load(folder / "films.codeword").similar_items([4], 3)
+    assert (four["item"], four["known"], four["items"]) == (4, True, items[0].tolist())
+    np.testing.assert_allclose(four["similarities"], similarities[0], rtol=1e-6)
+    assert (unknown["item"], unknown["known"], unknown["items"]) == (999, False, [])
+    lines = run(*words).output.splitlines()
+    assert lines[0].split() == ["item", "similar", "similarity"]
+    assert lines[-1] == "The model knows no item that is similar to 999."
+    told = json.loads(run(*words, "-o", folder / "similar.csv", "--json").output)
+    assert told == {"items": 2, "unknown_items": [999], "rows": 3, "written_to": str(folder / "similar.csv")}
+    assert read_columns(folder / "similar.csv")["similar"].tolist() == items[0].tolist()
+
+
+def test_recommendations_come_with_the_items_that_argue_for_them(folder):
+    model = cw.load(folder / "films.codeword")
+    words = ["recommend", folder / "films.codeword", "--user", 100, "--user", 7, "-k", 2, "--explain"]
+    found = json.loads(run(*words, "--json").stdout)
+    assert found["by"] == "ranking"
+    known, unknown = found["recommendations"]
+    for item, because in zip(known["items"], known["because"], strict=True):
+        reasons, shares = model.explain(100, item, 3)
+        assert because == reasons[shares > 0].tolist()
+    assert unknown["because"] == [[], []]
+    line = run(*words).output.splitlines()[1]
+    assert line.split(maxsplit=3)[3:] == [", ".join(map(str, known["because"][0]))]
+    run(*words, "-o", folder / "why.csv")
+    assert read_columns(folder / "why.csv")["because"].tolist()[0] == ", ".join(map(str, known["because"][0]))
+
+
 def test_a_file_of_no_recommendations_keeps_its_types(folder):
     run("recommend", folder / "films.codeword", "--user", 138, "--by", "rating", "-o", folder / "none.parquet")
     with duckdb.connect() as connection:
@@ -263,6 +313,10 @@ def test_options_that_do_not_go_together(folder, words, message):
         ([], "Pass one of --user"),
         (["--user", 100, "--new", "new.csv"], "Pass one of --user"),
         (["--user", 100, "--all"], "Pass one of --user"),
+        (["--user", 100, "--similar-to", 4], "Pass one of --user"),
+        (["--similar-to", 4, "--explain"], "--similar-to takes only -k, --output and --json"),
+        (["--new", "new.csv", "--explain"], "--explain needs --by ranking, and --user or --all"),
+        (["--user", 100, "--explain", "--by", "rating"], "--explain needs --by ranking"),
         (["--user", 100, "--by", "stars"], "'stars' is not one of"),
         (["--user", 100, "--columns", "a,b,c"], "got no --new"),
         (["--user", 100, "-k", 0], "0 is not in the range"),
@@ -279,6 +333,13 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
     [
         (["recommend", "films.codeword", "--user", "ann"], "got 'ann'"),
         (["recommend", "films.codeword", "--user", "1.0"], "got '1.0'"),
+        (["recommend", "films.codeword", "--similar-to", "ann"], "`--similar-to` must have integers"),
+        (["recommend", "films.codeword", "--user", "100", "--items", "nowhere.txt"], "no such file"),
+        (
+            ["recommend", "films.codeword", "--user", "100", "--items", "images.npy"],
+            "must be a table, .csv or .parquet",
+        ),
+        (["recommend", "films.codeword", "--user", "100", "--items", "texts.parquet"], "got name, film, stars"),
         (["recommend", "films.codeword", "--user", "9223372036854775808"], "got '9223372036854775808'"),
         (["recommend", "films.codeword", "--new", "texts.parquet"], "got name, film, stars"),
         (["recommend", "films.codeword", "--new", "nowhere.csv"], "no such file"),

@@ -109,6 +109,11 @@ def named_columns(names: Sequence[str], *, counted: bool | None) -> IdColumns | 
     return IdColumns(user, item, value, _time_in(names, [user, item, *([value] if value else [])]))
 
 
+def item_column(names: Sequence[str]) -> str | None:
+    """Return the first column that is named like items."""
+    return _first_of(ITEMS, names)
+
+
 def is_id_table(names: Sequence[str]) -> bool:
     """Return whether a table is one of ids by the names of its columns.
 

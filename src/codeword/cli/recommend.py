@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
+from codeword.cli.recommendations import MOST_REASONS, ItemLists, print_lists, reasons_for, records, write_lists
 from codeword.cli.reporting import (
     PATH,
     check_table_path,
@@ -16,32 +17,8 @@ from codeword.cli.reporting import (
     print_columns,
     report,
 )
-from codeword.errors import plain
 
-WIDEST = 60  # characters of a column
-
-
-class Recommendations(NamedTuple):
-    """Lists of items for users.
-
-    Attributes:
-        users: Ids, `(n,)`.
-        known: Whether the model knows them, `(n,)`.
-        items: Ids, `(n, k)`.
-        scores: Of the items, `(n, k)`, NaN where none is left.
-        by: The order, "ranking", "rating" or "popularity".
-    """
-
-    users: Any
-    known: Any
-    items: Any
-    scores: Any
-    by: str
-
-    @property
-    def name(self) -> str:
-        """What the scores are."""
-        return "rating" if self.by == "rating" else "score"
+INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 
 
 @click.command(
@@ -49,6 +26,9 @@ class Recommendations(NamedTuple):
 Examples:
   codeword recommend films.codeword --user 42 --user 43 -k 10
   codeword recommend films.codeword --user 42 --by rating
+  codeword recommend films.codeword --user 42 --explain \\
+    --items in-stock.csv --exclude returned.txt
+  codeword recommend films.codeword --similar-to 242
   codeword recommend films.codeword --all --output best.parquet
   codeword recommend films.codeword --new ratings.csv --output best.parquet"""
 )
@@ -61,6 +41,13 @@ Examples:
     "trained.",
 )
 @click.option("--all", "everyone", is_flag=True, help="All users in the training data.")
+@click.option(
+    "--similar-to",
+    "-s",
+    "similar_to",
+    multiple=True,
+    help="Instead of users: id of an item, for items that the same people take. May be repeated.",
+)
 @columns_option
 @click.option(
     "--by",
@@ -68,9 +55,20 @@ Examples:
     help="Order: what the user is most likely to choose and like (ranking), would rate highest (rating), or what most "
     "users have chosen (popularity).  [default: what ranked held-out ratings best]",
 )
+@click.option(
+    "--items",
+    type=PATH,
+    help="Recommend only these: a text with an id per line, or a table with a column such as item or movieId.",
+)
+@click.option("--exclude", type=PATH, help="Never recommend these: a file as for --items.")
 @click.option("--include-seen", is_flag=True, help="Also recommend what the user has rated or taken before.")
 @click.option(
-    "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of items per user."
+    "--explain",
+    is_flag=True,
+    help=f"Add which of the user's items argue for a recommended one, at most {MOST_REASONS}.",
+)
+@click.option(
+    "--number", "-k", "k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of a list."
 )
 @click.option("--output", "-o", type=PATH, help="Write the result to this .csv or .parquet table.")
 @json_option
@@ -80,44 +78,68 @@ def recommend(
     users: tuple[str, ...],
     new: Path | None,
     everyone: bool,
+    similar_to: tuple[str, ...],
     columns: tuple[str, ...] | None,
     by: str | None,
+    items: Path | None,
+    exclude: Path | None,
     include_seen: bool,
+    explain: bool,
     k: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Recommend items that users of MODEL, or new users, have not rated or taken, best first.
+    """Recommend items that users of MODEL, or new users, have not rated or taken, best first; or similar items.
 
     Scores are predicted ratings with --by rating, and otherwise numbers to compare for one user. Users who have not
     rated or taken any known item get the same items as anyone, with a remark.
     """
-    if bool(users) + (new is not None) + everyone != 1:
-        raise click.UsageError("Pass one of --user (once or several times), --all, or --new with a table.")
+    if bool(users) + (new is not None) + everyone + bool(similar_to) != 1:
+        raise click.UsageError(
+            "Pass one of --user (once or several times), --all, --new with a table, or --similar-to with an item."
+        )
     if columns is not None and new is None:
         raise click.UsageError("--columns names the columns of the table of --new: got no --new.")
+    if explain and (new is not None or by not in (None, "ranking")):
+        raise click.UsageError("--explain needs --by ranking, and --user or --all.")
+    if similar_to and (by or items or exclude or include_seen or explain):
+        raise click.UsageError("--similar-to takes only -k, --output and --json.")
     if output is not None:
         check_table_path(output)
 
     recommender = load_model(model, "RatingAutoencoder")
-    k = min(k, len(recommender.items_))
-    by = recommender.recommends_by_ if by is None else by
-    options = {"k": k, "by": by, "include_seen": include_seen, "return_known": True}
-    if new is not None:
-        found = _for_new(recommender, new, columns or recommender.columns, options)
+    k, what = min(k, len(recommender.items_)), {}
+    if similar_to:
+        found = _similar(recommender, similar_to, k)
     else:
-        ids = recommender.users_ if everyone else _ids(users, recommender.users_.dtype.kind)
-        items, scores, known = recommender.recommend(ids, **options)
-        found = Recommendations(ids, known, items, scores, by)
+        by = "ranking" if explain else recommender.recommends_by_ if by is None else by
+        what = {"by": by}
+        options = {"k": k, "by": by, "include_seen": include_seen, "return_known": True}
+        options |= {name: _listed(path, recommender) for name, path in (("items", items), ("exclude", exclude)) if path}
+        if new is not None:
+            found = _for_new(recommender, new, columns or recommender.columns, options)
+        else:
+            ids = recommender.users_ if everyone else _ids(users, recommender.users_.dtype.kind, "--user")
+            found = _for_known(recommender, ids, options, explain=explain)
     if output is not None:
-        report(_write(output, found), as_json=as_json)
+        report({**write_lists(output, found), **what}, as_json=as_json)
     elif as_json:
-        report({"by": by, "recommendations": _records(found)}, as_json=True)
+        report({**what, "similar_items" if similar_to else "recommendations": records(found)}, as_json=True)
     else:
-        _print(_records(found), found.name)
+        print_lists(found)
 
 
-def _for_new(model: Any, path: Path, columns: Any, options: dict[str, Any]) -> Recommendations:
+def _names(by: str) -> tuple[str, str, str]:
+    return ("user", "item", "rating" if by == "rating" else "score")
+
+
+def _for_known(model: Any, users: Any, options: dict[str, Any], *, explain: bool) -> ItemLists:
+    items, scores, known = model.recommend(users, **options)
+    reasons = reasons_for(model, users, items, scores) if explain else None
+    return ItemLists(_names(options["by"]), users, known, items, scores, reasons)
+
+
+def _for_new(model: Any, path: Path, columns: Any, options: dict[str, Any]) -> ItemLists:
     from codeword.recommenders.rating_table import as_rating_table
 
     table = as_rating_table(
@@ -125,72 +147,35 @@ def _for_new(model: Any, path: Path, columns: Any, options: dict[str, Any]) -> R
     )
     print_columns(table.note)
     items, scores, known = model.recommend_new(table, **options)
-    return Recommendations(table.users.values, known, items, scores, options["by"])
+    return ItemLists(_names(options["by"]), table.users.values, known, items, scores)
 
 
-def _ids(texts: tuple[str, ...], dtype_kind: str) -> Any:
+def _similar(model: Any, texts: tuple[str, ...], k: int) -> ItemLists:
+    ids = _ids(texts, model.items_.dtype.kind, "--similar-to")
+    items, similarities = model.similar_items(ids, k)
+    known = model.ratings_.items.positions(ids, "items") >= 0
+    return ItemLists(("item", "similar", "similarity"), ids, known, items, similarities)
+
+
+def _listed(path: Path, model: Any) -> Any:
+    """Return the ids of items in a file, without a name above them if ids are integers."""
+    from codeword.files.id_lists import read_item_ids
+
+    texts, kind = read_item_ids(path), model.items_.dtype.kind
+    if kind == "i" and texts and not INTEGER.fullmatch(texts[0]):
+        texts = texts[1:]
+    return _ids(tuple(texts), kind, str(path))
+
+
+def _ids(texts: tuple[str, ...], dtype_kind: str, name: str) -> Any:
     """Return ids as the model has them, integers or text."""
     import numpy as np
 
-    from codeword.errors import ParameterError
+    from codeword.errors import ParameterError, shown
 
     if dtype_kind != "i":
         return np.array(texts, object)
     for text in texts:
-        if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or abs(int(text)) >= 2**63:
-            raise ParameterError(
-                f"`--user` must be an integer, like the ids of users in the training data: got {text!r}."
-            )
+        if not INTEGER.fullmatch(text) or abs(int(text)) >= 2**63:
+            raise ParameterError(f"`{name}` must have integers, like the ids in the training data: got {shown(text)}.")
     return np.array([int(text) for text in texts], np.int64)
-
-
-def _records(found: Recommendations) -> list[dict[str, Any]]:
-    import numpy as np
-
-    left = ~np.isnan(found.scores)
-    return [
-        {"user": user, "known": known, "items": items[some].tolist(), f"{found.name}s": scores[some].tolist()}
-        for user, known, items, scores, some in zip(
-            found.users.tolist(), found.known.tolist(), found.items, found.scores, left, strict=True
-        )
-    ]
-
-
-def _write(path: Path, found: Recommendations) -> dict[str, Any]:
-    import numpy as np
-
-    from codeword.files.output_table import write_columns
-
-    left = ~np.isnan(found.scores)
-    users = np.repeat(found.users, left.sum(axis=1))
-    write_columns(path, {"user": users, "item": found.items[left], found.name: found.scores[left]})
-    return {
-        "users": len(found.users),
-        "unknown_users": found.users[~found.known].tolist(),
-        "rows": len(users),
-        "by": found.by,
-        "written_to": str(path),
-    }
-
-
-def _print(records: list[dict[str, Any]], name: str) -> None:
-    """Print one line per recommendation, and then a remark for each user who got none, or only general ones."""
-    records = [{**record, "user": plain(str(record["user"]))} for record in records]
-    lines = [
-        (record["user"], plain(str(item)), f"{score:.3f}" if name == "rating" else f"{score:.4g}")
-        for record in records
-        for item, score in zip(record["items"], record[f"{name}s"], strict=True)
-    ]
-    header = ("user", "item", name)
-    widths = [min(max(map(len, column)), WIDEST) for column in zip(header, *lines, strict=True)]
-    for user, item, score in [header, *lines]:
-        click.echo(f"{user:<{widths[0]}}  {item:<{widths[1]}}  {score:>{widths[2]}}")
-    remarks = [
-        f"User {record['user']} has had every item, so nothing is left to recommend."
-        if not record["items"]
-        else f"User {record['user']} has no ratings in the model: these items are the best for everyone."
-        for record in records
-        if not (record["items"] and record["known"])
-    ]
-    if remarks:
-        click.echo("\n" + "\n".join(remarks))
