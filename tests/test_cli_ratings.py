@@ -339,7 +339,7 @@ def test_recommend_called_wrongly(folder, monkeypatch, words, message):
             ["recommend", "films.codeword", "--user", "100", "--items", "images.npy"],
             "must be a table, .csv or .parquet",
         ),
-        (["recommend", "films.codeword", "--user", "100", "--items", "texts.parquet"], "got name, film, stars"),
+        (["recommend", "films.codeword", "--user", "100", "--items", "texts.parquet"], "must have integers"),
         (["recommend", "films.codeword", "--user", "9223372036854775808"], "got '9223372036854775808'"),
         (["recommend", "films.codeword", "--new", "texts.parquet"], "got name, film, stars"),
         (["recommend", "films.codeword", "--new", "nowhere.csv"], "no such file"),
