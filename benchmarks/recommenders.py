@@ -20,6 +20,7 @@ What was tried where stars lost: docs/decisions/0020-a-gaussian-model-beside-the
 import importlib.util
 import os
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
@@ -106,6 +107,8 @@ def experiments(part: str, smoke: bool) -> Iterator[Experiment]:
     elif part == "large":
         name = "150,000 x 50,000, 20 million interactions"
         yield Experiment(name, lambda _: in_fresh_process(large, smoke), 1)
+        name = "200,000 x 20,000, 400,000 ratings"
+        yield Experiment(name, lambda _: in_fresh_process(many_people, smoke), 1)
 
 
 # Data
@@ -427,16 +430,37 @@ def large(smoke: bool) -> dict[str, Any]:
     matrix = scipy.sparse.csr_array((np.ones(count, np.float32), (rows, columns)), shape=(users, items))
     matrix.data[:] = 1
     del rows, columns, own
+    return fit_and_size(matrix, cw.Interactions())
+
+
+def many_people(smoke: bool) -> dict[str, Any]:
+    """Measures a fit where people outnumber items and have two ratings each."""
+    users, items = (1_000, 100) if smoke else (200_000, 20_000)
+    random = np.random.default_rng(0)
+    rows = np.concatenate([np.arange(users), random.integers(0, users, users)])
+    pairs = np.unique(rows * items + (items * random.random(2 * users) ** 2).astype(np.int64))
+    stars = random.integers(1, 6, len(pairs)).astype(np.float32)
+    return fit_and_size(
+        scipy.sparse.csr_array((stars, np.divmod(pairs, items)), shape=(users, items)), cw.Ratings(1, 5)
+    )
+
+
+def fit_and_size(matrix: Matrix, kind: cw.Ratings | cw.Interactions) -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    model = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit(matrix)
+    model = cw.RatingAutoencoder(data=kind, verbose=0).fit(matrix)
     seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.codeword"
+        model.save(file)
+        megabytes = file.stat().st_size / 1e6
     return {
         "interactions": int(matrix.nnz),
         "seconds": round(seconds, 1),
-        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+        "peak_gib": round(peak / 2**20, 3),
         "peak_gib_before_fit": round(before / 2**20, 3),
-        "by_ranking": float(model.recommends_by_ == "ranking"),
+        "model_mb": round(megabytes, 1),
     }
 
 
