@@ -1,16 +1,18 @@
 """Items as packed codes: what they lose, what they find, whose they are."""
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from click.testing import CliRunner
 from sklearn.exceptions import NotFittedError
 
 import codeword as cw
-from codeword.errors import CodeError, DataError, ParameterError
+from codeword.cli import main
+from codeword.errors import CodeError, DataError, ModelFileError, ParameterError
+from codeword.files.model_file import read_model_file, write_model_file
 from codeword.recommenders.item_codes import ItemCodes, learn_item_codes
 
 NUM_USERS, NUM_ITEMS, NUM_GROUPS = 300, 80, 4
@@ -124,16 +126,78 @@ def test_near_codes_are_of_the_same_group(shop: cw.RatingAutoencoder, codes: Ite
 def test_a_store_refuses_codes_of_another_model(codes: ItemCodes, tmp_path: Path) -> None:
     store = cw.CodeStore(tmp_path / "items.duckdb", model=codes)
     store.append(codes.items_, codes.codes_)
+    codes.save(tmp_path / "items.codeword")
     other = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit(likes(seed=5)).item_codes(cw.Bits(128))
     assert other.fingerprint_ != codes.fingerprint_
     with pytest.raises(CodeError, match="must hold codes of model"):
         cw.CodeStore(tmp_path / "items.duckdb", model=other)
-    assert len(cw.CodeStore(tmp_path / "items.duckdb", model=pickle.loads(pickle.dumps(codes)))) == len(codes.items_)
+    assert len(cw.CodeStore(tmp_path / "items.duckdb", model=cw.load(tmp_path / "items.codeword"))) == len(codes.items_)
 
 
 def test_a_store_holds_only_bits(shop: cw.RatingAutoencoder, tmp_path: Path) -> None:
     with pytest.raises(CodeError, match="A store holds codes of Bits"):
         cw.CodeStore(tmp_path / "items.duckdb", model=shop.item_codes(cw.Choices(4)))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_file_of_codes_is_the_same_codes(kind: cw.Bits, shop: cw.RatingAutoencoder, tmp_path: Path) -> None:
+    codes = shop.item_codes(kind)
+    assert codes.save(tmp_path / "items.codeword") == codes.fingerprint_
+    loaded = cw.load(tmp_path / "items.codeword")
+    assert (loaded.code_, loaded.fingerprint_) == (codes.code_, codes.fingerprint_)
+    assert np.array_equal(loaded.items_, codes.items_)
+    assert np.array_equal(loaded.codes_, codes.codes_)
+    for one, other in zip(codes.decode(codes.codes_), loaded.decode(codes.codes_), strict=True):
+        assert np.array_equal(one, other)
+    recommended = [shop.with_item_codes(each).recommend([3, 4])[0] for each in (codes, loaded)]
+    assert np.array_equal(*recommended)
+
+
+def test_texts_are_ids_in_a_file_of_codes(tmp_path: Path) -> None:
+    users, items = likes()
+    rec = cw.RatingAutoencoder(data=cw.Interactions(), verbose=0).fit((users, [f"é {item}" for item in items]))
+    rec.item_codes(cw.Bits(16)).save(tmp_path / "items.codeword")
+    assert cw.load(tmp_path / "items.codeword").items_.tolist() == rec.items_.tolist()
+
+
+DAMAGE = {
+    "other entries": lambda config, arrays: config.update(parameters={}),
+    "an unknown kind": lambda config, arrays: config["code"].update(kind="Nibbles"),
+    "more bits": lambda config, arrays: config["code"].update(num_bits=100),
+    "another kind": lambda config, arrays: config.update(code={"kind": "Choices", "num_choices": 16, "size": 256}),
+    "no codes": lambda config, arrays: arrays.pop("codes"),
+    "fewer codes": lambda config, arrays: arrays.update(codes=arrays["codes"][1:]),
+    "descending ids": lambda config, arrays: arrays.update({"ids/items": arrays["ids/items"][::-1]}),
+    "a mean of NaN": lambda config, arrays: arrays.update({"meaning/mean": arrays["meaning/mean"] * np.nan}),
+    "an odd width": lambda config, arrays: arrays.update({"meaning/mean": arrays["meaning/mean"][1:]}),
+    "a vast width": lambda config, arrays: arrays.update({"meaning/mean": np.zeros(2**14, np.float32)}),
+    "a table of three axes": lambda config, arrays: arrays.update(
+        {"meaning/table": arrays["meaning/table"][..., None]}
+    ),
+    "directions of one axis": lambda config, arrays: arrays.update({"meaning/directions": arrays["meaning/mean"]}),
+    "more arrays": lambda config, arrays: arrays.update(more=np.zeros(1, np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_file_of_impossible_codes_is_refused(name: str, codes: ItemCodes, tmp_path: Path) -> None:
+    path = tmp_path / "items.codeword"
+    codes.save(path)
+    config, arrays = read_model_file(path)
+    DAMAGE[name](config, arrays)
+    write_model_file(path, config, arrays)
+    with pytest.raises(ModelFileError, match=r"items\.codeword: it holds no possible item codes"):
+        cw.load(path)
+
+
+def test_commands_say_that_item_codes_are_no_model(codes: ItemCodes, tmp_path: Path) -> None:
+    codes.save(tmp_path / "items.codeword")
+    np.save(tmp_path / "rows.npy", np.zeros((3, 4)))
+    for words in (["recommend", "--user", "3"], ["evaluate", "rows.npy"], ["encode", "rows.npy", "codes.npy"]):
+        command, *others = [str(tmp_path / word) if word.endswith(".npy") else word for word in words]
+        result = CliRunner().invoke(main, [command, str(tmp_path / "items.codeword"), *others])
+        assert result.exit_code == 1
+        assert "got ItemCodes" in result.output
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

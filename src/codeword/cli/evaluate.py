@@ -54,9 +54,12 @@ def evaluate(
     predicted ratings and of the biases alone, and the recall, NDCG, MAP and coverage of the lists of recommendations
     and of the most popular items. For an autoencoder DATA holds rows, and the figures say how well it restores them.
     """
+    from codeword.errors import ParameterError
     from codeword.files.saved_model import load
 
     fitted = load(model)
+    if not hasattr(fitted, "evaluate"):
+        raise ParameterError(f"{model} must hold an autoencoder or a recommender: got {type(fitted).__name__}.")
     if type(fitted).__name__ != "RatingAutoencoder":
         from codeword.files.tables import read_array
 

@@ -124,8 +124,11 @@ def load_model(path: Path, wanted: str) -> Any:
     model = load(path)
     if type(model).__name__ != wanted:
         remedy = {
-            "Autoencoder": "Use it with `codeword recommend`.",
-            "RatingAutoencoder": "Train one with `codeword fit ratings.csv --data ratings:1-5`.",
-        }[wanted]
+            "Autoencoder": "Use it with `codeword encode`.",
+            "RatingAutoencoder": "Use it with `codeword recommend`.",
+            "ItemCodes": "Use it in Python, with codeword.load.",
+        }.get(type(model).__name__, "Use it in Python.")
+        if wanted == "RatingAutoencoder":
+            remedy = "Train one with `codeword fit ratings.csv --data ratings:1-5`."
         raise ParameterError(f"{path} must hold a model of class {wanted}: got {type(model).__name__}. {remedy}")
     return model

@@ -25,8 +25,9 @@ _MODULES = {
     "RatingAutoencoder": "codeword.recommenders.rating_autoencoder",
     "HardGateClassifier": "codeword.gates.hard_gate_classifier",
     "HardGateRegressor": "codeword.gates.hard_gate_regressor",
+    "ItemCodes": "codeword.recommenders.item_codes",
 }
-_ERRORS = (CodewordError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+ERRORS = (CodewordError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
 
 FINITE = Setting("finite", lambda array: bool(np.isfinite(array).all()))
 POSITIVE = Setting("finite and positive", lambda array: bool(np.isfinite(array).all() and (array > 0).all()))
@@ -156,7 +157,7 @@ class SavedModel(BaseEstimator):
             check_arrays(model._declared_arrays(config, arrays), arrays)
             model._learn_from(config, arrays)
             model._check_identity(config)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise refused(path, f"it describes no possible {cls.__name__} ({error})") from error
         model._take_parts(path, config, given)
         if cls.NETWORKS:
@@ -164,7 +165,7 @@ class SavedModel(BaseEstimator):
                 model._build_with({attribute: in_order(arrays, part) for part, attribute in cls.NETWORKS.items()})
             except CodewordError:
                 raise  # by the user's own model
-            except _ERRORS as error:
+            except ERRORS as error:
                 raise refused(path, f"the weights do not fit the network ({error})") from error
         return model
 
@@ -213,9 +214,7 @@ class SavedModel(BaseEstimator):
             self._build_with(state["_weights"])
 
 
-def load(
-    path: str | Path, *, encoder: Any = None, decoder: Any = None, experts: Sequence[Any] | None = None
-) -> SavedModel:
+def load(path: str | Path, *, encoder: Any = None, decoder: Any = None, experts: Sequence[Any] | None = None) -> Any:
     """Load a model that `save` wrote. No code of the file is run.
 
     Args:
@@ -225,7 +224,8 @@ def load(
         experts: The fitted experts of a gate, in the same order; the file does not hold them.
 
     Returns:
-        The fitted estimator: an `Autoencoder`, `RatingAutoencoder`, `HardGateClassifier` or `HardGateRegressor`.
+        The fitted estimator: an `Autoencoder`, `RatingAutoencoder`, `HardGateClassifier` or `HardGateRegressor`; or the
+        `ItemCodes` of a recommender.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -242,8 +242,7 @@ def load(
     for part, value in given.items():
         if value is not None and part not in estimator.PARTS:
             raise ParameterError(f"A model of {name} has no `{part}`: got {part}={value!r} for {path}. Leave it out.")
-    loaded: SavedModel = estimator._from_parts(path, config, arrays, {part: given[part] for part in estimator.PARTS})
-    return loaded
+    return estimator._from_parts(path, config, arrays, {part: given[part] for part in estimator.PARTS})
 
 
 def check_arrays(declared: Mapping[str, Array], arrays: Arrays) -> None:

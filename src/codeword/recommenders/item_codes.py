@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse
@@ -14,7 +15,9 @@ from codeword.arrays.ids import Ids
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars, packing
 from codeword.code_kinds.kinds import SCALAR_RANGE
 from codeword.errors import DataError, ParameterError
-from codeword.files.model_file import fingerprint
+from codeword.files.model_file import fingerprint, refused, write_model_file
+from codeword.files.saved_model import ERRORS, Arrays
+from codeword.recommenders.item_code_file import checked_parts, file_parts
 from codeword.recommenders.ranking import ItemRanking
 from codeword.recommenders.row_network import Float32Array
 from codeword.recommenders.scores import parts
@@ -34,7 +37,8 @@ SEED = 0
 class ItemCodes:
     """Packed codes of the items of a recommender, from `item_codes`, and what their symbols mean.
 
-    A `CodeStore` takes it as the model that made the codes, and refuses codes of another one.
+    A `CodeStore` takes it as the model that made the codes, and refuses codes of another one. `save` writes it to a
+    file, and `codeword.load` reads that.
 
     Attributes:
         code_: The code kind.
@@ -57,6 +61,7 @@ class ItemCodes:
     items_: NDArray[Any]
     codes_: NDArray[np.uint8]
     _meaning: "_Meaning"
+    PARTS: ClassVar[tuple[str, ...]] = ()  # arguments of `codeword.load`
 
     def __repr__(self) -> str:
         return f"<ItemCodes: {len(self.items_):,} items of {self.code_}, {self.code_.num_bytes} bytes each>"
@@ -85,6 +90,29 @@ class ItemCodes:
         pairs = _values(symbols, self.code_, self._meaning.table) @ self._meaning.directions + self._meaning.mean
         inputs, outputs = np.hsplit(pairs.astype(np.float32), 2)
         return np.ascontiguousarray(inputs), np.ascontiguousarray(outputs)
+
+    def save(self, path: str | Path) -> str:
+        """Write the codes, their ids and what they mean to one `.codeword` file, which `codeword.load` reads.
+
+        Args:
+            path: The file. An existing one is replaced once the new one is complete.
+
+        Returns:
+            The fingerprint.
+        """
+        write_model_file(path, *file_parts(self.code_, self.items_, self.codes_, self._meaning._asdict()))
+        return self.fingerprint_
+
+    @classmethod
+    def _from_parts(cls, path: str | Path, config: dict[str, Any], arrays: Arrays, given: dict[str, Any]) -> Self:
+        """Return the codes of a file; see `codeword.load`."""
+        try:
+            kind, items, codes, meaning = checked_parts(config, arrays)
+            if type(kind) not in _WAYS or (meaning["table"].ndim == 3) != (type(kind) is Choices):
+                raise ParameterError(f"{kind} has another meaning")
+        except ERRORS as error:
+            raise refused(path, f"it holds no possible item codes ({error})") from error
+        return cls(kind, items, codes, _Meaning(**meaning))
 
 
 class _Meaning(NamedTuple):

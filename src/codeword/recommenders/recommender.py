@@ -179,8 +179,8 @@ class Recommender(SavedRatings):
     def item_codes(self, kind: CodeKind) -> ItemCodes:
         """Compute a packed code for each item, from which similar items are found and items are recommended.
 
-        The same model gives the same codes on the same machine. Keep the result, such as by pickling it, as long as you
-        keep stored codes: without it, nothing says what their symbols mean.
+        The same model gives the same codes on the same machine. `save` the result, and keep it as long as you keep
+        stored codes: without it, nothing says what their symbols mean.
 
         Args:
             kind: Size and kind of the codes: `Bits(512)` for search by Hamming distance in a `HammingIndex` or a
