@@ -114,7 +114,9 @@ REFUSED: dict[str, tuple[Any, Any, type[CodewordError], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_mistakes_are_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     ratings, data, error, message = REFUSED[name]
-    monkeypatch.setattr("codeword.recommenders.rating_autoencoder.learn_ranking", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(
+        "codeword.recommenders.rating_autoencoder.learn_ranking", lambda *_, **__: pytest.fail("trained")
+    )
     monkeypatch.setattr("codeword.recommenders.rating_autoencoder.train_ensemble", lambda *_: pytest.fail("trained"))
     columns = ("a", "b", "c") if name == "ratings in the middle of a frame" else None
     model = recommender(data, columns=columns)

@@ -8,11 +8,13 @@ import pytest
 import scipy.sparse as sp
 from click.testing import CliRunner
 from sklearn.exceptions import NotFittedError
+from tqdm.auto import tqdm
 
 import codeword as cw
 from codeword.cli import main
 from codeword.errors import CodeError, DataError, ModelFileError, ParameterError
 from codeword.files.model_file import read_model_file, write_model_file
+from codeword.recommenders import item_codes, ranking
 from codeword.recommenders.item_codes import ItemCodes, learn_item_codes
 
 NUM_USERS, NUM_ITEMS, NUM_GROUPS = 300, 80, 4
@@ -274,3 +276,26 @@ def test_a_ranking_of_zeros_is_refused(shop: cw.RatingAutoencoder) -> None:
 def test_unfitted_has_no_codes() -> None:
     with pytest.raises(NotFittedError):
         cw.RatingAutoencoder().item_codes(cw.Bits(8))
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_learning_to_rank_and_item_codes_shows_how_far_it_is(verbose: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        def __init__(self, *_: object, desc: str, disable: bool, **__: object) -> None:
+            super().__init__(disable=True)
+            self.steps = 0
+            if not disable:
+                bars.append((desc, self))
+
+        def update(self, n: float | None = 1) -> None:
+            self.steps += n or 0
+
+    for module in (ranking, item_codes):
+        monkeypatch.setattr(module, "tqdm", Bar)
+    rec = cw.RatingAutoencoder(data=cw.Interactions(), verbose=verbose).fit(likes())
+    rec.item_codes(cw.Bits(16))
+    rec.item_codes(cw.Choices(4))
+    assert [desc for desc, _ in bars] == (["rank", "item codes", "item codes"] if verbose == 1 else [])
+    assert all(bar.steps == bar.total > 1 for _, bar in bars)

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
 
 from codeword.arrays.ids import Ids
 from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars, packing
@@ -124,7 +125,9 @@ class _Meaning(NamedTuple):
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # sums in one order: codes and fingerprint are the same again
-def learn_item_codes(ranking: ItemRanking, taken: scipy.sparse.csr_array, items: Ids, kind: CodeKind) -> ItemCodes:
+def learn_item_codes(
+    ranking: ItemRanking, taken: scipy.sparse.csr_array, items: Ids, kind: CodeKind, *, verbose: bool = False
+) -> ItemCodes:
     """Learn codes from which the scores of a ranking can be computed with a small error.
 
     Args:
@@ -132,6 +135,7 @@ def learn_item_codes(ranking: ItemRanking, taken: scipy.sparse.csr_array, items:
         taken: What users took, on a scale from 0 to 1.
         items: Ids of the items.
         kind: The code kind.
+        verbose: Whether to show a progress bar if it takes more than a second.
 
     Raises:
         ParameterError: If it is no code kind, or its codes would be larger than the vectors.
@@ -144,7 +148,8 @@ def learn_item_codes(ranking: ItemRanking, taken: scipy.sparse.csr_array, items:
     way = _WAYS[type(kind)]
     directions = _directions(pairs[known] - mean, way.num_directions(kind))
     values = (pairs - mean) @ directions
-    symbols, table, turn = way.learn(values.astype(np.float32), known, kind)
+    with tqdm(desc="item codes", unit="step", disable=not verbose, delay=1) as bar:
+        symbols, table, turn = way.learn(values.astype(np.float32), known, kind, bar)
     back = (turn @ np.pad(directions.T, ((0, turn.shape[1] - directions.shape[1]), (0, 0)))) * scale
     meaning = _Meaning(table.astype(np.float32), back.astype(np.float32), (mean * scale).astype(np.float32))
     return ItemCodes(kind, items.values, packing.pack(symbols, kind), meaning)
@@ -203,7 +208,7 @@ def _directions(centered: Float64Array, number: int) -> Float64Array:
 Learned = tuple[NDArray[Any], Float32Array, Float32Array]  # symbols, what they mean, and how that is turned back
 
 
-def _learn_bits(values: Float32Array, known: NDArray[np.bool_], kind: Bits) -> Learned:
+def _learn_bits(values: Float32Array, known: NDArray[np.bool_], kind: Bits, bar: Any) -> Learned:
     """Set bits to the signs of projections, and then each to what is nearest, given the others.
 
     A matrix maps signs to values, by least squares. References: Gong et al., "Iterative Quantization", 2013, for the
@@ -213,10 +218,13 @@ def _learn_bits(values: Float32Array, known: NDArray[np.bool_], kind: Bits) -> L
     frame = _random_turn(kind.num_bits, width)
     signs = np.where(values @ frame.T > 0, np.float32(1), np.float32(-1))
     table = _least_squares(signs[known], values[known])
+    starts = range(0, len(values), ITEMS_AT_A_TIME)
+    bar.total = SWEEPS * len(starts)
     for _ in range(SWEEPS):
-        for start in range(0, len(values), ITEMS_AT_A_TIME):
+        for start in starts:
             part = slice(start, start + ITEMS_AT_A_TIME)
             _bring_nearer(signs[part], values[part], table)
+            bar.update()
         table = _least_squares(signs[known], values[known])
     return (signs > 0).astype(np.uint8), table, np.eye(width, dtype=np.float32)
 
@@ -231,7 +239,7 @@ def _bring_nearer(signs: Float32Array, values: Float32Array, table: Float32Array
         signs[wrong, bit] *= -1
 
 
-def _learn_choices(values: Float32Array, known: NDArray[np.bool_], kind: Choices) -> Learned:
+def _learn_choices(values: Float32Array, known: NDArray[np.bool_], kind: Choices, bar: Any) -> Learned:
     """Turn the directions at random, so that all parts vary alike, and choose the nearest of `size` means in each.
 
     References: Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011.
@@ -244,6 +252,7 @@ def _learn_choices(values: Float32Array, known: NDArray[np.bool_], kind: Choices
     size = min(kind.size, int(known.sum()))
     symbols: NDArray[Any] = np.empty((len(values), kind.num_choices), kind.symbol_dtype)
     table = np.zeros((kind.num_choices, kind.size, per_choice), np.float32)
+    bar.total = kind.num_choices
     with threadpool_limits(1):  # FAISS adds up in one order, too
         for choice in range(kind.num_choices):
             part = np.ascontiguousarray(turned[:, choice * per_choice : (choice + 1) * per_choice])
@@ -251,10 +260,11 @@ def _learn_choices(values: Float32Array, known: NDArray[np.bool_], kind: Choices
             means.train(part[known])
             symbols[:, choice] = means.assign(part)[1]
             table[choice, :size] = means.centroids
+            bar.update()
     return symbols, table, np.ascontiguousarray(turn.T)
 
 
-def _learn_scalars(values: Float32Array, known: NDArray[np.bool_], kind: Scalars) -> Learned:
+def _learn_scalars(values: Float32Array, known: NDArray[np.bool_], kind: Scalars, bar: Any) -> Learned:
     """Turn the directions at random, so that all vary alike, and round each."""
     turn = _random_turn(kind.num_scalars, kind.num_scalars)
     turned = np.pad(values, ((0, 0), (0, len(turn) - values.shape[1]))) @ turn
@@ -264,7 +274,7 @@ def _learn_scalars(values: Float32Array, known: NDArray[np.bool_], kind: Scalars
     return np.rint(unit * steps).astype(kind.symbol_dtype), np.diag(spread), np.ascontiguousarray(turn.T)
 
 
-def _learn_floats(values: Float32Array, known: NDArray[np.bool_], kind: Floats) -> Learned:
+def _learn_floats(values: Float32Array, known: NDArray[np.bool_], kind: Floats, bar: Any) -> Learned:
     values = np.pad(values, ((0, 0), (0, kind.num_floats - values.shape[1])))
     eye = np.eye(kind.num_floats, dtype=np.float32)
     return values, eye, eye
@@ -274,7 +284,7 @@ class _Way(NamedTuple):
     """How codes of a kind are learned, and of how many directions."""
 
     num_directions: Callable[[Any], int]
-    learn: Callable[[Float32Array, NDArray[np.bool_], Any], Learned]
+    learn: Callable[[Float32Array, NDArray[np.bool_], Any, Any], Learned]
 
 
 _WAYS: dict[type, _Way] = {

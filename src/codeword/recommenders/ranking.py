@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
 
 from codeword.data_kinds import Interactions, Ratings
 from codeword.data_kinds.ratings import LIKED_SHARE
@@ -93,6 +94,8 @@ def learn_ranking(
     whole: scipy.sparse.csr_array,
     kind: RecommenderKind,
     by_rating: Callable[[NDArray[np.intp]], Scored] | None,
+    *,
+    verbose: bool = False,
 ) -> tuple[ItemRanking, str]:
     """Learn which items are taken together, as well as held-out interactions show how.
 
@@ -102,14 +105,17 @@ def learn_ranking(
         whole: All of them.
         kind: What they are.
         by_rating: Scores of all items for some users by what they would rate highest, learned from `taken`.
+        verbose: Whether to show a progress bar if it takes more than a second.
 
     Returns:
         The ranking of the whole, and what recommends held-out items best: "ranking", "rating" or "popularity".
     """
     most = min(MOST_JUDGED, max(FEWEST_JUDGED, JUDGED_SCORES // max(1, taken.shape[1])))
     judge = Judge(to_unit_scale(taken, kind), liked(held_out, kind), k=JUDGED_AT, most=most)
-    recipe, quality = choose_recipe(to_unit_scale(taken, kind), judge, kind)
-    ranking = fit_ranking(to_unit_scale(whole, kind), recipe)
+    with tqdm(desc="rank", unit="step", disable=not verbose, delay=1) as bar:
+        recipe, quality = choose_recipe(to_unit_scale(taken, kind), judge, kind, bar)
+        ranking = fit_ranking(to_unit_scale(whole, kind), recipe)
+        bar.update()
     popular = judge.judge(by_popularity(judge.taken, popularity_of(taken)))["ndcg"]  # without the held-out ones
     qualities = {"ranking": quality, "popularity": popular}
     if by_rating is not None:
@@ -122,26 +128,39 @@ def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe) -> ItemRanking:
     return _Spectrum(taken, recipe.reads_ratings).ranking(recipe)
 
 
-def choose_recipe(taken: scipy.sparse.csr_array, judge: Judge, kind: RecommenderKind) -> tuple[Recipe, float]:
-    """Return the recipe that ranks held-out interactions best, and its NDCG."""
+def choose_recipe(
+    taken: scipy.sparse.csr_array, judge: Judge, kind: RecommenderKind, bar: Any = None
+) -> tuple[Recipe, float]:
+    """Return the recipe that ranks held-out interactions best, and its NDCG.
+
+    A progress bar counts decompositions and recipes, and one step that follows.
+    """
+    bar = tqdm(disable=True) if bar is None else bar
     best, quality = DEFAULT, 0.0
     if len(judge.users) == 0:
         return best, quality
     differ = bool((taken.data != taken.data[:1]).any())
-    for reads_ratings in (False, True) if differ else (False,):
-        likes = (False, True) if differ and kind.has_ratings else (False,)
-        recipe, found = _best_strength(_Spectrum(taken, reads_ratings), reads_ratings, likes, judge)
+    ways = (False, True) if differ else (False,)
+    likes = (False, True) if differ and kind.has_ratings else (False,)
+    bar.total = len(ways) * (1 + len(likes) * len(STRENGTHS)) + 1
+    for reads_ratings in ways:
+        spectrum = _Spectrum(taken, reads_ratings)
+        bar.update()
+        recipe, found = _best_strength(spectrum, reads_ratings, likes, judge, bar)
         if found > quality:
             best, quality = recipe, found
     return best, quality
 
 
 def _best_strength(
-    spectrum: "_Spectrum", reads_ratings: bool, likes: Sequence[bool], judge: Judge
+    spectrum: "_Spectrum", reads_ratings: bool, likes: Sequence[bool], judge: Judge, bar: Any
 ) -> tuple[Recipe, float]:
     """Return the best of the recipes that read the same inputs, and its NDCG."""
     recipes = [Recipe(reads_ratings, predicts_likes, strength) for predicts_likes in likes for strength in STRENGTHS]
-    found = [judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"] for recipe in recipes]
+    found = []
+    for recipe in recipes:
+        found.append(judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"])
+        bar.update()
     best = int(np.argmax(found))
     return recipes[best], found[best]
 

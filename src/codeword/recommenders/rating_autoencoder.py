@@ -165,7 +165,8 @@ class RatingAutoencoder(Recommender):
         else:
             ensemble, by_rating = no_ensemble(*table.matrix.shape), None
             biases = ensemble.biases
-        ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating)
+        shows_bar = self.verbose == 1
+        ranking, by = learn_ranking(training, held_out, table.matrix, self.data, by_rating, verbose=shows_bar)
         if by == "popularity":
             self._say(
                 "On held-out data the most popular items did best, so `recommend` returns them for everyone. "

@@ -195,7 +195,7 @@ class Recommender(SavedRatings):
             DataError: If the ranking says nothing of any item.
         """
         ranking = self._known_ranking()
-        return learn_item_codes(ranking, self._taken[:-1], self.ratings_.items, kind)
+        return learn_item_codes(ranking, self._taken[:-1], self.ratings_.items, kind, verbose=self.verbose == 1)
 
     def with_item_codes(self, codes: ItemCodes) -> Self:
         """Return a copy of this recommender that ranks items by their codes alone instead of by floats.
