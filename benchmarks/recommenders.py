@@ -280,10 +280,13 @@ def chosen(settings: Settings, quality: Callable[[Settings], float]) -> Settings
 
 
 def scored(scorer: Scorer, judge: Judge, known: Matrix) -> Scored:
-    """Yields scores of the judged users from what is known of all users; what they have taken is in no list."""
+    """Yields scores of the judged users from what is known of all users; popularity where nothing is known of one."""
+    popularity = popularity_of(known)
     for part in parts(*judge.taken.shape):
         users = judge.users[part]
-        yield part, np.asarray(scorer(known[users], users), np.float32), judge.taken[part]
+        scores = np.array(scorer(known[users], users), np.float32)
+        scores[np.diff(known.indptr)[users] == 0] = popularity
+        yield part, scores, judge.taken[part]
 
 
 def ones(matrix: Matrix, least: float = -np.inf) -> Matrix:
