@@ -52,10 +52,11 @@ class RatingAutoencoder(Recommender):
         epochs: Maximum number of epochs.
         batch_size: Ratings per step. Default: one thirtieth of them, at most 100,000.
         learning_rate: Highest learning rate of Adam; it falls to 0 along a half cosine.
-        validation_fraction: Share of the ratings to hold out, drawn evenly, for early stopping, to weigh the networks,
-            and to choose how to rank items. With 0 no rating is held out.
+        validation_fraction: Share of the ratings to hold out, drawn evenly, to weigh the networks and to choose how to
+            rank items. With 0 no rating is held out.
         patience: Epochs without a smaller error on the held-out ratings after which training stops, in the second half
-            of the epochs; the best weights are kept. With None training never stops early.
+            of the epochs; the best weights are kept. With None, the default, training takes all epochs and keeps the
+            last weights, which are more accurate on sparse ratings.
         columns: Names of the columns of users, items and ratings in a table, and of times if `repeated` needs them;
             interactions need the first two. Default: found by common names or, in a text file without names, by
             position: column0, column1, and so on.
@@ -85,7 +86,8 @@ class RatingAutoencoder(Recommender):
         decoder_: Its decoder.
         rows_: The rows that `model_` takes, CSR: residuals + 2.5 on a scale from 0 to 4, nothing stored where nothing
             was rated; items or users, as `members_[0].by` says.
-        validation_rmse_: RMSE of all networks together on the held-out ratings; NaN without.
+        validation_rmse_: RMSE of all networks together on the held-out ratings, each predicted with weights that the
+            others gave, so that it is that of new ratings; NaN without held-out ratings.
 
     Example:
         >>> rows, columns = np.meshgrid(np.arange(30), np.arange(20), indexing="ij")
@@ -113,7 +115,7 @@ class RatingAutoencoder(Recommender):
         batch_size: int | None = None,
         learning_rate: float = 4e-3,
         validation_fraction: float = 0.05,
-        patience: int | None = 3,
+        patience: int | None = None,
         columns: Sequence[str] | None = None,
         repeated: str = "last",
         seed: int = 0,

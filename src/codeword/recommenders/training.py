@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import scipy.optimize
 import scipy.sparse
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
@@ -18,6 +17,7 @@ from codeword.recommenders.ensemble_member import EnsembleMember, network_input
 from codeword.recommenders.gaussian_factors import GaussianFactors, fit_gaussian
 from codeword.recommenders.row_fitting import fit_rows
 from codeword.recommenders.row_network import Float32Array, RowNetwork, short
+from codeword.recommenders.weighing import HeldOut
 
 STEPS_PER_EPOCH = 30
 EPOCHS_OF_A_HIGH_RATE = 0.5  # the share of all epochs before which training never stops
@@ -25,7 +25,6 @@ MAX_BATCH_SIZE = 100_000
 PAIRS_AT_A_TIME = 2**12  # held-out ratings predicted at a time
 FEWEST_ROWS = 5 * STEPS_PER_EPOCH  # of a network by items
 FEWEST_PER_COLUMN = 20  # ratings, on average, that the weights of a user are worth
-ITEMS_WEIGHT = 0.8  # of networks by items beside networks by users, without held-out ratings to choose it
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ class Ensemble(NamedTuple):
         members: Networks.
         weights: Their weights, which sum to 1 or less.
         gaussian: A Gaussian model beside them, None where it does not help or nothing was held out to tell.
-        validation_rmse: RMSE of all together on held-out ratings; NaN without any.
+        validation_rmse: RMSE of all together on held-out ratings, each predicted with weights that the others gave; NaN
+            without any.
     """
 
     biases: Biases
@@ -75,7 +75,7 @@ def train_ensemble(
         kind: The scale of the ratings.
         recipe: How to train.
     """
-    generator = np.random.default_rng([recipe.seed, 1])
+    generator, random = np.random.default_rng([recipe.seed, 1]), np.random.default_rng([recipe.seed, 2])
     ratings, held_out = to_network_scale(ratings, kind), to_network_scale(held_out, kind)
     biases = Biases.of(ratings)
     residuals = biases.residuals(ratings, biases.users)
@@ -94,18 +94,17 @@ def train_ensemble(
 
             training = _MemberTraining(by, residuals, targets, recipe, network_unit(kind), report)
             members.append(training.run(generator.spawn(1)[0]))
-            predictions.append(training.best_predictions)
-    of_networks, gaussian = np.array(predictions), None
-    weights = _weights(kinds, of_networks, targets.data)
-    combined = weights @ of_networks
+            predictions.append(training.predictions)
+    gaussian, of_gaussian = None, np.zeros(targets.nnz, np.float32)
     if targets.nnz:
         gaussian = fit_gaussian(residuals, generator.spawn(1)[0])
         of_gaussian = _predictions(gaussian.of_users(residuals), gaussian.means, targets)
-        shares = _shares(combined, of_gaussian, targets.data)
-        combined, weights = shares[0] * combined + shares[1] * of_gaussian, weights * np.float32(shares[0])
-        gaussian = replace(gaussian, weight=shares[1]) if shares[1] > 0 else None
-    error = np.clip(combined + held_out.data - targets.data, 0, SCALE_WIDTH) - held_out.data
-    return Ensemble(biases, members, weights, gaussian, _root_mean_square(error) * network_unit(kind))
+    judged = HeldOut(kinds, np.array(predictions), of_gaussian, targets.data)
+    weights = judged.weights()
+    gaussian = replace(gaussian, weight=weights.gaussian) if gaussian and weights.gaussian > 0 else None
+    predicted = judged.cross_fitted(random) + held_out.data - targets.data
+    error = np.clip(predicted, 0, SCALE_WIDTH) - held_out.data
+    return Ensemble(biases, members, weights.networks, gaussian, _root_mean_square(error) * network_unit(kind))
 
 
 def chosen_rows(ratings: scipy.sparse.csr_array) -> str:
@@ -123,7 +122,11 @@ def no_ensemble(num_users: int, num_items: int) -> Ensemble:
 
 @dataclass
 class _MemberTraining:
-    """Train one network whose rows are `by` "items" or "users", and keep the weights best on the held-out `targets`."""
+    """Train one network whose rows are `by` "items" or "users", and predict the held-out `targets`.
+
+    Weights are the last, or with `patience` the best on the targets. Without it no epoch is chosen by them, because
+    that would make the error on them too low, and what is best alone is not what is best beside the biases.
+    """
 
     by: str
     residuals: scipy.sparse.csr_array
@@ -139,10 +142,10 @@ class _MemberTraining:
         self._inputs = network_input(self._rows)
         self._best: dict[str, NDArray[np.floating]] = {}  # the weights, the kernels in half the bytes
         self._best_error, self._bad_epochs = np.inf, 0
-        self.best_predictions: Float32Array = np.zeros(self.targets.nnz, np.float32)
+        self.predictions: Float32Array = np.zeros(self.targets.nnz, np.float32)
 
     def run(self, generator: np.random.Generator) -> EnsembleMember:
-        """Return the network of the epoch with the least error on the held-out ratings; without any, the last."""
+        """Return the network of the last epoch or, with patience, of that with the least error on held-out ratings."""
         rows, recipe = self._rows, self.recipe
         network = RowNetwork.random(rows.shape[1], recipe.units, generator)
         network.kernel_in[self._unseen] = network.kernel_out[self._unseen] = 0
@@ -180,8 +183,10 @@ class _MemberTraining:
             error = _root_mean_square(predictions - self.targets.data)
             history["val_rmse"].append(error * self.unit)
             shown += f", held-out rmse {history['val_rmse'][-1]:.4f}"
-            if error < self._best_error:
-                self._best_error, self._bad_epochs, self.best_predictions = error, 0, predictions
+            if recipe.patience is None:
+                self.predictions = predictions
+            elif error < self._best_error:
+                self._best_error, self._bad_epochs, self.predictions = error, 0, predictions
                 self._best.clear()  # before the next copy is made
                 for name, weights in vars(self._member.network).items():
                     self._best[name] = short(weights) if weights.ndim > 1 else weights.copy()
@@ -233,34 +238,6 @@ def split(
 def _entries_of(matrix: scipy.sparse.csr_array, chosen: NDArray[np.bool_]) -> scipy.sparse.csr_array:
     indptr = np.concatenate([[0], np.cumsum(chosen)])[matrix.indptr]
     return scipy.sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
-
-
-def _weights(kinds: list[str], predictions: NDArray[np.float32], targets: Float32Array) -> NDArray[np.float32]:
-    """Weigh networks of one kind equally, and the two kinds, and all against the biases alone, by held-out ratings."""
-    by_items = np.array([by == "items" for by in kinds])
-    weights = np.full(len(kinds), 1 / len(kinds))
-    if by_items.any() and not by_items.all():
-        one, other = predictions[by_items].mean(axis=0), predictions[~by_items].mean(axis=0)
-        share = _least_squares(one - other, targets - other, without=ITEMS_WEIGHT)
-        weights = np.where(by_items, share / by_items.sum(), (1 - share) / (~by_items).sum())
-    trust = _least_squares(weights @ predictions, targets, without=1.0)
-    return (trust * weights).astype(np.float32)
-
-
-def _shares(one: NDArray[np.floating], other: NDArray[np.floating], target: Float32Array) -> tuple[float, float]:
-    """Return the factors, not below 0 and at most 1 in sum, that bring two predictions together nearest to targets."""
-    factors, _ = scipy.optimize.nnls(np.column_stack([one, other]).astype(np.float64), target.astype(np.float64))
-    if factors.sum() > 1:
-        share = _least_squares(one - other, target - other, without=1.0)
-        return share, 1 - share
-    return float(factors[0]), float(factors[1])
-
-
-def _least_squares(prediction: NDArray[np.floating], target: NDArray[np.floating], *, without: float) -> float:
-    """Return the factor from 0 to 1 that brings predictions nearest to targets; `without` if all are 0."""
-    prediction = prediction.astype(np.float64)
-    square = float(prediction @ prediction)
-    return float(np.clip(prediction @ target / square, 0, 1)) if square > 0 else without
 
 
 def _root_mean_square(errors: NDArray[np.floating]) -> float:
