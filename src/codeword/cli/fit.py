@@ -115,7 +115,11 @@ Examples:
     type=click.IntRange(min=1),
     help="Maximum number of epochs.  [default: 40 for reconstruct, 14 for ratings, else 1,200 steps]",
 )
-@click.option("--validation", type=PATH, help="File of held-out data. The weights that fit it best are kept; of ratings, it weighs the networks.")
+@click.option(
+    "--validation",
+    type=PATH,
+    help="File of held-out data. The weights that fit it best are kept; of ratings, it weighs the networks.",
+)
 @click.option(
     "--patience",
     type=click.IntRange(min=1),
