@@ -17,12 +17,13 @@ from codeword.data_kinds import Interactions, Ratings
 from codeword.errors import ParameterError
 from codeword.recommenders.biases import to_network_scale
 from codeword.recommenders.ensemble_member import INPUT_LENGTH, with_offset
+from codeword.recommenders.held_out import split
 from codeword.recommenders.ranking import fit_ranking, learn_ranking, to_unit_scale
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.recommender import Recommender
 from codeword.recommenders.scores import RatingScores, scores_of_users
 from codeword.recommenders.settings import SETTINGS
-from codeword.recommenders.training import Recipe, no_ensemble, split, train_ensemble
+from codeword.recommenders.training import Recipe, no_ensemble, train_ensemble
 from codeword.recommenders.updating import merged, updated_biases, updated_gaussian, updated_member
 from codeword.settings import check_settings, integer
 
@@ -86,8 +87,9 @@ class RatingAutoencoder(Recommender):
         decoder_: Its decoder.
         rows_: The rows that `model_` takes, CSR: residuals + 2.5 on a scale from 0 to 4, nothing stored where nothing
             was rated; items or users, as `members_[0].by` says.
-        validation_rmse_: RMSE of all networks together on the held-out ratings, each predicted with weights that the
-            others gave, so that it is that of new ratings; NaN without held-out ratings.
+        validation_rmse_: RMSE to expect on new ratings, from that on the held-out ones: each is predicted with weights
+            that the others gave, and how hard they are is compared with others by the biases, unless they are
+            `validation_data`. NaN without held-out ratings.
 
     Example:
         >>> rows, columns = np.meshgrid(np.arange(30), np.arange(20), indexing="ij")
@@ -161,7 +163,8 @@ class RatingAutoencoder(Recommender):
         self._warn_if_alike(table)
         recipe = Recipe(**{setting.name: getattr(self, setting.name) for setting in fields(Recipe)})
         if isinstance(self.data, Ratings):
-            ensemble = train_ensemble(training, held_out, self.data, recipe)
+            drawn_from = table.matrix if validation_data is None else None
+            ensemble = train_ensemble(training, held_out, self.data, recipe, drawn_from=drawn_from)
             biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
             by_rating = partial(scores_of_users, training, self.data, *ensemble[:4])
         else:

@@ -15,6 +15,7 @@ from codeword.errors import DivergedError
 from codeword.recommenders.biases import SCALE_WIDTH, Biases, network_unit, to_network_scale
 from codeword.recommenders.ensemble_member import EnsembleMember, network_input
 from codeword.recommenders.gaussian_factors import GaussianFactors, fit_gaussian
+from codeword.recommenders.held_out import errors_of_biases, expected_square
 from codeword.recommenders.row_fitting import fit_rows
 from codeword.recommenders.row_network import Float32Array, RowNetwork, short
 from codeword.recommenders.weighing import HeldOut
@@ -53,8 +54,8 @@ class Ensemble(NamedTuple):
         members: Networks.
         weights: Their weights, which sum to 1 or less.
         gaussian: A Gaussian model beside them, None where it does not help or nothing was held out to tell.
-        validation_rmse: RMSE of all together on held-out ratings, each predicted with weights that the others gave; NaN
-            without any.
+        validation_rmse: RMSE to expect of all together on new ratings, from that on held-out ones, each predicted with
+            weights that the others gave; NaN without any.
     """
 
     biases: Biases
@@ -65,7 +66,12 @@ class Ensemble(NamedTuple):
 
 
 def train_ensemble(
-    ratings: scipy.sparse.csr_array, held_out: scipy.sparse.csr_array, kind: Ratings, recipe: Recipe
+    ratings: scipy.sparse.csr_array,
+    held_out: scipy.sparse.csr_array,
+    kind: Ratings,
+    recipe: Recipe,
+    *,
+    drawn_from: scipy.sparse.csr_array | None = None,
 ) -> Ensemble:
     """Train networks on the residuals of biases.
 
@@ -74,6 +80,7 @@ def train_ensemble(
         held_out: Other ratings of the same shape, to measure the error; may be empty.
         kind: The scale of the ratings.
         recipe: How to train.
+        drawn_from: All ratings, if those held out were drawn from them evenly.
     """
     generator, random = np.random.default_rng([recipe.seed, 1]), np.random.default_rng([recipe.seed, 2])
     ratings, held_out = to_network_scale(ratings, kind), to_network_scale(held_out, kind)
@@ -103,8 +110,12 @@ def train_ensemble(
     weights = judged.weights()
     gaussian = replace(gaussian, weight=weights.gaussian) if gaussian and weights.gaussian > 0 else None
     predicted = judged.cross_fitted(random) + held_out.data - targets.data
-    error = np.clip(predicted, 0, SCALE_WIDTH) - held_out.data
-    return Ensemble(biases, members, weights.networks, gaussian, _root_mean_square(error) * network_unit(kind))
+    squares = np.square(np.clip(predicted, 0, SCALE_WIDTH) - held_out.data)
+    square = float(squares.mean()) if len(squares) else float("nan")
+    if drawn_from is not None and len(squares):
+        of_biases = np.square(errors_of_biases(biases, held_out))
+        square = expected_square(squares, of_biases, to_network_scale(drawn_from, kind), random)
+    return Ensemble(biases, members, weights.networks, gaussian, float(np.sqrt(square)) * network_unit(kind))
 
 
 def chosen_rows(ratings: scipy.sparse.csr_array) -> str:
@@ -223,21 +234,6 @@ def _predictions(users: Float32Array, items: Float32Array, targets: scipy.sparse
         part = slice(start, start + PAIRS_AT_A_TIME)
         np.einsum("ij,ij->i", users[pairs.row[part]], items[pairs.col[part]], out=predictions[part])
     return predictions
-
-
-def split(
-    ratings: scipy.sparse.csr_array, fraction: float, seed: int
-) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Hold out a share of the ratings, drawn evenly, so that the error on them is that on new ratings."""
-    held_out = np.zeros(ratings.nnz, bool)
-    count = int(fraction * ratings.nnz)
-    held_out[np.random.default_rng([seed, 0]).choice(ratings.nnz, count, replace=False)] = True
-    return _entries_of(ratings, ~held_out), _entries_of(ratings, held_out)
-
-
-def _entries_of(matrix: scipy.sparse.csr_array, chosen: NDArray[np.bool_]) -> scipy.sparse.csr_array:
-    indptr = np.concatenate([[0], np.cumsum(chosen)])[matrix.indptr]
-    return scipy.sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
 
 
 def _root_mean_square(errors: NDArray[np.floating]) -> float:
