@@ -525,6 +525,38 @@ def test_ids_without_names_are_seen_as_ids(folder, order, columns, told):
     assert ("--columns" in head["command"]) == (columns is not None)
 
 
+def test_ids_under_names_that_nobody_knows_are_seen_as_ids(folder):
+    path, table = folder / "named.csv", some_ratings()
+    path.write_text("用户ID,电影ID,评分\n" + text_of(table, ","), encoding="utf-8")
+    result = run("fit", path, "-o", folder / "named.codeword", "--epochs", 1, "--json")
+    assert "is a table of ids (user = 用户ID, item = 电影ID, rating = 评分)" in result.stderr
+    assert cw.load(folder / "named.codeword").columns == ("用户ID", "电影ID", "评分")
+    numbered = {"row": np.arange(len(table["user"])), **table}
+    path.write_text(text_of(numbered, ","))
+    assert "rating = column3" in run("fit", path, "-o", folder / "named.codeword", "--epochs", 1, "--json").stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("when,event,user_id,item_id\n1,view,3,4\n", "--data interactions reads user = user_id, item = item_id"),
+        ("user,10,20,30\n1,5,,2\n2,,3,4\n", "melt it into rows first"),
+        ("user,item,rating\n1,2,NaN\n1,3,4\n", "must be finite: got 1 NaN or infinite, the first in row 0"),
+        ("user,item,rating\n1,2,4 stars\n1,3,5 stars\n", "'4 stars'. Write numbers alone, without units."),
+        ("user,item,rating\n1,2,80%\n1,3,100%\n", "'80%'. Write numbers alone, without units."),
+        ("user,item,rating\n1,2,4/5\n1,3,5/5\n", "'4/5'. Write numbers alone, without units."),
+        ("user,item,rating\n1,2,4\nNA,3,5\n", "got 1 missing, the first in row 1, counted from 0 ('NA')"),
+    ],
+)
+def test_what_a_table_needs_is_told(folder, lines, told):
+    path = folder / "odd.csv"
+    path.write_text(lines)
+    assert told in run("fit", path, "-o", folder / "never.codeword", exit_code=1).output
+    path.rename(folder / "odd.jsonl")
+    shown = run("fit", folder / "odd.jsonl", "-o", folder / "never.codeword", exit_code=1).output
+    assert "pandas.read_json(path, lines=True)" in shown
+
+
 @pytest.mark.slow
 def test_ids_may_still_be_rows_of_an_autoencoder(folder):
     (folder / "bare.csv").write_text(text_of(some_ratings(), ","))

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,13 +16,15 @@ PLACES = re.compile(r"column\d+")  # the name of a column in a text table withou
 
 TYPE = re.compile(r":(token|float)(_seq)?$")  # as RecBole writes it behind a name
 
-# Compared in lower case without anything but letters and digits: "User-ID", "user_id" and "userId" are one name.
-# The first of several that a table has is taken.
+# Compared in lower case without accents and anything but letters and digits: "User-ID", "user_id" and "userId" are one
+# name. The first of several that a table has is taken. Of users and items other endings may follow, or "id" come first.
+ENDINGS = ("id", "ids", "uid", "uuid", "guid", "key", "hash", "idx", "index", "no", "nr", "num", "number")
 USERS = """
     user userid users uid usr usrid username userkey useridx reviewer reviewerid customer customerid cust custid
     client clientid member memberid person personid people account accountid profile profileid visitor visitorid
     session sessionid listener listenerid reader readerid viewer viewerid buyer buyerid subscriber subscriberid
-    who
+    who student learner player guest shopper
+    usuario usuarios cliente clientes utilisateur benutzer nutzer kunde utente gebruiker
 """
 ITEMS = """
     item itemid items iid itemkey itemidx movie movieid film filmid product productid asin parentasin sku
@@ -29,23 +32,27 @@ ITEMS = """
     appid article articleid news newsid recipe recipeid restaurant restaurantid business businessid place placeid
     venue venueid location locationid poi poiid show showid video videoid course courseid post postid page pageid
     beer beerid hotel hotelid object objectid content contentid goods goodsid offer offerid document documentid
-    pid mid title what
+    pid mid title what imdb tmdb shop store seller merchant supplier vendor
+    pelicula producto articulo libro cancion curso filme produto livro produit livre chanson artikel produkt buch lied
+    prodotto canzone
 """
 RATINGS = """
     rating ratings score scores stars star overall rate ratingvalue ratingscore userrating itemrating movierating
     bookrating productrating userscore reviewscore reviewrating reviewoverall overallrating preference pref vote
     votes grade mark verdict
+    puntuacion calificacion valoracion nota note bewertung wertung voto avaliacao valutazione
 """
 COUNTS = """
     count counts plays play playcount listens listencount clicks clickcount views viewcount visits quantity qty
     weight weights frequency freq purchases interactions number num like liked likes click clicked isclick purchased
-    bought watched
+    bought watched transactions numtx orders shipments shipment
+    cantidad quantite anzahl menge quantita quantidade
 """
 MELTED = ("variable", "value")  # what pandas and Polars call columns and cells of a table that they melt into rows
 TIMES = """
     timestamp time times datetime date ts tstamp unixtime unixtimestamp unixreviewtime ratingtimestamp ratingtime
     ratingdate reviewtime reviewtimestamp reviewdate eventtime eventtimestamp createdat created updatedat
-    invoicedate when
+    invoicedate orderdate transactiondate purchasedate when fecha datum zeitstempel
 """
 WITHOUT_RATINGS = " If there are none, use Interactions() (on the command line: --data interactions)."
 DATES = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
@@ -100,8 +107,8 @@ def named_columns(names: Sequence[str], *, counted: bool | None) -> IdColumns | 
         IdColumns(user='userId', item='movieId', value='rating', time='timestamp')
     """
     is_melted = all(_first_of(name, names) for name in MELTED)
-    user = _first_of(f"{USERS} index id level0" if is_melted else USERS, names)
-    item = _first_of(f"{ITEMS} variable level1", names)
+    user = _first_of(USERS, names) or (_first_of("index id level0", names) if is_melted else None)
+    item = _first_of(ITEMS, names) or _first_of("variable level1", names)
     if user is None or item is None:
         return None
     rating, count = _first_of(f"{RATINGS} value 0", names), _first_of(COUNTS, names)
@@ -257,10 +264,23 @@ def _number(text: str) -> float:
 
 
 def _all_of(known: str, names: Sequence[str]) -> list[str]:
-    by_word: dict[str, str] = {}
+    exact: dict[str, str] = {}
+    shorter: dict[str, str] = {}
     for name in names:
-        by_word.setdefault(re.sub(r"[^a-z0-9]", "", TYPE.sub("", str(name).lower())), name)
-    return [by_word[word] for word in known.split() if word in by_word]
+        word = _plain(name)
+        exact.setdefault(word, name)
+        if known in (USERS, ITEMS):
+            for stem in [word.removesuffix(ending) for ending in ENDINGS] + [word.removeprefix("id")]:
+                shorter.setdefault(stem, name)
+    words = known.split()
+    found = [exact[word] for word in words if word in exact] + [shorter[word] for word in words if word in shorter]
+    return list(dict.fromkeys(found))
+
+
+def _plain(name: object) -> str:
+    """Return a name in lower case, letters and digits alone, without accents."""
+    apart = unicodedata.normalize("NFKD", TYPE.sub("", str(name).lower()))
+    return "".join(letter for letter in apart if letter.isalnum())
 
 
 def _first_of(known: str, names: Sequence[str]) -> str | None:

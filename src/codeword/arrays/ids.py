@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codeword.errors import DataError, DataTypeError
 
+MISSING_WORDS = {"NA", "N/A", "NULL", "null", "None", "nan", "NaN"}  # beside integers
 _KINDS = {"i": "integers", "O": "text"}
 
 
@@ -36,6 +37,9 @@ class Ids:
         different = sorted(set(ids.tolist()))
         if "" in different:
             _refuse_missing(ids == "", name, "an empty text")
+        for word in MISSING_WORDS & set(different):
+            if all(text in MISSING_WORDS or text.removeprefix("-").isdecimal() for text in different):
+                _refuse_missing(np.isin(ids, list(MISSING_WORDS)), name, repr(word))
         places = dict(zip(different, range(len(different)), strict=True))
         positions = np.fromiter(map(places.__getitem__, ids.tolist()), np.intp, len(ids))
         return cls(np.array(different, object)), positions

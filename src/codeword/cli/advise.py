@@ -63,7 +63,7 @@ def _advice(path: Path, columns: tuple[str, ...] | None, *, verbose: bool) -> tu
         if found and columns is None:
             given = given._replace(note=given.columns.described([]))
         return advise_on_ids(given, are_named=bool(found), path=str(path)), found
-    with pointing_to_columns():
+    with pointing_to_columns(path):
         x = read_array(path, empty_as_nan=True)
     return advise_on(x, columns=column_names(path), verbose=verbose), None
 

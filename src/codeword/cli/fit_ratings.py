@@ -12,11 +12,11 @@ def inferred_kind(path: Path, columns: tuple[str, ...] | None) -> Any:
     from codeword.arrays.id_columns import is_count
     from codeword.data_kinds.inference import kinds_of_observed
     from codeword.errors import DataError
-    from codeword.recommenders.given_ratings import given_ratings, numbers_of
+    from codeword.recommenders.given_ratings import finite_numbers_of, given_ratings
 
     given = given_ratings(path, columns, counted=None)
     are_rated = given.values is not None and not is_count(given.columns.value)
-    kind, *others = kinds_of_observed(numbers_of(given) if are_rated else None)
+    kind, *others = kinds_of_observed(finite_numbers_of(given) if are_rated else None)
     if others:
         words = " or ".join(f"--data {one.word}" for one in (kind, *others))
         missing = kind.to_config()["missing"]

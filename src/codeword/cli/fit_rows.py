@@ -21,7 +21,7 @@ def fit_rows(input: Path, output: Path, *, validation: Path | None, **settings: 
     from codeword.arrays.id_columns import has_ratings
     from codeword.files.tables import column_names, read_array
 
-    with pointing_to_columns():
+    with pointing_to_columns(input):
         x = read_array(input)
     if settings["data"] is None and has_ratings(column_names(input)):
         click.echo("If each row is one rating, train a recommender instead, with --data ratings:1-5.", err=True)

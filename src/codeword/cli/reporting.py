@@ -81,19 +81,31 @@ def report(result: dict[str, Any], *, as_json: bool) -> None:
 
 
 @contextmanager
-def pointing_to_columns() -> Iterator[None]:
-    """Add how to name the columns of ratings to the message about a table of text, which may be one of ids."""
+def pointing_to_columns(path: Path) -> Iterator[None]:
+    """Add how to train a recommender to the message about a table that no autoencoder takes, but may hold ids."""
+    from codeword.arrays.id_columns import named_columns
     from codeword.errors import DataError
+    from codeword.files.tables import column_names
 
     try:
         yield
     except DataError as error:
-        if "got text in column" in str(error):
+        if "empty cells" in str(error):
             raise DataError(
-                f"{error} If rows are ratings of items by users, name the columns: --columns USER,ITEM,RATING, "
-                "in a text without names by position: --columns column0,column1,column2."
+                f"{error} If each column is an item, and an empty cell means not rated, melt it into rows first, such "
+                'as in pandas: frame.melt(id_vars="user").dropna().'
             ) from error
-        raise
+        if "got text in column" not in str(error):
+            raise
+        found = named_columns(column_names(path), counted=True)
+        advice = (
+            "name the columns: --columns USER,ITEM,RATING, in a text without names by position: --columns "
+            "column0,column1,column2."
+            if found is None
+            else f"train a recommender: --data interactions reads {found.described([], 'count')}."
+        )
+        rows = "ratings of items by users" if found is None else "of users and items"
+        raise DataError(f"{error} If rows are {rows}, {advice}") from error
 
 
 def print_columns(note: str | None) -> None:

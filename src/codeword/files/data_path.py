@@ -6,7 +6,18 @@ from codeword.errors import TableFileError
 from codeword.files.input_file import reading
 
 SUFFIXES = (".npy", ".csv", ".parquet")  # of files that are written
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".base", ".test")  # of text tables that are read
+TEXT_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".txt",
+    ".dat",
+    ".data",
+    ".base",
+    ".test",
+    ".inter",
+    ".rating",
+)  # of text tables that are read
 _FORMATS = {".npy": ".npy", ".parquet": ".parquet", **dict.fromkeys(TEXT_SUFFIXES, ".csv")}
 
 
@@ -42,9 +53,15 @@ def existing_file(path: str | Path) -> Path:
     if not format_of(path):
         raise TableFileError(
             f"{path} must end in .npy, .parquet, {', '.join(TEXT_SUFFIXES[:5])}, or one of these texts and .gz: "
-            f"got {path.suffix!r}. Rename it if it is one of them; write other formats as .csv or .parquet."
+            f"got {path.suffix!r}. {_cure(path.suffix.lower())}"
         )
     with reading(path):
         if path.is_file():
             return path
     raise FileNotFoundError(f"{path} must be a data file: got no such file.")
+
+
+def _cure(suffix: str) -> str:
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        return "Read lines of JSON in Python: pandas.read_json(path, lines=True). Write that as .csv or .parquet."
+    return "Rename it if it is one of them; write other formats as .csv or .parquet."

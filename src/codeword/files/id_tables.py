@@ -3,7 +3,6 @@
 import csv
 import re
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +27,12 @@ from codeword.files.tables import table_path
 from codeword.files.text_table import first_lines
 
 FIRST_ROWS = 100_000  # of a text without names, to see which columns are ids
-MOST_COLUMNS = 4  # of such a text
+# Of such a text with so many columns: places of users, items and ratings. Before the ids may be the number of the row.
+ORDERS: dict[int, list[tuple[int, ...]]] = {
+    2: [(0, 1)],
+    3: [(0, 1, 2), (0, 2, 1), (1, 2, 0)],
+    4: [(0, 1, 2), (1, 2, 3)],
+}
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d\d?[./]\d\d?[./]\d{2,4}\b.*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _INTEGER = "CASE WHEN CAST(TRY_CAST(trim({0}) AS BIGINT) AS VARCHAR) = trim({0}) THEN TRY_CAST({0} AS BIGINT) END"
@@ -36,6 +40,7 @@ _RATING = (  # also true, false, and a decimal comma, which no thousands have
     "CASE lower(trim({0})) WHEN 'true' THEN 1 WHEN 'false' THEN 0 ELSE "
     "TRY_CAST(regexp_replace(trim({0}), '^([-+]?[0-9]+),([0-9][0-9]?)$', '\\1.\\2') AS DOUBLE) END"
 )
+_BEGINS_WITH_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?\s*(/|%|\D+$)")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -109,10 +114,10 @@ def read_id_file(
 def id_columns_in(path: str | Path) -> tuple[str, ...] | None:
     """Return which columns of a file to read as users, items and ratings; None if it is no table of ids.
 
-    Without names, two columns of whole numbers are users and items if hardly any pair of them repeats.
+    Without names that say it, two columns of whole numbers are users and items if hardly any pair of them repeats.
 
     Returns:
-        No name where the columns are found by their names or are in the usual order.
+        No name where the columns are found by their names or, in a text without names, are in the usual order.
     """
     path = existing_file(path)
     if format_of(path) == ".npy":
@@ -121,28 +126,26 @@ def id_columns_in(path: str | Path) -> tuple[str, ...] | None:
         if table.suffix != ".csv":
             return () if is_id_table(answer(table, "DESCRIBE SELECT *")["column_name"].tolist()) else None
         head = _head(table)
-        if head.has_names:
-            return () if is_id_table(head.names) else None
-        if is_like_ids(head.types, head.first):
+        if is_id_table(head.names) if head.has_names else is_like_ids(head.types, head.first):
             return ()
         return _columns_of_pairs(table, head)
 
 
 def _columns_of_pairs(table: TableFile, head: _Head) -> tuple[str, ...] | None:
-    """Return the columns of a text without names by its first rows: which two of them are ids."""
-    if not 2 <= len(head.names) <= MOST_COLUMNS or not set(head.types) <= NUMBERS:
+    """Return the columns of a text by its first rows: which two of them are ids."""
+    if len(head.names) not in ORDERS or not set(head.types) <= NUMBERS:
         return None
     casts = ", ".join(f"TRY_CAST({quoted_name(name)} AS BIGINT) AS {quoted_name(name)}" for name in head.names)
-    query = f"SELECT {casts} FROM {table_reader(table, PLAIN_TEXT, header=False)} LIMIT {FIRST_ROWS}"
+    query = f"SELECT {casts} FROM {table_reader(table, PLAIN_TEXT, header=head.has_names)} LIMIT {FIRST_ROWS}"
     with locked_duckdb(table.name, table.path) as connection:
         rows = asked(connection, table, query)
-    for user, item in combinations(head.names[: 3 if len(head.names) == 3 else 2], 2):
+    for order in ORDERS[len(head.names)]:
+        user, item, *rating = (head.names[place] for place in order)
         are_whole = all(
             head.types[head.names.index(name)] == "BIGINT" and not np.ma.is_masked(rows[name]) for name in (user, item)
         )
         if are_whole and are_pairs_of_ids(np.asarray(rows[user]), np.asarray(rows[item])):
-            rating = next(name for name in [*head.names, ""] if name not in (user, item))
-            return () if [user, item] == head.names[:2] else (user, item, rating)
+            return (user, item, *rating) if head.has_names or order[:2] != (0, 1) else ()
     return None
 
 
@@ -251,5 +254,7 @@ def cure_of_text(text: str) -> str:
         return "Convert them to numbers: column.astype(float)."
     if _DECIMAL_COMMA.fullmatch(text.strip()):
         return "Write decimals with a point."
+    if _BEGINS_WITH_NUMBER.match(text.strip()) and not _DATE.fullmatch(text):
+        return "Write numbers alone, without units."
     is_date = bool(_DATE.fullmatch(text))
     return f"{'These are dates. ' if is_date else ''}If another column holds the ratings, name it with `columns`."

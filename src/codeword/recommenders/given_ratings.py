@@ -102,6 +102,18 @@ def numbers_of(given: GivenRatings) -> NDArray[Any]:
     return array
 
 
+def finite_numbers_of(given: GivenRatings) -> NDArray[Any]:
+    """Return the ratings or counts as finite numbers, or refuse what is none."""
+    values = numbers_of(given)
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(
+            f"`{given.name}: {given.columns.value}` must be finite: got {len(wrong)} NaN or infinite, the first in row "
+            f"{wrong[0]}, counted from 0. Leave missing ratings out."
+        )
+    return values
+
+
 def texts_like(users: Ids | None, items: Ids | None) -> tuple[bool, bool]:
     """Return which ids of a text file are to be read as text: those that are text elsewhere."""
     of_users, of_items = (ids is not None and ids.values.dtype.kind != "i" for ids in (users, items))
