@@ -12,7 +12,7 @@ MOST_REFITTED = 2_000_000  # ratings that biases are fitted to again to see how 
 def split(
     ratings: scipy.sparse.csr_array, fraction: float, seed: int
 ) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Hold out a share of the ratings, drawn evenly, so that the error on them is that on new ratings."""
+    """Hold out a share of the ratings, drawn evenly, so that they are like new ratings."""
     held_out = np.zeros(ratings.nnz, bool)
     count = int(fraction * ratings.nnz)
     held_out[np.random.default_rng([seed, 0]).choice(ratings.nnz, count, replace=False)] = True
@@ -25,7 +25,7 @@ def expected_square(
     whole: scipy.sparse.csr_array,
     generator: np.random.Generator,
 ) -> float:
-    """Return the mean squared error to expect on new ratings, from that on held-out ones drawn evenly.
+    """Return the mean squared error to expect on new ratings, from the one on held-out ratings drawn evenly.
 
     A few held-out ratings may be harder or easier than most. Biases, which are fitted again in no time, tell by how
     much: their error on other parts of the same size has the same mean, and less noise.

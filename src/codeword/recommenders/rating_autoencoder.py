@@ -87,8 +87,8 @@ class RatingAutoencoder(Recommender):
         decoder_: Its decoder.
         rows_: The rows that `model_` takes, CSR: residuals + 2.5 on a scale from 0 to 4, nothing stored where nothing
             was rated; items or users, as `members_[0].by` says.
-        validation_rmse_: RMSE to expect on new ratings, from that on the held-out ones: each is predicted with weights
-            that the others gave, and how hard they are is compared with others by the biases, unless they are
+        validation_rmse_: RMSE to expect on new ratings, from the held-out ones: each is predicted with weights that the
+            others gave, and how hard they are is compared with others by the biases, unless they are
             `validation_data`. NaN without held-out ratings.
 
     Example:

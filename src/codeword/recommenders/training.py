@@ -54,7 +54,7 @@ class Ensemble(NamedTuple):
         members: Networks.
         weights: Their weights, which sum to 1 or less.
         gaussian: A Gaussian model beside them, None where it does not help or nothing was held out to tell.
-        validation_rmse: RMSE to expect of all together on new ratings, from that on held-out ones, each predicted with
+        validation_rmse: RMSE to expect of all together on new ratings, from held-out ones, each predicted with
             weights that the others gave; NaN without any.
     """
 
