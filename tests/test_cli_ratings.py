@@ -540,7 +540,7 @@ def test_ids_under_names_that_nobody_knows_are_seen_as_ids(folder):
     ("lines", "told"),
     [
         ("when,event,user_id,item_id\n1,view,3,4\n", "--data interactions reads user = user_id, item = item_id"),
-        ("user,10,20,30\n1,5,,2\n2,,3,4\n", "melt it into rows first"),
+        ("user,10,20,30,40\n1,5,,2,1\n2,,3,4,1\n", "melt it into rows first"),
         ("user,item,rating\n1,2,NaN\n1,3,4\n", "must be finite: got 1 NaN or infinite, the first in row 0"),
         ("user,item,rating\n1,2,4 stars\n1,3,5 stars\n", "'4 stars'. Write numbers alone, without units."),
         ("user,item,rating\n1,2,80%\n1,3,100%\n", "'80%'. Write numbers alone, without units."),
