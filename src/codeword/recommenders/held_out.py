@@ -32,7 +32,7 @@ def expected_square(
 
     Args:
         squares: Squared errors on the held-out ratings.
-        squares_of_biases: Those of the biases alone.
+        squares_of_biases: The same of the biases alone.
         whole: All ratings, on the networks' scale.
         generator: Source of random numbers.
     """
