@@ -153,13 +153,15 @@ def our_stars(name: str, seed: int, smoke: bool) -> dict[str, Any]:
     """Gives our errors, the one that `fit` reports, and how far the two are apart by chance."""
     data, (model, seconds) = split(name, seed, smoke), our_model(name, seed, smoke)
     test = data.test.tocoo()
+    of_biases = model.predict_biases(test.row, test.col) - test.data
     squares = np.square(model.predict(test.row, test.col) - test.data, dtype=np.float64)
     error, held_out = float(np.sqrt(squares.mean())), model.validation_fraction * data.train.nnz
-    # Both parts are drawn evenly from the same ratings, so their squared errors have one spread.
-    of_difference = squares.std() * np.sqrt(1 / held_out + 1 / len(squares)) / (2 * error)
+    # `fit` knows how hard held-out ratings are for the biases, and leaves out that part of their chance.
+    unexplained = 1 - np.corrcoef(squares, np.square(of_biases))[0, 1] ** 2
+    of_difference = squares.std() * np.sqrt(unexplained / held_out + 1 / len(squares)) / (2 * error)
     return {
         "rmse": error,
-        "rmse_biases": rmse(model.predict_biases(test.row, test.col), test.data),
+        "rmse_biases": float(np.sqrt(np.mean(np.square(of_biases)))),
         "reported": model.validation_rmse_,
         "standard_error": float(of_difference),
         "seconds": round(seconds, 2),
