@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import codeword as cw
@@ -95,6 +96,35 @@ REFUSED: dict[str, tuple[Any, Any, type[CodewordError], str]] = {
         STARRED,
         DataError,
         r"`b` .* looks like ratings, and `c` \(0 to 63\) like ids\. .*=\(\"a\", \"c\", \"b\"\), on .* a,c,b\.$",
+    ),
+    "a list of rows": (list(zip(USERS, ITEMS, STARS, strict=True)), STARRED, DataTypeError, r"DataFrame\(ratings, col"),
+    "a list of columns": (
+        [USERS, ITEMS, STARS],
+        STARRED,
+        DataTypeError,
+        r"Pass a tuple: \(users, items, rat",
+    ),
+    "a list of dictionaries": (
+        frame().to_dict("records"),
+        STARRED,
+        DataTypeError,
+        r"Pass pandas\.DataFrame\(ratings\)\.$",
+    ),
+    "a dictionary of dictionaries": ({1: {2: 5.0}}, STARRED, DataTypeError, r"for item, rating in rated\.items\(\)\]"),
+    "a dictionary of columns": ({"user": USERS}, STARRED, DataTypeError, r"Pass pandas\.DataFrame\(ratings\)\.$"),
+    "rows of an array": (
+        frame().to_numpy(),
+        STARRED,
+        DataTypeError,
+        r"pass tuple\(ratings\.T\)\. If 0 means",
+    ),
+    "a series": (frame().rating, STARRED, DataTypeError, r"Pass ratings\.reset_index\(\)\.$"),
+    "a lazy frame": (pl.LazyFrame({"user": [1]}), STARRED, DataTypeError, r"Pass ratings\.collect\(\)\.$"),
+    "ids in the index": (
+        frame().set_index(["user", "item"]),
+        STARRED,
+        DataError,
+        r"named like users or items\. .* The index, user, item, is no column: pass ratings\.reset_index\(\)\.$",
     ),
     "columns of other names": (
         frame().set_axis(["kid", "toy", "fun"], axis=1),

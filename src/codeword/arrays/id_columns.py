@@ -292,4 +292,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _wide(names: Sequence[str]) -> str:
-    return f", in {len(names)} columns. If each is an item, melt them into rows first" if len(names) > 20 else ""
+    return f", in {len(names)} columns. If each is an item, melt them into rows first" if len(names) > MAX_SHOWN else ""

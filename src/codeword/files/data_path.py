@@ -49,6 +49,7 @@ def existing_file(path: str | Path) -> Path:
         TableFileError: If it has another suffix.
         FileNotFoundError: If there is no such file.
     """
+    address = " It is an address: download the file first." if "://" in str(path) else ""
     path = Path(path)
     if not format_of(path):
         raise TableFileError(
@@ -58,10 +59,14 @@ def existing_file(path: str | Path) -> Path:
     with reading(path):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{path} must be a data file: got no such file.")
+    raise FileNotFoundError(f"{path} must be a data file: got no such file.{address}")
 
 
 def _cure(suffix: str) -> str:
     if suffix in (".json", ".jsonl", ".ndjson"):
         return "Read lines of JSON in Python: pandas.read_json(path, lines=True). Write that as .csv or .parquet."
+    if suffix in (".zip", ".tar", ".tgz", ".rar", ".bz2", ".xz", ".zst"):
+        return "Unpack it."
+    if suffix in (".xlsx", ".xls", ".ods"):
+        return "Save the sheet as .csv."
     return "Rename it if it is one of them; write other formats as .csv or .parquet."

@@ -13,6 +13,12 @@ from codeword.arrays.rows import as_frame
 from codeword.errors import DataError, DataTypeError
 from codeword.files.id_tables import cure_of_text, read_id_file
 
+DENSE = (
+    "If 0 means not rated in a dense array x, pass scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, "
+    "x[rows, columns]) with rows, columns = np.nonzero(~np.isnan(x))."
+)
+WITHOUT_RATINGS = "If there are users and items, but no ratings, use data=Interactions()."
+
 
 class GivenRatings(NamedTuple):
     """Columns of one length, as they came.
@@ -58,7 +64,7 @@ def given_ratings(
     frame = as_frame(ratings, name)
     if frame is not None:
         names = list(map(str, frame.columns))
-        chosen = chosen_columns(names, columns, counted=counted, table=f"`{name}`")
+        chosen = chosen_columns(names, columns, counted=counted, table=f"`{name}`", hint=_of_index(ratings))
         users, items, values, times = (None if one is None else frame[:, names.index(one)].to_numpy() for one in chosen)
         note = None if columns else _described(chosen, names, counted)
         return GivenRatings(name, chosen, users, items, values, _seconds(times), note)
@@ -69,6 +75,12 @@ def given_ratings(
     users, items, values, times = _arrays(ratings, name, counted=counted)
     columns_of_arrays = IdColumns("user", "item", "rating")
     return GivenRatings(name, columns_of_arrays, users, items, values, _seconds(times), None, are_arrays=True)
+
+
+def _of_index(frame: Any) -> str:
+    """Return what to do about the names of a pandas index, which is no column."""
+    names = [str(name) for name in getattr(getattr(frame, "index", None), "names", None) or () if name is not None]
+    return f" The index, {', '.join(names)}, is no column: pass ratings.reset_index()." if names else ""
 
 
 def _described(columns: IdColumns, names: Sequence[str], counted: bool | None) -> str:
@@ -128,10 +140,7 @@ def _arrays(ratings: Any, name: str, *, counted: bool | None) -> list[Any]:
         number = f" of {len(ratings)}" if isinstance(ratings, tuple) else ""
         raise DataTypeError(
             f"`{name}` must be a scipy.sparse matrix, a table or file of users, items and ratings, or a tuple of three "
-            f"arrays: got {type(ratings).__name__}{number}{shape}. If 0 means not rated in a dense array x, pass "
-            "scipy.sparse.csr_array(x). If NaN does, pass (rows, columns, x[rows, columns]) with "
-            "rows, columns = np.nonzero(~np.isnan(x)). If there are users and items, but no ratings, use "
-            "data=Interactions()."
+            f"arrays: got {type(ratings).__name__}{number}{shape}. {_cure(ratings)}"
         )
     parts = [part if isinstance(part, list | tuple) else np.atleast_1d(part) for part in ratings]
     lengths = [len(part) for part in parts]
@@ -140,6 +149,27 @@ def _arrays(ratings: Any, name: str, *, counted: bool | None) -> list[Any]:
     if len({len(part) for part in parts}) > 1:
         raise DataError(f"`{name}` must be three arrays of one length: got lengths {lengths}.")
     return [*parts, None, None][:4]
+
+
+def _cure(ratings: Any) -> str:
+    """Return how to pass what is no table."""
+    names = 'columns=["user", "item", "rating"]'
+    shape: Any = getattr(ratings, "shape", ())
+    if isinstance(ratings, list) and len(ratings) == 3 and not isinstance(ratings[0], tuple | dict):
+        return "Pass a tuple: (users, items, ratings)."
+    if isinstance(ratings, list):
+        return f"Pass pandas.DataFrame(ratings{'' if ratings and isinstance(ratings[0], dict) else f', {names}'})."
+    if isinstance(ratings, dict) and any(isinstance(value, dict) for value in ratings.values()):
+        rows = "[(user, item, rating) for user, rated in ratings.items() for item, rating in rated.items()]"
+        return f"Pass pandas.DataFrame({rows}, {names})."
+    if isinstance(ratings, dict):
+        return "Pass pandas.DataFrame(ratings)."
+    for method, result in (("reset_index", "reset_index()"), ("collect", "collect()"), ("df", "df()")):
+        if hasattr(ratings, method):  # a pandas Series, a lazy frame of Polars, a relation of DuckDB
+            return f"Pass ratings.{result}."
+    if len(shape) == 2 and shape[1] in (2, 3, 4):
+        return "If its columns are users, items and ratings, pass tuple(ratings.T). " + DENSE
+    return DENSE if shape else WITHOUT_RATINGS
 
 
 def _seconds(times: Any) -> NDArray[np.float64] | None:
