@@ -55,10 +55,12 @@ def test_the_programs_of_the_readme_run(number, tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    estimator, interactions, serving, codes, folds, own_network = re.findall(
+    zeros, estimator, interactions, serving, codes, folds, own_network = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/recommenders.md").read_text(), re.DOTALL
     )
     namespace = {}
+    exec(zeros, namespace)
+    assert namespace["rec"].num_ratings_ == np.count_nonzero(namespace["x"])
     exec(estimator, namespace)
     assert namespace["items"].shape == namespace["scores"].shape == (2, 10)
     exec(interactions, namespace)
