@@ -198,15 +198,15 @@ class _Spectrum:
         kept = energies / (energies + strength)
         inverse = (1 - np.einsum("ir,r,ir->i", vectors, kept, vectors)) / (strength * self._penalty)  # P's diagonal
         weights = 1 / (strength * inverse * root)
-        outputs = vectors * kept.astype(np.float32)
+        plain = None
         if recipe.predicts_likes:
             plain = self._moments / (energies + strength).astype(np.float32)
             weights *= np.einsum("ir,ir->i", vectors, plain) / root
-            outputs *= weights.astype(np.float32)[:, None]
+        outputs = vectors * kept.astype(np.float32)
+        outputs *= weights.astype(np.float32)[:, None]
+        if plain is not None:
             outputs += plain
             del plain
-        else:
-            outputs *= weights.astype(np.float32)[:, None]
         outputs = shortened(outputs)
         inputs = shortened(vectors / root.astype(np.float32)[:, None])
         return ItemRanking(inputs, outputs, recipe, popularity_of(self._taken))

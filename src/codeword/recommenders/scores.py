@@ -13,7 +13,7 @@ from codeword.recommenders.gaussian_factors import GaussianFactors
 from codeword.recommenders.row_network import Float32Array
 
 Scored = Iterator[tuple[slice, Float32Array, scipy.sparse.csr_array]]  # users, scores of all items, what they took
-SCORES_AT_A_TIME = 2**22  # users x items, or pairs x factors: 16 MiB, and twice that while they are ranked
+SCORES_AT_A_TIME = 2**21  # users x items, or pairs x factors: 8 MiB, and three times that while they are ranked
 
 
 class RatingScores:
