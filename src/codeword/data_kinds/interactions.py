@@ -15,7 +15,8 @@ from codeword.errors import DataError
 class Interactions(DataKind):
     """Likes, clicks, purchases or plays: pairs of a user and an item, perhaps with a count. Other pairs are unknown.
 
-    A pair without a count counts as 1, and one with the count 0 is left out. There are no ratings to predict, only items that a user may take next.
+    A pair without a count counts as 1, and one with the count 0 is left out. There are no ratings to predict, only
+    items that a user may take next.
 
     Example:
         >>> Interactions().check([1, 12, 3]).tolist()

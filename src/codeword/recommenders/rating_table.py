@@ -123,11 +123,11 @@ def as_rating_table(
 
     Args:
         ratings: A scipy.sparse matrix `(users, items)` whose stored entries are the ratings; a data frame (pandas,
-            Polars, Arrow), a text table such as `.csv` or a `.parquet` file with one row per rating; a tuple
-            `(users, items, ratings)` of three arrays of the same length; or a `RatingTable`. Interactions may have no
-            third column or array, and count as 1 then; the count 0 means that there was none. A fourth column or array may hold times. The ids of a matrix
-            are its row and column numbers; other ids are integers or text. In a text file they are integers if all of
-            them are written as such, without leading zeros.
+            Polars, Arrow), a text table such as `.csv` or a `.parquet` file with one row per rating; a tuple `(users,
+            items, ratings)` of three arrays of the same length; or a `RatingTable`. Interactions may have no third
+            column or array, and count as 1 then; the count 0 means that there was none. A fourth column or array may
+            hold times. The ids of a matrix are its row and column numbers; other ids are integers or text. In a text
+            file they are integers if all of them are written as such, without leading zeros.
         kind: The scale that the ratings must lie on, or `Interactions()`. None: any finite number.
         columns: Names of the table's columns of users, items, ratings and, if needed, times. None: found by common
             names or, in a text file without names, by position: column0, column1, and so on.
