@@ -37,6 +37,7 @@ from threadpoolctl import threadpool_limits
 
 import codeword as cw
 from codeword.datasets import RatingColumns, planted_ratings
+from codeword.recommenders.held_out import MOST_REFITTED
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.ranking import popularity_of
 from codeword.recommenders.scores import Scored, parts
@@ -156,9 +157,11 @@ def our_stars(name: str, seed: int, smoke: bool) -> dict[str, Any]:
     of_biases = model.predict_biases(test.row, test.col) - test.data
     squares = np.square(model.predict(test.row, test.col) - test.data, dtype=np.float64)
     error, held_out = float(np.sqrt(squares.mean())), model.validation_fraction * data.train.nnz
-    # `fit` knows how hard held-out ratings are for the biases, and leaves out that part of their chance.
-    unexplained = 1 - np.corrcoef(squares, np.square(of_biases))[0, 1] ** 2
-    of_difference = squares.std() * np.sqrt(unexplained / held_out + 1 / len(squares)) / (2 * error)
+    # `fit` compares how hard the held-out ratings are for the biases with other parts of the same size, and leaves out
+    # what that explains of their chance; the other parts have their own.
+    explained = np.corrcoef(squares, np.square(of_biases))[0, 1] ** 2
+    left = 1 - explained + explained / max(1, min(data.train.nnz // int(held_out), MOST_REFITTED // data.train.nnz))
+    of_difference = squares.std() * np.sqrt(left / held_out + 1 / len(squares)) / (2 * error)
     return {
         "rmse": error,
         "rmse_biases": float(np.sqrt(np.mean(np.square(of_biases)))),
