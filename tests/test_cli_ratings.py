@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import codeword as cw
 from codeword.cli import main
+from codeword.files.id_tables import id_columns_in
 from codeword.files.output_table import write_columns
 from codeword.files.tables import read_columns
 
@@ -531,6 +532,8 @@ def test_ids_under_names_that_nobody_knows_are_seen_as_ids(folder):
     result = run("fit", path, "-o", folder / "named.codeword", "--epochs", 1, "--json")
     assert "is a table of ids (user = 用户ID, item = 电影ID, rating = 评分)" in result.stderr
     assert cw.load(folder / "named.codeword").columns == ("用户ID", "电影ID", "评分")
+    path.write_text("x,y,label\n" + text_of(table, ","))
+    assert id_columns_in(path) is None  # points in a plane
     numbered = {"row": np.arange(len(table["user"])), **table}
     path.write_text(text_of(numbered, ","))
     assert "rating = column3" in run("fit", path, "-o", folder / "named.codeword", "--epochs", 1, "--json").stderr

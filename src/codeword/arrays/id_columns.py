@@ -48,6 +48,9 @@ COUNTS = """
     bought watched transactions numtx orders shipments shipment
     cantidad quantite anzahl menge quantita quantidade
 """
+PLACES_AND_TIMES = """
+    x y z lat lon lng latitude longitude row col column red green blue r g b year month day hour minute age width height
+"""  # whose pairs may be different, too
 MELTED = ("variable", "value")  # what pandas and Polars call columns and cells of a table that they melt into rows
 TIMES = """
     timestamp time times datetime date ts tstamp unixtime unixtimestamp unixreviewtime ratingtimestamp ratingtime
@@ -163,6 +166,11 @@ def are_pairs_of_ids(users: NDArray[Any], items: NDArray[Any]) -> bool:
         and number - repeated < MOST_FILLED * cells
         and number >= LEAST_ROWS_PER_ID * max(len(of_users), len(of_items))
     )
+
+
+def are_places_or_times(names: Sequence[str]) -> bool:
+    """Return whether columns are named like places in space, colors or times."""
+    return bool(_all_of(PLACES_AND_TIMES, names))
 
 
 def has_ratings(names: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from codeword.arrays.id_columns import (
     PLACES,
     IdColumns,
     are_pairs_of_ids,
+    are_places_or_times,
     chosen_columns,
     is_id_table,
     is_like_ids,
@@ -133,7 +134,7 @@ def id_columns_in(path: str | Path) -> tuple[str, ...] | None:
 
 def _columns_of_pairs(table: TableFile, head: _Head) -> tuple[str, ...] | None:
     """Return the columns of a text by its first rows: which two of them are ids."""
-    if len(head.names) not in ORDERS or not set(head.types) <= NUMBERS:
+    if len(head.names) not in ORDERS or not set(head.types) <= NUMBERS or are_places_or_times(head.names):
         return None
     casts = ", ".join(f"TRY_CAST({quoted_name(name)} AS BIGINT) AS {quoted_name(name)}" for name in head.names)
     query = f"SELECT {casts} FROM {table_reader(table, PLAIN_TEXT, header=head.has_names)} LIMIT {FIRST_ROWS}"
