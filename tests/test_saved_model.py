@@ -170,7 +170,9 @@ def test_arrays_that_are_dropped_renamed_added_or_exchanged_are_refused(case: Ca
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "int64"])
 def test_arrays_of_another_dtype_are_refused(case: Case, dtype: str, tmp_path: Path) -> None:
     for name, array in case.arrays.items():
-        if array.dtype != dtype and not (case.given.get("encoder") and dtype.startswith("f") and name < "encoder/004"):
+        of_any_float = case.given.get("encoder") and dtype.startswith("f") and name < "encoder/004"
+        as_older_files_have_it = array.dtype == np.float16 and dtype == "float32"
+        if array.dtype != dtype and not of_any_float and not as_older_files_have_it:
             config, arrays = case.edited()
             with np.errstate(all="ignore"):
                 arrays[name] = array.astype(dtype)
