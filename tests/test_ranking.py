@@ -12,7 +12,7 @@ from codeword import Interactions, RatingAutoencoder, Ratings, load
 from codeword.errors import DataError, DataTypeError, ParameterError
 from codeword.recommenders import ranking as rankings
 from codeword.recommenders.judge import Judge
-from codeword.recommenders.ranking import EXTRA_COUNT, LEAST_WEIGHT, Recipe, by_popularity, fit_ranking
+from codeword.recommenders.ranking import LEAST_WEIGHT, Recipe, by_popularity, fit_ranking
 from codeword.recommenders.scores import parts
 
 NUM_USERS, NUM_ITEMS, NUM_GROUPS = 300, 60, 4
@@ -47,7 +47,7 @@ def dense_scores(taken: sp.csr_array, recipe: Recipe) -> np.ndarray:
     targets = (taken.toarray() >= 0.75).astype(float) if recipe.predicts_likes else inputs
     weights = np.maximum(mask.sum(axis=1), 1)[:, None] ** -0.5
     squares = (weights * inputs**2).sum(axis=0)
-    penalty = recipe.strength * (squares + EXTRA_COUNT * (weights * inputs).sum() / inputs.sum())
+    penalty = recipe.strength * (squares + recipe.extra_count * (weights * inputs).sum() / inputs.sum())
     inverse = np.linalg.inv(inputs.T @ (weights * inputs) + np.diag(penalty))
     plain = inverse @ inputs.T @ (weights * targets)
     items = plain - inverse * (np.diag(plain) / np.diag(inverse))
@@ -62,7 +62,7 @@ def test_scores_are_those_of_the_dense_closed_form(
 ) -> None:
     monkeypatch.setattr(rankings, "shortened", lambda weights: weights)
     taken = liked()
-    recipe = Recipe(reads_ratings, predicts_likes, 2.0)
+    recipe = Recipe(reads_ratings, predicts_likes, 2.0, 30.0)
     ((_, scores, _),), expected = fit_ranking(taken, recipe).of_users(taken), dense_scores(taken, recipe)
     # Without targets of their own, the scores of an item are only defined up to what its own weight adds.
     left = taken.toarray() == 0

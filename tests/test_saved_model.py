@@ -259,7 +259,7 @@ def may_be(path: tuple[Any, ...], value: Any, case: Case) -> bool:
     if path[0] == "members":
         return path[2:] == ("ridge",) and number and value >= 0
     if path[0] == "ranking":
-        if path[1:] == ("strength",):
+        if path[1:] in (("strength",), ("extra_count",)):
             return number and value > 0
         return path[1:] in (("reads_ratings",), ("predicts_likes",)) and type(value) is bool
     if path[0] == "feature_names":

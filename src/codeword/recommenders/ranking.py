@@ -20,8 +20,8 @@ from codeword.recommenders.scores import Scored, parts
 RecommenderKind = Ratings | Interactions
 
 RANK = 256
-EXTRA_COUNT = 100.0  # added to the count of every item: an item that few have taken says little
-STRENGTHS = (0.5, 1.0, 2.0, 4.0)  # of the ridge penalty, tried on held-out interactions
+EXTRA_COUNTS = (100.0, 10.0)  # tried on held-out interactions; where most items are rare, less is better
+STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # of the ridge penalty, also tried
 LEAST_WEIGHT = 0.2  # of an item with the lowest rating, beside 1 for one with the highest
 JUDGED_AT = 20  # places of a list of recommendations
 USER_POWER = 0.5  # of what a user took, by which the user weighs less
@@ -36,11 +36,23 @@ SEED = 0
 
 
 class Recipe(NamedTuple):
-    """Whether inputs and targets of the autoencoder know ratings, and how strong its penalty is."""
+    """How to learn a ranking.
+
+    Attributes:
+        reads_ratings: Whether the input of the autoencoder knows ratings, and not only who took what.
+        predicts_likes: Whether its target is what was liked instead of its input.
+        strength: Strength of its penalty.
+        extra_count: Added to the count of every item in the penalty: an item that few have taken says little.
+    """
 
     reads_ratings: bool
     predicts_likes: bool
     strength: float
+    extra_count: float = EXTRA_COUNTS[0]
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the entries of a model file, without an extra count that older files do not have."""
+        return {name: value for name, value in self._asdict().items() if self._field_defaults.get(name) != value}
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ def learn_ranking(
 
 def fit_ranking(taken: scipy.sparse.csr_array, recipe: Recipe) -> ItemRanking:
     """Learn which items are taken together by a recipe, from a matrix on a scale from 0 to 1."""
-    return _Spectrum(taken, recipe.reads_ratings).ranking(recipe)
+    return _Spectrum(taken, recipe).ranking(recipe)
 
 
 def choose_recipe(
@@ -136,27 +148,28 @@ def choose_recipe(
     A progress bar counts decompositions and recipes, and one step that follows.
     """
     bar = tqdm(disable=True) if bar is None else bar
-    best, quality = DEFAULT, 0.0
     if len(judge.users) == 0:
-        return best, quality
+        return DEFAULT, 0.0
     differ = bool((taken.data != taken.data[:1]).any())
-    ways = (False, True) if differ else (False,)
-    likes = (False, True) if differ and kind.has_ratings else (False,)
-    bar.total = len(ways) * (1 + len(likes) * len(STRENGTHS)) + 1
-    for reads_ratings in ways:
-        spectrum = _Spectrum(taken, reads_ratings)
-        bar.update()
-        recipe, found = _best_strength(spectrum, reads_ratings, likes, judge, bar)
-        if found > quality:
-            best, quality = recipe, found
+    targets = (False, True) if differ and kind.has_ratings else (False,)
+    bar.total = (len(EXTRA_COUNTS) + differ) * (1 + len(targets) * len(STRENGTHS)) + 1
+    best, quality = DEFAULT, 0.0
+    for reads_ratings in (False, True) if differ else (False,):
+        for extra_count in (best.extra_count,) if reads_ratings else EXTRA_COUNTS:
+            like = Recipe(reads_ratings, False, 1.0, extra_count)
+            recipe, found = _best_of(like, targets, taken, judge, bar)
+            if found > quality:
+                best, quality = recipe, found
     return best, quality
 
 
-def _best_strength(
-    spectrum: "_Spectrum", reads_ratings: bool, likes: Sequence[bool], judge: Judge, bar: Any
+def _best_of(
+    like: Recipe, targets: Sequence[bool], taken: scipy.sparse.csr_array, judge: Judge, bar: Any
 ) -> tuple[Recipe, float]:
-    """Return the best of the recipes that read the same inputs, and its NDCG."""
-    recipes = [Recipe(reads_ratings, predicts_likes, strength) for predicts_likes in likes for strength in STRENGTHS]
+    """Return the best of the recipes that differ from one in target and strength, and its NDCG."""
+    spectrum = _Spectrum(taken, like)
+    bar.update()
+    recipes = [like._replace(predicts_likes=likes, strength=strength) for likes in targets for strength in STRENGTHS]
     found = []
     for recipe in recipes:
         found.append(judge.judge(spectrum.ranking(recipe).of_users(judge.taken))["ndcg"])
@@ -166,7 +179,7 @@ def _best_strength(
 
 
 class _Spectrum:
-    """The decomposition from which the autoencoders of all strengths and targets follow.
+    """The decomposition from which the autoencoders of all strengths and targets follow, for one kind of input.
 
     With inputs X (users, items), targets Y and the penalty D, the weights B that minimize ‖Y - X B‖² + ‖D½ B‖² with a
     zero diagonal are P (Xᵀ Y - diag(c)), where P = (Xᵀ X + D)⁻¹ and c sets the diagonal to zero. D grows with the
@@ -178,13 +191,13 @@ class _Spectrum:
         towards the Identity", 2020. Differs: low rank by truncation, users weigh by the root of what they took.
     """
 
-    def __init__(self, taken: scipy.sparse.csr_array, reads_ratings: bool) -> None:
+    def __init__(self, taken: scipy.sparse.csr_array, recipe: Recipe) -> None:
         self._taken = taken
-        inputs = _weighted(taken, reads_ratings)
+        inputs = _weighted(taken, recipe.reads_ratings)
         counts = np.maximum(np.diff(taken.indptr), 1)
         weighted = scipy.sparse.diags_array(counts**-USER_POWER) @ inputs
         squares = np.asarray(weighted.multiply(inputs).sum(axis=0)).ravel()
-        self._penalty = squares + EXTRA_COUNT * weighted.sum() / max(inputs.sum(), 1e-30)
+        self._penalty = squares + recipe.extra_count * weighted.sum() / max(inputs.sum(), 1e-30)
         self._root = np.sqrt(self._penalty)
         self._user_weights = scipy.sparse.diags_array(counts ** (-USER_POWER / 2))
         scaled = self._user_weights @ inputs @ scipy.sparse.diags_array(1 / self._root)
@@ -192,7 +205,7 @@ class _Spectrum:
         self._vectors, self._energies = _decomposed(self._scaled)
 
     def ranking(self, recipe: Recipe) -> ItemRanking:
-        """Return the autoencoder of a recipe that reads the same inputs."""
+        """Return the autoencoder of a recipe with the same inputs and extra count."""
         strength = recipe.strength
         vectors, energies, root = self._vectors, self._energies, self._root
         kept = energies / (energies + strength)

@@ -52,13 +52,13 @@ class SavedRatings(SavedModel):
             lambda value: type(value) is list and all(map(a_network.holds, value)),
         ),
         "ranking": Setting(
-            "an object of `by`, `reads_ratings`, `predicts_likes` and `strength`",
+            "an object of `by`, `reads_ratings`, `predicts_likes`, `strength` and perhaps `extra_count`",
             lambda value: (
                 type(value) is dict
-                and set(value) == {"by", *Recipe._fields}
+                and {"extra_count", *value} == {"by", *Recipe._fields}
                 and value["by"] in ORDERS
                 and all(type(value[name]) is bool for name in ("reads_ratings", "predicts_likes"))
-                and number(above=0).holds(value["strength"])
+                and all(number(above=0).holds(value.get(name, 1.0)) for name in ("strength", "extra_count"))
             ),
         ),
         "gaussian": Setting(
@@ -81,7 +81,7 @@ class SavedRatings(SavedModel):
         members = [{"by": member.by, "ridge": member.ridge} for member in self.members_]
         learned = {"data": self.data_.to_config(), "members": members}
         if self.ranking_ is not None:
-            learned["ranking"] = {"by": self.recommends_by_, **self.ranking_.recipe._asdict()}
+            learned["ranking"] = {"by": self.recommends_by_, **self.ranking_.recipe.to_config()}
         if self.gaussian_ is not None:
             learned["gaussian"] = {"noise": self.gaussian_.noise, "weight": self.gaussian_.weight}
         return learned
@@ -177,7 +177,7 @@ class SavedRatings(SavedModel):
         self.recommends_by_ = "rating"
         if "ranking" in config:
             inputs, outputs = (_long(arrays[f"ranking/{name}"]) for name in RANKING)
-            recipe = Recipe(**{name: config["ranking"][name] for name in Recipe._fields})
+            recipe = Recipe(**{name: value for name, value in config["ranking"].items() if name != "by"})
             self.ranking_ = ItemRanking(inputs, outputs, recipe, popularity_of(matrix))
             self.recommends_by_ = config["ranking"]["by"]
         self.gaussian_: GaussianFactors | None = None
