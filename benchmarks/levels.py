@@ -8,13 +8,12 @@ Settings were chosen on 5,000 held-out training images; here the network learns 
 10,000 test images.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from results_file import ResultsFile, mean_and_spread
+from results_file import ResultsFile, mean_and_spread, parser_of_parts
 
 import codeword as cw
 from codeword.backend import keras
@@ -30,11 +29,8 @@ Result = tuple[str, Callable[[int], dict[str, Any]]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--only", help="only results whose name contains this")
+    parser = parser_of_parts(__doc__, PARTS)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
     parser.add_argument("--draw", help="only draw the measured curve of bytes against exact rows into this file")
     arguments = parser.parse_args()
     if arguments.draw:

@@ -22,6 +22,15 @@ class Experiment(NamedTuple):
     seeds: int
 
 
+def parser_of_parts(description: str | None, parts: Sequence[str]) -> argparse.ArgumentParser:
+    """Gives a parser of the options that benchmarks in parts have: `--part`, `--only` and `--smoke`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=parts, action="append", help="only this part; may be repeated")
+    parser.add_argument("--only", help="only results whose name contains this")
+    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
+    return parser
+
+
 def run_parts(
     program: str,
     description: str | None,
@@ -36,11 +45,7 @@ def run_parts(
         parts: Names of its parts.
         experiments: Gives those of a part; the second argument says whether this is a smoke test.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=parts, action="append", help="only this part; may be repeated")
-    parser.add_argument("--only", help="only results whose name contains this")
-    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
-    arguments = parser.parse_args()
+    arguments = parser_of_parts(description, parts).parse_args()
     for part in arguments.part or parts:
         results = ResultsFile(f"{program}_{part}", smoke=arguments.smoke)
         for name, measure, seeds in experiments(part, arguments.smoke):

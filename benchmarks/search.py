@@ -8,7 +8,6 @@ Asked: at most 1.15 times the time of bare FAISS, and 2.5 times the bytes of the
 that was acknowledged, no half batch.
 """
 
-import argparse
 import multiprocessing
 import random
 import statistics
@@ -23,7 +22,7 @@ import duckdb
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from results_file import ResultsFile
+from results_file import ResultsFile, parser_of_parts
 
 from codeword.errors import StoreBusyError
 from codeword.search import CodeStore, HammingIndex
@@ -37,11 +36,7 @@ Measured = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--only", help="only results whose name contains this")
-    parser.add_argument("--smoke", action="store_true", help="see that everything runs")
-    arguments = parser.parse_args()
+    arguments = parser_of_parts(__doc__, PARTS).parse_args()
     for part in arguments.part or PARTS:
         results = ResultsFile(f"search_{part}", smoke=arguments.smoke)
         for name, measure in experiments(part, smoke=arguments.smoke):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from codeword.arrays.id_columns import IdColumns, are_pairs_of_ids, chosen_columns, named_columns
+from codeword.arrays.id_columns import IdColumns, chosen_columns, named_columns
+from codeword.arrays.id_pairs import are_pairs_of_ids
 from codeword.errors import DataError
 
 

@@ -4,10 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from codeword.errors import DataError
 
@@ -62,11 +59,6 @@ DATES = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S",
 IDS = {"BIGINT", "HUGEINT", "INTEGER", "VARCHAR"}
 NUMBERS = {"BIGINT", "HUGEINT", "INTEGER", "DOUBLE", "FLOAT"}
 LEAST_TIME = 1e8  # as seconds since 1970, this is 1973
-# Of pairs of ids hardly any repeats, although each id does. Pairs of other whole numbers repeat as chance has it.
-LEAST_CHANCE = 10  # pairs that chance would repeat
-MOST_OF_CHANCE, MOST_REPEATED = 0.2, 0.05  # pairs that repeat, beside those by chance and beside all
-MOST_FILLED = 0.95  # cells of all users and items: above, it is a grid
-LEAST_ROWS_PER_ID = 1.5
 
 
 class IdColumns(NamedTuple):
@@ -145,27 +137,6 @@ def is_like_ids(types: Sequence[str], first: Sequence[str]) -> bool:
     if found.value is None or not set(types[:2]) <= IDS:
         return False
     return "VARCHAR" in types[:2] or found.time is not None
-
-
-def are_pairs_of_ids(users: NDArray[Any], items: NDArray[Any]) -> bool:
-    """Return whether two columns of whole numbers are probably ids of users and items, one row per pair.
-
-    Each number occurs in several rows, and hardly any pair does, where independent columns would repeat many.
-    """
-    if len(users) == 0 or min(users.min(), items.min()) < 0:
-        return False
-    (rows, of_users), (columns, of_items) = (
-        np.unique(ids, return_inverse=True, return_counts=True)[1:] for ids in (users, items)
-    )
-    cells, number = len(of_users) * len(of_items), len(users)
-    repeated = number - len(np.unique(rows * len(of_items) + columns))
-    chance = (of_users.astype(float) ** 2).sum() * (of_items.astype(float) ** 2).sum() / (2 * number**2)
-    return bool(
-        chance >= LEAST_CHANCE
-        and repeated <= min(MOST_OF_CHANCE * chance, MOST_REPEATED * number)
-        and number - repeated < MOST_FILLED * cells
-        and number >= LEAST_ROWS_PER_ID * max(len(of_users), len(of_items))
-    )
 
 
 def are_places_or_times(names: Sequence[str]) -> bool:

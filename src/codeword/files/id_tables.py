@@ -12,7 +12,6 @@ from codeword.arrays.id_columns import (
     NUMBERS,
     PLACES,
     IdColumns,
-    are_pairs_of_ids,
     are_places_or_times,
     chosen_columns,
     is_id_table,
@@ -20,6 +19,7 @@ from codeword.arrays.id_columns import (
     named_columns,
     placed_columns,
 )
+from codeword.arrays.id_pairs import are_pairs_of_ids
 from codeword.errors import DataTypeError
 from codeword.files.data_path import existing_file, format_of
 from codeword.files.locked_duckdb import literal, locked_duckdb

@@ -15,7 +15,7 @@ from codeword.data_kinds import Interactions, Ratings
 from codeword.data_kinds.ratings import LIKED_SHARE
 from codeword.recommenders.judge import Judge
 from codeword.recommenders.row_network import Float32Array, shortened
-from codeword.recommenders.scores import Scored, parts
+from codeword.recommenders.scores import RatingScores, Scored, parts
 
 RecommenderKind = Ratings | Interactions
 
@@ -105,7 +105,7 @@ def learn_ranking(
     held_out: scipy.sparse.csr_array,
     whole: scipy.sparse.csr_array,
     kind: RecommenderKind,
-    by_rating: Callable[[NDArray[np.intp]], Scored] | None,
+    by_rating: Callable[[], RatingScores] | None,
     *,
     verbose: bool = False,
 ) -> tuple[ItemRanking, str]:
@@ -116,7 +116,7 @@ def learn_ranking(
         held_out: Others of the same shape.
         whole: All of them.
         kind: What they are.
-        by_rating: Scores of all items for some users by what they would rate highest, learned from `taken`.
+        by_rating: Makes scores by what users would rate highest, learned from `taken`; they are held while needed.
         verbose: Whether to show a progress bar if it takes more than a second.
 
     Returns:
@@ -131,7 +131,7 @@ def learn_ranking(
     popular = judge.judge(by_popularity(judge.taken, popularity_of(taken)))["ndcg"]  # without the held-out ones
     qualities = {"ranking": quality, "popularity": popular}
     if by_rating is not None:
-        qualities["rating"] = judge.judge(by_rating(judge.users))["ndcg"]
+        qualities["rating"] = judge.judge(by_rating().of_users(judge.users))["ndcg"]
     return ranking, max(qualities, key=lambda by: qualities[by])  # the first if all are equal
 
 

@@ -21,7 +21,7 @@ from codeword.recommenders.held_out import split
 from codeword.recommenders.ranking import fit_ranking, learn_ranking, to_unit_scale
 from codeword.recommenders.rating_table import RatingTable, as_rating_table
 from codeword.recommenders.recommender import Recommender
-from codeword.recommenders.scores import RatingScores, scores_of_users
+from codeword.recommenders.scores import RatingScores
 from codeword.recommenders.settings import SETTINGS
 from codeword.recommenders.training import Recipe, no_ensemble, train_ensemble
 from codeword.recommenders.updating import merged, updated_biases, updated_gaussian, updated_member
@@ -166,7 +166,7 @@ class RatingAutoencoder(Recommender):
             drawn_from = table.matrix if validation_data is None else None
             ensemble = train_ensemble(training, held_out, self.data, recipe, drawn_from=drawn_from)
             biases = ensemble.biases.completed(to_network_scale(table.matrix, self.data), training)
-            by_rating = partial(scores_of_users, training, self.data, *ensemble[:4])
+            by_rating = partial(RatingScores, training, self.data, *ensemble[:4])
         else:
             ensemble, by_rating = no_ensemble(*table.matrix.shape), None
             biases = ensemble.biases

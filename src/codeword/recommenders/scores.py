@@ -114,19 +114,6 @@ class RatingScores:
         return scores
 
 
-def scores_of_users(
-    ratings: scipy.sparse.csr_array,
-    kind: Ratings,
-    biases: Biases,
-    members: Sequence[EnsembleMember],
-    weights: Float32Array,
-    gaussian: GaussianFactors | None,
-    users: NDArray[np.intp],
-) -> Scored:
-    """Return what `RatingScores.of_users` yields, in memory that is free again afterwards."""
-    return RatingScores(ratings, kind, biases, members, weights, gaussian).of_users(users)
-
-
 def top_items(
     scores: NDArray[np.float32], left_out: scipy.sparse.csr_array, k: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
