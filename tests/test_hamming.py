@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codeword
+from codeword.code_kinds import Bits, Scalars
 from codeword.code_kinds.packing import pack_bits
-from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError
-from codeword.search import HammingIndex, hamming, nearest_rows
+from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError, TableFileError
+from codeword.files.output_table import write_codes
+from codeword.search import CodeStore, HammingIndex, faiss_threads, nearest_rows
 
 CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -296,13 +299,13 @@ def test_a_forked_process_searches_after_a_search_in_its_parent() -> None:
 
 def test_one_query_takes_one_thread_and_so_does_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
-    monkeypatch.setattr(hamming.faiss, "omp_get_max_threads", lambda: 4)
-    monkeypatch.setattr(hamming.faiss, "omp_set_num_threads", given.append)
+    monkeypatch.setattr(faiss_threads.faiss, "omp_get_max_threads", lambda: 4)
+    monkeypatch.setattr(faiss_threads.faiss, "omp_set_num_threads", given.append)
     for process, expected in ((os.getpid(), [1, 4, 4, 4]), (-1, [1, 1, 1, 1])):
-        monkeypatch.setattr(hamming, "_PROCESS", process)
+        monkeypatch.setattr(faiss_threads, "_PROCESS", process)
         given.clear()
         for num_queries in (1, 5):
-            with suppress(KeyboardInterrupt), hamming._threads_for(num_queries):
+            with suppress(KeyboardInterrupt), faiss_threads.threads_for(num_queries):
                 raise KeyboardInterrupt
         assert given == expected
 
@@ -327,3 +330,92 @@ def test_rows_far_from_zero_have_the_neighbors_that_they_have() -> None:
     x = 1e4 + rng.normal(size=(200, 20))
     apart = ((x[:9, None] - x) ** 2).sum(axis=2)
     np.testing.assert_array_equal(nearest_rows(x, x[:9], 10), np.argsort(apart, axis=1)[:, :10])
+
+
+def test_codes_come_and_go() -> None:
+    index = HammingIndex(CODES, [7, 3, 5, 1])
+    assert index.add(np.array([[0], [1]], np.uint8)) == 6  # under the ids 8 and 9
+    assert [found.tolist() for found in index.search(ZERO, 9)] == [[[0, 1, 1, 1, 2, 4]], [[8, 1, 3, 9, 5, 7]]]
+    assert index.remove([8, 3, 8, 1_000]) == 2
+    assert index.ids.tolist() == [1, 5, 7, 9]
+    assert index.add(CODES[:1], [-4]) == 5
+    assert index.search(ZERO + 15, 2)[1].tolist() == [[-4, 7]]
+    assert index.remove(index.ids) == 5
+    assert index.search(ZERO, 3)[1].shape == (1, 0)
+    assert index.add(CODES, ["d", "c", "b", "a"]) == 4  # an empty index takes ids of any type
+    assert index.search(ZERO, 2)[1].tolist() == [["a", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "received", "codes", "ids"),
+    [
+        (DataError, "2 that are, the first 3. Remove them first", CODES[:3] << 4, [9, 3, 5]),
+        (DataError, "1 that occur more than once", CODES[:2] << 4, [9, 9]),
+        (DataError, "1 ids for 2 codes", CODES[:2] << 4, [9]),
+        (DataTypeError, "'a'", CODES[:1] << 4, ["a"]),
+        (CodeError, "2. Encode with the same model", CODES[:2].reshape(1, 2), [9]),
+        (CodeError, "a row with other bits there", (CODES[:1] << 4) | 1, [9]),
+    ],
+    ids=range(6),
+)
+def test_codes_that_cannot_be_added_change_nothing(error: Any, received: str, codes: Any, ids: Any) -> None:
+    index = HammingIndex(CODES << 4, [7, 3, 5, 1], num_bits=4)
+    with pytest.raises(error, match=f"got {received}"):
+        index.add(codes, ids)
+    assert index.ids.tolist() == [1, 3, 5, 7]
+
+
+def test_ids_that_cannot_follow() -> None:
+    for ids, received in (([2**63 - 1], "None"), (["a"], "None")):
+        with pytest.raises((DataError, DataTypeError), match=f"got {received}"):
+            HammingIndex(CODES[:1], ids).add(CODES[:1])
+    with pytest.raises(DataTypeError, match="`ids` must be integers, like the ids in the index: got 'a'"):
+        HammingIndex(CODES).remove(["a"])
+
+
+@pytest.mark.parametrize("num_bits", [8, 4])
+@pytest.mark.parametrize("ids", [None, [7, 3, 5, 1], ["ä", "x", "b", ""]])
+def test_a_saved_index_is_the_same_and_so_is_a_store_of_it(tmp_path: Path, ids: Any, num_bits: int) -> None:
+    codes = CODES << 4
+    index = HammingIndex(codes, ids, num_bits=num_bits)
+    index.save(tmp_path / "index.parquet")
+    store = CodeStore(tmp_path / "codes.duckdb")
+    store.import_parquet(tmp_path / "index.parquet")
+    store.export_parquet(tmp_path / "again.parquet")
+    wanted = [found.tolist() for found in index.search(ZERO, 4)]
+    loaded = HammingIndex.load(tmp_path / "index.parquet")
+    for again in (loaded, store.index(), HammingIndex.load(tmp_path / "again.parquet")):
+        assert again.num_bits == num_bits
+        assert [found.tolist() for found in again.search(ZERO, 4)] == wanted
+
+
+def test_an_index_of_a_file_of_codes_keeps_the_model(tmp_path: Path) -> None:
+    write_codes(tmp_path / "codes.npy", CODES << 4, fingerprint="ab" * 32, kind=Bits(4))
+    index = HammingIndex.load(tmp_path / "codes.npy")
+    assert (index.num_bits, index.ids.tolist()) == (4, [0, 1, 2, 3])
+    index.save(tmp_path / "index.parquet")
+    model = SimpleNamespace(fingerprint_="cd" * 32, code_=Bits(4))
+    with pytest.raises(CodeError, match="got codes of model abababababab"):
+        CodeStore(tmp_path / "codes.duckdb", model=model).import_parquet(tmp_path / "index.parquet")
+    write_codes(tmp_path / "scalars.npy", CODES, fingerprint="ab" * 32, kind=Scalars(1))
+    with pytest.raises(CodeError, match="got Scalars"):
+        HammingIndex.load(tmp_path / "scalars.npy")
+    with pytest.raises(TableFileError, match=r"must end in \.parquet: got '\.npy'"):
+        index.save(tmp_path / "index.npy")
+
+
+@pytest.mark.parametrize(
+    ("hash_codes", "hint"),
+    [
+        (np.array([5, 6], np.uint64), r"""view\(np.uint8\)"""),
+        (np.array([[5], [6]], np.int64), r"""astype\(">u8"\)"""),
+        (np.zeros((2, 8), np.int8), r"codes.view\(np.uint8\) \^ 128"),
+        (["00ff", "1234"], "bytes.fromhex"),
+        (np.ones((2, 8), bool), r"packing\.pack_bits"),
+        (np.zeros((2, 8), np.float32), r"np.packbits\(codes > 0, axis=1\)"),
+    ],
+    ids=range(6),
+)
+def test_hashes_of_other_tools_are_refused_with_the_way_in(hash_codes: Any, hint: str) -> None:
+    with pytest.raises(CodeError, match=hint):
+        HammingIndex(hash_codes)

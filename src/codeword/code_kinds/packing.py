@@ -141,8 +141,7 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
     )
     if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] == 0:
         raise CodeError(
-            f"`{name}` must be packed, {wanted}: got shape {codes.shape}, dtype {codes.dtype}. "
-            "Pass what `encode` returned, or pack 0 and 1 with `packing.pack_bits`."
+            f"`{name}` must be packed, {wanted}: got shape {codes.shape}, dtype {codes.dtype}. {_way_in(codes)}"
         )
     if num_bits is not None:
         check_codes(codes, Bits(num_bits))
@@ -153,6 +152,19 @@ def check_bit_codes(codes: Any, num_bits: int | None = None, *, name: str = "cod
             f"Pack them with `packing.pack_bits`, or pass num_bits={8 * codes.shape[1]} if they are packed."
         )
     return np.ascontiguousarray(codes), 8 * codes.shape[1] if num_bits is None else int(num_bits)
+
+
+def _way_in(codes: NDArray[Any]) -> str:
+    """Return how hashes of another form become packed codes."""
+    if codes.dtype == np.int8:
+        return "Convert signed bytes, as sentence-transformers returns for binary: codes.view(np.uint8) ^ 128."
+    if codes.dtype.kind in "iu" and codes.dtype.itemsize == 8 and codes.size and codes[:1].size == 1:
+        return 'Convert hashes of 64 bits: codes.astype(">u8").view(np.uint8).reshape(-1, 8).'
+    if codes.dtype.kind in "UO":
+        return "Convert hexadecimal text: np.array([list(bytes.fromhex(text)) for text in codes], np.uint8)."
+    if codes.dtype.kind == "f":
+        return "Pass what `encode` returned, or keep the signs of embeddings: np.packbits(codes > 0, axis=1)."
+    return "Pass what `encode` returned, or pack 0 and 1 with `packing.pack_bits`."
 
 
 def as_code_array(values: Any, name: str = "codes") -> NDArray[Any]:

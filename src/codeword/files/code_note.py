@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from codeword.code_kinds import CodeKind, code_kind_from_config
+from codeword.code_kinds import Bits, CodeKind, code_kind_from_config
 from codeword.errors import CodeError, CodewordError, OutputPathError, TableFileError
 from codeword.files import parquet_seal
 from codeword.files.input_file import opened, reading
@@ -25,9 +25,9 @@ NOTE_ENTRIES = {"model", "code", "file", "before"}
 
 
 class Origin(NamedTuple):
-    """The fingerprint of the model that made codes, and their kind."""
+    """The fingerprint of the model that made codes, None if it is unknown, and their kind."""
 
-    fingerprint: str
+    fingerprint: str | None
     code: CodeKind
 
 
@@ -88,6 +88,13 @@ def replaced_with_note(path: Path, metadata: dict[str, Any] | None) -> Iterator[
         note.write(json.dumps({**metadata, "file": _seal(file), **before}, indent=1).encode())
 
 
+def note_of_bits(fingerprint: str | None, num_bits: int) -> dict[str, Any]:
+    """Return the note for codes of `Bits`: nothing where neither a model is known nor the last byte has padding."""
+    if fingerprint is None and num_bits % 8 == 0:
+        return {}
+    return {"model": fingerprint, "code": Bits(num_bits).to_config()}
+
+
 def note_inside(metadata: dict[str, Any]) -> str:
     """Return the text of a note for a Parquet file, to be completed by `replaced_with_note_inside`."""
     entries = json.dumps(metadata)[1:-1]
@@ -134,7 +141,8 @@ def _note_beside(path: Path, file: BinaryIO) -> tuple[dict[str, Any] | None, dic
 
 def _origin(path: Path, note: dict[str, Any]) -> Origin:
     try:
-        return Origin(str(note["model"]), code_kind_from_config(note["code"]))
+        model = note["model"]
+        return Origin(None if model is None else str(model), code_kind_from_config(note["code"]))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(path, error) from error
 

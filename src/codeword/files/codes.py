@@ -96,9 +96,10 @@ def as_codes(path: Path, codes: NDArray[Any], origin: Origin | None = None) -> N
 
 def check_origin(path: Path, origin: Origin | None, fingerprint: str | None) -> Origin | None:
     """Return the recorded origin of a file's codes, or raise if another model than `fingerprint` made them."""
-    if origin is not None and fingerprint is not None and origin.fingerprint != fingerprint:
+    recorded = None if origin is None else origin.fingerprint
+    if recorded is not None and fingerprint is not None and recorded != fingerprint:
         raise CodeError(
-            f"{path} must hold codes of model {fingerprint[:12]}: got codes of model {origin.fingerprint[:12]}. "
+            f"{path} must hold codes of model {fingerprint[:12]}: got codes of model {recorded[:12]}. "
             "Use the model that made them."
         )
     return origin

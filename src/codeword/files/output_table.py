@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
+from codeword.errors import TableFileError
 from codeword.files.code_note import METADATA_KEY, note_inside, replaced_with_note, replaced_with_note_inside
 from codeword.files.data_path import check_suffix
 from codeword.files.locked_duckdb import literal, locked_duckdb
@@ -25,11 +26,20 @@ def write_array(path: str | Path, array: NDArray[Any]) -> None:
     _write(Path(path), array, metadata=None)
 
 
-def write_columns(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Write columns of numbers or strings to a .csv or .parquet file; raise `OutputPathError` as `write_array` does."""
+def write_columns(path: str | Path, columns: dict[str, NDArray[Any]], *, note: dict[str, Any] | None = None) -> None:
+    """Write columns of numbers or strings to a .csv or .parquet file; raise `OutputPathError` as `write_array` does.
+
+    A Parquet file of codes takes a note, in which its SHA-256 is recorded.
+    """
     path = Path(path)
-    with replaced_table(path, None) as file:
-        _copy_columns(columns, file.name, copy_options(path.suffix, None))
+    with replaced_table(path, note) as file:
+        _copy_columns(columns, file.name, copy_options(path.suffix, note))
+
+
+def check_parquet(path: str | Path) -> None:
+    """Check that a path ends in .parquet."""
+    if Path(path).suffix != ".parquet":
+        raise TableFileError(f"{path} must end in .parquet: got {Path(path).suffix!r}.")
 
 
 def write_codes(path: str | Path, codes: NDArray[np.uint8], *, fingerprint: str, kind: CodeKind) -> None:

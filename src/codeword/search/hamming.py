@@ -1,28 +1,31 @@
 """Exact search by Hamming distance in memory, on FAISS (no Keras)."""
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
 from codeword.errors import CodeError, DataError, StoreFileError
+from codeword.files.code_note import note_of_bits
+from codeword.files.codes import read_code_table
+from codeword.files.output_table import check_parquet, write_columns
+from codeword.files.sql_tables import numbered_columns
+from codeword.search.faiss_threads import threads_for
+from codeword.search.held_codes import BLOCK, HeldCodes, as_objects, check_distinct, check_width
+from codeword.search.store_checks import as_bits
 from codeword.settings import integer
-
-_BLOCK = 4_096  # queries between two updates of the progress bar
 
 
 class HammingIndex:
     """Exact in-memory index that finds the codes with the smallest Hamming distance to a query.
 
-    Ties are ordered by id. The index copies the codes, sorts them by id and never changes: a million codes of 64 bits
-    take 16 MB and 0.1 seconds.
+    Ties are ordered by id. The index copies the codes and sorts them by id: a million codes of 64 bits take 16 MB and
+    0.1 seconds. `add` and `remove` copy all codes again, so pass many at a time. A search in another thread sees the
+    codes from before or after a change, never a part of it.
 
     Args:
         codes: Packed codes, uint8 of shape `(n, num_bytes)`, as returned by `encode` of a model with `Bits`.
@@ -48,10 +51,13 @@ class HammingIndex:
         if ids is not None:
             ids = as_objects(checked_ids(ids, "ids"))
             check_distinct(ids, len(codes))
-        self._fill(codes, ids)
+        self._fingerprint: str | None = None
+        self._held = HeldCodes(codes, ids)
 
     @classmethod
-    def _of_store(cls, codes: NDArray[np.uint8], ids: NDArray[Any], num_bits: int, path: Path) -> Self:
+    def _of_store(
+        cls, codes: NDArray[np.uint8], ids: NDArray[Any], num_bits: int, path: Path, fingerprint: str | None = None
+    ) -> Self:
         """Make an index of codes that were checked, and of ids that only may repeat."""
         try:
             check_distinct(ids, len(codes))
@@ -60,31 +66,92 @@ class HammingIndex:
                 f"{path} must have different ids in all rows: got some that repeat. Restore it from a copy."
             ) from error
         index = cls.__new__(cls)
-        index._num_bits = num_bits
-        index._fill(codes, ids)
+        index._num_bits, index._fingerprint, index._held = num_bits, fingerprint, HeldCodes(codes, ids)
         return index
 
-    def _fill(self, codes: NDArray[np.uint8], ids: NDArray[Any] | None) -> None:
-        if ids is not None and (ids[1:] < ids[:-1]).any():
-            # FAISS orders ties by row, so rows sorted by id put ties in the order of their ids.
-            order = np.argsort(ids)
-            codes, ids = codes[order], ids[order]
-        self._ids, self._index = ids, faiss.IndexBinaryFlat(8 * codes.shape[1])
-        # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
-        self._index.query_batch_size = _BLOCK  # type: ignore[attr-defined]  # FAISS adds it at run time
-        self._index.add(codes)
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an index that `save` has written, or the codes that a store or `codeword encode` has written.
+
+        Args:
+            path: Path of the file: `.parquet`, `.csv` or `.npy`. Without a column `id` the ids are the row numbers.
+
+        Raises:
+            CodeError: If the file does not hold codes of `Bits`.
+            DataError: If an id is duplicated or missing.
+            FileNotFoundError, TableFileError: If the file cannot be read.
+        """
+        table = read_code_table(path)
+        num_bits = None if table.origin is None else as_bits(table.origin.code).num_bits
+        index = cls(table.codes, table.others.get("id"), num_bits=num_bits)
+        index._fingerprint = None if table.origin is None else table.origin.fingerprint
+        return index
+
+    def save(self, path: str | Path) -> None:
+        """Write ids and codes to a Parquet file, completely or not at all.
+
+        The columns are `id` and the bytes `c0`, `c1`, …, in the order of the ids. `load`, `CodeStore.import_parquet`,
+        `codeword search` and any reader of Parquet read it.
+
+        Args:
+            path: Path of the file, which ends in `.parquet`.
+
+        Raises:
+            TableFileError: If the path does not end in `.parquet`.
+            OutputPathError: If the file cannot be written.
+        """
+        check_parquet(path)
+        held = self._held
+        columns = {"id": held.all_ids, **numbered_columns(held.codes)}
+        write_columns(path, columns, note=note_of_bits(self._fingerprint, self._num_bits))
+
+    def add(self, codes: Any, ids: Any = None) -> int:
+        """Add codes in place, all or none.
+
+        Args:
+            codes: Packed codes as wide as those in the index, uint8 of shape `(n, num_bytes)`.
+            ids: Distinct ids of the same type as those in the index, and not among them. None: the integers that follow
+                the greatest id.
+
+        Returns:
+            The number of codes in the index.
+
+        Raises:
+            CodeError: If the codes are not packed or have another width.
+            DataError: If an id is duplicated, missing or in the index already.
+            DataTypeError: If the ids are of another type than those in the index.
+        """
+        codes = self._checked(codes, "Encode with the same model.")
+        self._held = self._held.with_added(codes, ids)
+        return len(self)
+
+    def remove(self, ids: Any) -> int:
+        """Remove codes by their ids in place; ids that are not in the index are ignored.
+
+        Args:
+            ids: Ids of the same type as those in the index.
+
+        Returns:
+            The number of codes removed.
+
+        Raises:
+            DataTypeError: If the ids are of another type than those in the index.
+        """
+        before = len(self)
+        self._held = self._held.without(ids)
+        return before - len(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickles and copies hold: the codes and ids, as FAISS' own object does not pickle."""
-        codes = faiss.vector_to_array(self._index.xb).reshape(len(self), -1)  # type: ignore[attr-defined]  # as above
-        return {"num_bits": self._num_bits, "codes": codes, "ids": self._ids}
+        held = self._held
+        return {"num_bits": self._num_bits, "codes": held.codes.copy(), "ids": held.ids, "model": self._fingerprint}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._num_bits = state["num_bits"]
-        self._fill(state["codes"], state["ids"])
+        self._num_bits, self._fingerprint = state["num_bits"], state["model"]
+        self._held = HeldCodes(state["codes"], state["ids"])
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._held)
 
     def __repr__(self) -> str:
         return f"<HammingIndex: {len(self):,} codes of {self._num_bits} bits>"
@@ -93,6 +160,11 @@ class HammingIndex:
     def num_bits(self) -> int:
         """Number of bits per code."""
         return self._num_bits
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """Ids of all codes in ascending order, int64 or strings as objects."""
+        return self._held.all_ids
 
     def search(self, codes: Any, k: int = 10, *, verbose: bool | int = 0) -> tuple[NDArray[np.int32], NDArray[Any]]:
         """Find the `k` nearest codes of each query.
@@ -112,18 +184,19 @@ class HammingIndex:
         """
         codes = self._checked_queries(codes)
         integer(1).check("k", k)
-        k = min(int(k), len(self))
+        held = self._held
+        k = min(int(k), len(held))
         distances, rows = np.empty((len(codes), k), np.int32), np.empty((len(codes), k), np.int64)
-        starts: Iterable[int] = range(0, len(codes) if k else 0, _BLOCK)
-        if verbose and len(codes) > _BLOCK:
+        starts: Iterable[int] = range(0, len(codes) if k else 0, BLOCK)
+        if verbose and len(codes) > BLOCK:
             from tqdm.auto import tqdm  # takes a tenth of a second
 
             starts = tqdm(starts, desc="search")
         for start in starts:
-            part = slice(start, start + _BLOCK)
-            with _threads_for(len(codes)):
-                distances[part], rows[part] = self._index.search(codes[part], k)
-        return distances, self._ids_of(rows)
+            part = slice(start, start + BLOCK)
+            with threads_for(len(codes)):
+                distances[part], rows[part] = held.flat.search(codes[part], k)
+        return distances, held.ids_of(rows)
 
     def within(self, codes: Any, distance: int) -> tuple[list[NDArray[np.int32]], list[NDArray[Any]]]:
         """Find all codes within a Hamming distance of each query.
@@ -142,69 +215,22 @@ class HammingIndex:
         """
         codes = self._checked_queries(codes)
         integer(0).check("distance", distance)
+        held = self._held
         # FAISS excludes codes at exactly the radius.
-        with _threads_for(len(codes)):
-            ends, distances, rows = self._index.range_search(codes, min(int(distance), self._num_bits) + 1)
+        with threads_for(len(codes)):
+            ends, distances, rows = held.flat.range_search(codes, min(int(distance), self._num_bits) + 1)
         ends, distances = ends.astype(np.int64), distances.astype(np.int32)
         order = np.lexsort((rows, distances, np.repeat(np.arange(len(codes)), np.diff(ends))))
         cuts = ends[1:-1]
-        return np.split(distances[order], cuts), np.split(self._ids_of(rows[order]), cuts)
+        return np.split(distances[order], cuts), np.split(held.ids_of(rows[order]), cuts)
 
     def _checked_queries(self, codes: Any) -> NDArray[np.uint8]:
-        codes = as_code_array(codes)
-        check_width(codes, self._num_bits, "the indexed codes", "Encode the queries with the same model.")
-        codes, _ = check_bit_codes(codes, self._num_bits)
+        codes = self._checked(codes, "Encode the queries with the same model.")
         if len(codes) == 0:
             raise CodeError("`codes` must have at least one query: got none.")
         return codes
 
-    def _ids_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        return rows if self._ids is None else self._ids[rows]
-
-
-@contextmanager
-def _threads_for(num_queries: int) -> Iterator[None]:
-    """Let FAISS use a single thread for a single query.
-
-    FAISS distributes queries among threads. With one query the others only add waiting time: on a machine with two busy
-    cores, 318 ms instead of 1.7 ms for a million codes of 64 bits. The setting holds for this Python thread only.
-    """
-    threads = faiss.omp_get_max_threads() if os.getpid() == _PROCESS else 1
-    faiss.omp_set_num_threads(1 if num_queries == 1 else threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
-
-
-# In a forked process the threads of its parent are gone, and FAISS would wait for them.
-_PROCESS = os.getpid()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: faiss.omp_set_num_threads(1))
-
-
-def as_objects(ids: NDArray[Any]) -> NDArray[Any]:
-    """Return texts as objects: an array of NumPy's text type takes the longest text's width in every row."""
-    return ids if ids.dtype.kind == "i" else ids.astype(object)
-
-
-def check_width(codes: NDArray[Any], num_bits: int, like: str, hint: str) -> None:
-    """Check that packed codes are as wide as others."""
-    num_bytes = -(-num_bits // 8)
-    # With one column per bit they are not packed, which `check_bit_codes` says.
-    if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] not in (num_bytes, num_bits):
-        raise CodeError(f"`codes` must have {num_bytes} bytes per row, like {like}: got {codes.shape[1]}. {hint}")
-
-
-def check_distinct(ids: NDArray[Any], count: int) -> None:
-    """Check that there is one id per code and no id occurs twice."""
-    if len(ids) != count:
-        raise DataError(f"`ids` must have one id per code: got {len(ids)} ids for {count} codes.")
-    if (ids[1:] > ids[:-1]).all():
-        return  # already sorted, as in most stores: sorting again took more than half of the time to load one
-    values, counts = np.unique(ids, return_counts=True)
-    if len(values) < len(ids):
-        repeated = values[counts > 1].tolist()
-        raise DataError(
-            f"`ids` must be distinct: got {len(repeated)} that occur more than once, the first {repeated[0]!r}."
-        )
+    def _checked(self, codes: Any, hint: str) -> NDArray[np.uint8]:
+        codes = as_code_array(codes)
+        check_width(codes, self._num_bits, "the indexed codes", hint)
+        return check_bit_codes(codes, self._num_bits)[0]

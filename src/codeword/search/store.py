@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import as_code_array, check_bit_codes
-from codeword.errors import CodeError, DataError, StoreFileError, TableFileError
-from codeword.files.code_note import replaced_with_note_inside
+from codeword.errors import CodeError, DataError, StoreFileError
+from codeword.files.code_note import note_of_bits, replaced_with_note_inside
 from codeword.files.codes import CODE_COLUMN, read_code_table
-from codeword.files.output_table import copy_options
+from codeword.files.output_table import check_parquet, copy_options
 from codeword.files.sql_tables import copy_to, first_line, quoted_name
 from codeword.search.code_words import bytes_in_sql, to_words, word_names
 from codeword.search.conditions import checked_query, condition_of, not_a_condition
-from codeword.search.hamming import HammingIndex, as_objects, check_distinct, check_width
+from codeword.search.hamming import HammingIndex
+from codeword.search.held_codes import as_objects, check_distinct, check_width
 from codeword.search.metadata_columns import NOTHING, metadata_columns
 from codeword.search.store_checks import (
     as_bits,
@@ -294,12 +295,11 @@ class CodeStore:
             TableFileError: If the path does not end in `.parquet`.
             OutputPathError: If the file cannot be written.
         """
-        if Path(path).suffix != ".parquet":
-            raise TableFileError(f"{path} must end in .parquet: got {Path(path).suffix!r}.")
+        check_parquet(path)
         self._file.require()
         with replaced_with_note_inside(Path(path)) as file, self._file.reading(file.name) as (connection, note):
             columns = ["id", *bytes_in_sql(note.num_bits), *map(quoted_name, columns_of(connection))]
-            origin = {"model": note.fingerprint, "code": Bits(note.num_bits).to_config()} if note.fingerprint else {}
+            origin = note_of_bits(note.fingerprint, note.num_bits)
             query = f"(SELECT {', '.join(columns)} FROM {CODES})"
             copy_to(connection, query, file.name, copy_options(".parquet", origin))
 
@@ -322,7 +322,8 @@ class CodeStore:
         metadata = {name: values for name, values in table.others.items() if not CODE_COLUMN.fullmatch(name)} or None
         if table.origin is None:
             return self.append(ids, table.codes, metadata)
-        fingerprint = checked_fingerprint(table.origin.fingerprint, path)
+        fingerprint = table.origin.fingerprint
+        fingerprint = self._fingerprint if fingerprint is None else checked_fingerprint(fingerprint, path)
         return self._append(ids, table.codes, metadata, fingerprint, as_bits(table.origin.code))
 
     def _load(self, where: str | Mapping[str, Any] | None) -> tuple[Any, HammingIndex]:
@@ -342,7 +343,7 @@ class CodeStore:
         if len(ids) == 0 and where is None:
             raise CodeError(f"{self.path} must have codes to search: got none.")
         codes = codes_of([found[name] for name in names], note, self.path)
-        return state, HammingIndex._of_store(codes, ids, note.num_bits, self.path)
+        return state, HammingIndex._of_store(codes, ids, note.num_bits, self.path, note.fingerprint)
 
     def _chosen(
         self,
