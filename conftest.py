@@ -95,6 +95,6 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
 def names_in_examples(request: pytest.FixtureRequest) -> None:
     if isinstance(request.node, pytest.DoctestItem):  # for all others a folder would be made, too
         namespace = request.getfixturevalue("doctest_namespace")
-        names = ("Bits", "Choices", "Floats", "Levels", "Scalars")
+        names = ("Bits", "Choices", "Floats", "HammingIndex", "KeptRows", "Levels", "Queries", "Scalars")
         namespace |= {name: getattr(codeword, name) for name in names}
         namespace |= {"np": np, "folder": request.getfixturevalue("tmp_path")}

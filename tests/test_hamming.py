@@ -21,6 +21,7 @@ from codeword.code_kinds.packing import pack_bits
 from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError, TableFileError
 from codeword.files.output_table import write_codes
 from codeword.search import CodeStore, HammingIndex, faiss_threads, nearest_rows
+from codeword.search.store_schema import StoreNote
 
 CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
 ZERO = np.array([[0]], np.uint8)
@@ -256,7 +257,9 @@ def test_an_index_pickles_and_copies() -> None:
 
 def test_long_ids_take_what_they_take() -> None:
     ids = ["a" * 5_000_000, *(f"{number}" for number in range(2_000))]  # 40 GB as an array of NumPy's text type
-    index = HammingIndex._of_store(np.zeros((2_001, 1), np.uint8), np.array(ids, object), 8, Path("s.duckdb"))
+    index = HammingIndex._of_store(
+        np.zeros((2_001, 1), np.uint8), np.array(ids, object), StoreNote(8, None), Path("s.duckdb")
+    )
     assert index.search(ZERO, 2)[1].tolist() == [["0", "1"]]
 
 
@@ -319,10 +322,12 @@ def test_progress_is_shown_for_more_than_a_block(capsys: pytest.CaptureFixture[s
 def test_ids_of_a_store_must_differ() -> None:
     for ids in ([1, 2, 2, 3], [2, 1, 3, 2]):
         with pytest.raises(StoreFileError, match=r"s\.duckdb must have different ids in all rows"):
-            HammingIndex._of_store(CODES, np.array(ids), 8, Path("s.duckdb"))
+            HammingIndex._of_store(CODES, np.array(ids), StoreNote(8, None), Path("s.duckdb"))
         with pytest.raises(DataError, match="got 1 that occur more than once, the first 2"):
             HammingIndex(CODES, ids)
-    assert HammingIndex._of_store(CODES, np.array([4, 3, 2, 1]), 8, Path("s")).search(ZERO, 1)[1].tolist() == [[1]]
+    assert HammingIndex._of_store(CODES, np.array([4, 3, 2, 1]), StoreNote(8, None), Path("s")).search(ZERO, 1)[
+        1
+    ].tolist() == [[1]]
 
 
 def test_rows_far_from_zero_have_the_neighbors_that_they_have() -> None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from codeword.recommenders.splits import split_users as split_users
     from codeword.search import CodeStore as CodeStore
     from codeword.search import HammingIndex as HammingIndex
+    from codeword.search import KeptRows as KeptRows
+    from codeword.search import Queries as Queries
     from codeword.training.fit import fit as fit
 
 _MODULE_OF = {
@@ -60,7 +62,7 @@ _MODULE_OF = {
     **dict.fromkeys(("split_ratings", "split_users"), "codeword.recommenders.splits"),
     "fit": "codeword.training.fit",
     "load": "codeword.files.saved_model",
-    **dict.fromkeys(("CodeStore", "HammingIndex"), "codeword.search"),
+    **dict.fromkeys(("CodeStore", "HammingIndex", "KeptRows", "Queries"), "codeword.search"),
 }
 _WINGS = "activations callbacks datasets errors evaluation layers losses metrics objectives search"
 _SUBMODULES = {

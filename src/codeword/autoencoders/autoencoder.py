@@ -24,6 +24,8 @@ from codeword.inference.fixed_batches import collected, in_fixed_batches
 from codeword.objectives import Objective, Reconstruct
 from codeword.objectives.naming import default_objective
 from codeword.objectives.objective import Given, Networks, Rows
+from codeword.search.queries import Queries
+from codeword.search.store_checks import as_bits
 from codeword.settings import replace_nested
 from codeword.training import recipe
 
@@ -181,6 +183,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         pieces = ((part, (packing.pack(found, self.code_), *margin)) for part, (found, *margin) in symbols)
         codes, *margin = collected(pieces, len(rows))
         return (codes, *margin) if return_margin else codes
+
+    def queries(self, x: Any) -> Queries:
+        """Encode rows to search with: their codes, the margins of their bits, and the rows for rescoring.
+
+        Args:
+            x: Rows like those of `fit`.
+
+        Returns:
+            `Queries` for `HammingIndex.search` and `CodeStore.search`.
+
+        Raises:
+            CodeError: If the codes are not `Bits`.
+        """
+        codes, margins = self.encode(x, return_margin=True)
+        num_bits = as_bits(self.code_).num_bits
+        return Queries(codes, margins=margins, rows=self._given(x), num_bits=num_bits, fingerprint=self.fingerprint_)
 
     def encode_pieces(self, x: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the codes of consecutive pieces of rows, for more rows than fit in memory.

@@ -1,6 +1,5 @@
 """Exact search by Hamming distance in memory, on FAISS (no Keras)."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +13,11 @@ from codeword.files.code_note import note_of_bits
 from codeword.files.codes import read_code_table
 from codeword.files.output_table import check_parquet, write_columns
 from codeword.files.sql_tables import numbered_columns
-from codeword.search.faiss_threads import threads_for
-from codeword.search.held_codes import BLOCK, HeldCodes, as_objects, check_distinct, check_width
+from codeword.search.held_codes import HeldCodes, as_objects, check_distinct, check_width
+from codeword.search.queries import Queries, as_queries
+from codeword.search.rescoring import Rescoring
 from codeword.search.store_checks import as_bits
+from codeword.search.store_schema import StoreNote
 from codeword.settings import integer
 
 
@@ -52,13 +53,13 @@ class HammingIndex:
             ids = as_objects(checked_ids(ids, "ids"))
             check_distinct(ids, len(codes))
         self._fingerprint: str | None = None
-        self._held = HeldCodes(codes, ids)
+        self._held, self._is_whole = HeldCodes(codes, ids), True
 
     @classmethod
     def _of_store(
-        cls, codes: NDArray[np.uint8], ids: NDArray[Any], num_bits: int, path: Path, fingerprint: str | None = None
+        cls, codes: NDArray[np.uint8], ids: NDArray[Any], note: StoreNote, path: Path, *, is_whole: bool = True
     ) -> Self:
-        """Make an index of codes that were checked, and of ids that only may repeat."""
+        """Make an index of codes that were checked, and of ids that only may repeat; perhaps of a part of a store."""
         try:
             check_distinct(ids, len(codes))
         except DataError as error:
@@ -66,7 +67,8 @@ class HammingIndex:
                 f"{path} must have different ids in all rows: got some that repeat. Restore it from a copy."
             ) from error
         index = cls.__new__(cls)
-        index._num_bits, index._fingerprint, index._held = num_bits, fingerprint, HeldCodes(codes, ids)
+        index._num_bits, index._fingerprint = note
+        index._held, index._is_whole = HeldCodes(codes, ids), is_whole
         return index
 
     @classmethod
@@ -143,12 +145,10 @@ class HammingIndex:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickles and copies hold: the codes and ids, as FAISS' own object does not pickle."""
-        held = self._held
-        return {"num_bits": self._num_bits, "codes": held.codes.copy(), "ids": held.ids, "model": self._fingerprint}
+        return {**vars(self), "_held": self._held.parts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._num_bits, self._fingerprint = state["num_bits"], state["model"]
-        self._held = HeldCodes(state["codes"], state["ids"])
+        self.__dict__ = {**state, "_held": HeldCodes(*state["_held"])}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -166,43 +166,62 @@ class HammingIndex:
         """Ids of all codes in ascending order, int64 or strings as objects."""
         return self._held.all_ids
 
-    def search(self, codes: Any, k: int = 10, *, verbose: bool | int = 0) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    def search(
+        self,
+        codes: Any,
+        k: int = 10,
+        *,
+        rescore: Any = None,
+        candidates: int = 100,
+        metric: str = "euclidean",
+        verbose: bool | int = 0,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Find the `k` nearest codes of each query.
 
         Args:
-            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
+            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`, to search by Hamming distance; or
+                `Queries`, to search by the asymmetric distance if they have margins.
             k: Maximum number of codes per query.
+            rescore: What the first `candidates` are ordered by in the end, instead of their codes (also known as
+                reranking, refinement or oversampling). Rows like those of the queries, in an array, a memory map or
+                `KeptRows`: by their distance to the rows of the queries. Longer codes of the same model, uint8 of
+                shape `(n, queries.codes.shape[1])`, of which the index holds the first bits: by all bits. A fitted
+                `Autoencoder`: by the rows that it decodes from the codes. In an array, the row `i` belongs to the id
+                `i`. None: nothing is rescored.
+            candidates: Number of codes per query to rescore, at least `k`.
+            metric: Distance between rows in rescoring: "euclidean" or "cosine" (1 - cosine similarity).
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances in bits, int32, and ids, int64 or strings as objects, both of shape `(q, k)`, with fewer columns
-            if there are fewer codes. Nearest first; among equal distances the lower id comes first.
+            Distances and ids, int64 or strings as objects, both of shape `(q, k)`, with fewer columns if there are
+            fewer codes. Nearest first; among equal distances the lower id comes first. Distances are in bits, int32;
+            asymmetric distances and distances of rows are float32.
 
         Raises:
-            CodeError: If the queries are not packed or have another width than the codes.
-            ParameterError: If `k` is below 1.
+            CodeError: If the queries are not packed, or have another width or model than the codes.
+            DataError: If the rows for rescoring do not fit: another number, another width than the rows of the queries,
+                integers that are no row numbers as ids, NaN, or a row of zeros where the metric is "cosine".
+            ParameterError: If `k` or `candidates` is below 1, or queries lack what `rescore` compares.
         """
-        codes = self._checked_queries(codes)
         integer(1).check("k", k)
+        integer(1).check("candidates", candidates)
         held = self._held
         k = min(int(k), len(held))
-        distances, rows = np.empty((len(codes), k), np.int32), np.empty((len(codes), k), np.int64)
-        starts: Iterable[int] = range(0, len(codes) if k else 0, BLOCK)
-        if verbose and len(codes) > BLOCK:
-            from tqdm.auto import tqdm  # takes a tenth of a second
-
-            starts = tqdm(starts, desc="search")
-        for start in starts:
-            part = slice(start, start + BLOCK)
-            with threads_for(len(codes)):
-                distances[part], rows[part] = held.flat.search(codes[part], k)
+        if rescore is None:
+            distances, rows = held.nearest(self._checked_queries(codes), k, verbose=verbose)
+            return distances, held.ids_of(rows)
+        queries = as_queries(codes)
+        rescoring = Rescoring.by(rescore, queries, held, metric=metric, whole=self._is_whole)
+        first = self._checked_queries(queries.prefix(self._num_bits) if rescoring.is_longer_code else queries)
+        _, rows = held.nearest(first, min(max(k, int(candidates)), len(held)), verbose=verbose)
+        distances, rows = rescoring.ordered(rows, k)
         return distances, held.ids_of(rows)
 
     def within(self, codes: Any, distance: int) -> tuple[list[NDArray[np.int32]], list[NDArray[Any]]]:
         """Find all codes within a Hamming distance of each query.
 
         Args:
-            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
+            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`, or `Queries`, whose codes count.
             distance: Maximum distance in bits, an integer of at least 0. Codes at exactly this distance are included.
 
         Returns:
@@ -213,21 +232,28 @@ class HammingIndex:
             CodeError: If the queries are not packed or have another width than the codes.
             ParameterError: If `distance` is not an integer of at least 0.
         """
-        codes = self._checked_queries(codes)
+        queries = self._checked_queries(codes)
         integer(0).check("distance", distance)
         held = self._held
-        # FAISS excludes codes at exactly the radius.
-        with threads_for(len(codes)):
-            ends, distances, rows = held.flat.range_search(codes, min(int(distance), self._num_bits) + 1)
-        ends, distances = ends.astype(np.int64), distances.astype(np.int32)
-        order = np.lexsort((rows, distances, np.repeat(np.arange(len(codes)), np.diff(ends))))
-        cuts = ends[1:-1]
-        return np.split(distances[order], cuts), np.split(held.ids_of(rows[order]), cuts)
+        distances, rows, cuts = held.within(queries.codes, min(int(distance), self._num_bits))
+        return np.split(distances, cuts), np.split(held.ids_of(rows), cuts)
 
-    def _checked_queries(self, codes: Any) -> NDArray[np.uint8]:
-        codes = self._checked(codes, "Encode the queries with the same model.")
+    def _checked_queries(self, codes: Any) -> Queries:
+        hint = "Encode the queries with the same model."
+        if not isinstance(codes, Queries):
+            return Queries(self._checked(codes, hint), num_bits=self._num_bits)
         if len(codes) == 0:
             raise CodeError("`codes` must have at least one query: got none.")
+        check_width(codes.codes, self._num_bits, "the indexed codes", hint)
+        if codes.num_bits != self._num_bits:
+            raise CodeError(
+                f"`codes` must have {self._num_bits} bits, like the indexed codes: got {codes.num_bits}. {hint}"
+            )
+        if None not in (codes.fingerprint, self._fingerprint) and codes.fingerprint != self._fingerprint:
+            raise CodeError(
+                f"`codes` must be of model {str(self._fingerprint)[:12]}, like the indexed codes: got codes of model "
+                f"{str(codes.fingerprint)[:12]}. {hint}"
+            )
         return codes
 
     def _checked(self, codes: Any, hint: str) -> NDArray[np.uint8]:

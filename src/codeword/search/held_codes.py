@@ -1,5 +1,7 @@
 """Codes in memory with their ids: what an index holds, and the checks of both (no Keras)."""
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Self
 
 import faiss
@@ -8,8 +10,11 @@ from numpy.typing import NDArray
 
 from codeword.arrays.ids import checked_ids
 from codeword.errors import CodeError, DataError, DataTypeError
+from codeword.search.faiss_threads import threads_for
+from codeword.search.queries import Queries
+from codeword.search.weighted_scan import WeightedScan
 
-BLOCK = 4_096  # queries between two updates of the progress bar
+_BLOCK = 4_096  # queries between two updates of the progress bar
 
 
 class HeldCodes:
@@ -19,22 +24,63 @@ class HeldCodes:
         ids: Ascending ids, int64 or strings as objects; None if they are the row numbers.
         flat: The FAISS index. It orders ties by row, so rows sorted by id put ties in the order of their ids.
         codes: The codes that `flat` holds, uint8 of shape `(n, num_bytes)`, not copied.
+        in_order: Whether the codes came in the order of their ids.
     """
 
-    def __init__(self, codes: NDArray[np.uint8], ids: NDArray[Any] | None) -> None:
+    def __init__(self, codes: NDArray[np.uint8], ids: NDArray[Any] | None, in_order: bool = True) -> None:
+        self.in_order = in_order
         if ids is not None and (ids[1:] < ids[:-1]).any():
             order = np.argsort(ids)
-            codes, ids = codes[order], ids[order]
+            codes, ids, self.in_order = codes[order], ids[order], False
         counted = ids is None or (ids.dtype.kind == "i" and np.array_equal(ids, np.arange(len(ids))))
         self.ids = None if counted else ids
         self.flat = faiss.IndexBinaryFlat(8 * codes.shape[1])
         # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
-        self.flat.query_batch_size = BLOCK  # type: ignore[attr-defined]  # FAISS adds it at run time
+        self.flat.query_batch_size = _BLOCK  # type: ignore[attr-defined]  # FAISS adds it at run time
         self.flat.add(codes)
         self.codes = np.empty(codes.shape, np.uint8)
         if len(codes):
             held = faiss.rev_swig_ptr(self.flat.xb.data(), codes.size)  # type: ignore[attr-defined]  # as above
             self.codes = held.reshape(codes.shape)
+
+    @property
+    def parts(self) -> tuple[NDArray[np.uint8], NDArray[Any] | None, bool]:
+        """What makes an equal object, without FAISS."""
+        return self.codes.copy(), self.ids, self.in_order
+
+    @cached_property
+    def _weighted(self) -> WeightedScan:
+        return WeightedScan(self.codes)
+
+    def nearest(self, queries: Queries, k: int, *, verbose: bool | int = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return distances and rows of the `k` nearest codes, `(q, k)`: asymmetric if there are margins."""
+        margins = queries.margins
+        distances = np.empty((len(queries), k), np.int32 if margins is None else np.float32)
+        rows = np.empty((len(queries), k), np.int64)
+        starts: Iterable[int] = range(0, len(queries) if k else 0, _BLOCK)
+        if verbose and len(queries) > _BLOCK:
+            from tqdm.auto import tqdm  # takes a tenth of a second
+
+            starts = tqdm(starts, desc="search")
+        for start in starts:
+            part = slice(start, start + _BLOCK)
+            with threads_for(len(queries)):
+                if margins is None:
+                    distances[part], rows[part] = self.flat.search(queries.codes[part], k)
+                else:
+                    distances[part], rows[part] = self._weighted.search(queries.codes[part], margins[part], k)
+        return distances, rows
+
+    def within(
+        self, codes: NDArray[np.uint8], distance: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Return distances and rows of all codes within a Hamming distance, and where each query's part ends."""
+        with threads_for(len(codes)):
+            # FAISS excludes codes at exactly the radius.
+            ends, distances, rows = self.flat.range_search(codes, distance + 1)
+        ends, distances = ends.astype(np.int64), distances.astype(np.int32)
+        order = np.lexsort((rows, distances, np.repeat(np.arange(len(codes)), np.diff(ends))))
+        return distances[order], rows[order], ends[1:-1]
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -75,7 +121,7 @@ class HeldCodes:
                 "Remove them first, or use new ids. Nothing was added."
             )
         all_ids = np.concatenate([own, ids]) if len(own) else ids
-        return type(self)(np.concatenate([self.codes, codes]), all_ids)
+        return type(self)(np.concatenate([self.codes, codes]), all_ids, self.in_order)
 
     def _next_ids(self, count: int) -> NDArray[np.int64]:
         greatest = self.all_ids[-1:].tolist() or [-1]
@@ -90,7 +136,7 @@ class HeldCodes:
         rows = self.rows_of(ids)
         kept = np.ones(len(self), bool)
         kept[rows[rows >= 0]] = False
-        return type(self)(self.codes[kept], self.all_ids[kept])
+        return type(self)(self.codes[kept], self.all_ids[kept], self.in_order)
 
 
 def as_objects(ids: NDArray[Any]) -> NDArray[Any]:

@@ -189,30 +189,45 @@ class CodeStore:
             return count_of(connection)
 
     def search(
-        self, codes: Any, k: int = 10, *, where: str | Mapping[str, Any] | None = None, verbose: bool | int = 0
-    ) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        self,
+        codes: Any,
+        k: int = 10,
+        *,
+        where: str | Mapping[str, Any] | None = None,
+        rescore: Any = None,
+        candidates: int = 100,
+        metric: str = "euclidean",
+        verbose: bool | int = 0,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Find the `k` nearest codes of each query, exactly.
 
         The codes are loaded into a `HammingIndex`. Without `where` the index is kept in memory until the file changes.
 
         Args:
-            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`.
+            codes: Packed codes of the queries, uint8 of shape `(q, num_bytes)`, or `Queries`.
             k: Maximum number of codes per query.
             where: Which codes to search. A mapping from columns to a value, a list of values, a range as a tuple, or
                 None for missing, such as `{"label": ["cat", "dog"], "year": (2000, 2010)}`; no part of it is read as
                 SQL. Or an SQL condition on `id` and the metadata, such as `"label = 'cat' AND year > 2020"`. It may
                 compare columns and use simple functions, and reaches nothing else. Default: search all codes.
+            rescore: What the first `candidates` are ordered by in the end, as in `HammingIndex.search`: rows or longer
+                codes of the whole store, also with `where`.
+            candidates: Number of codes per query to rescore, at least `k`.
+            metric: Distance between rows in rescoring: "euclidean" or "cosine".
             verbose: Show a progress bar if there are many queries.
 
         Returns:
-            Distances and ids as by `HammingIndex.search`, without columns if no code fulfills the condition.
+            Distances and ids as by `HammingIndex.search`, with fewer than `k` columns if fewer codes fulfill the
+            condition.
 
         Raises:
-            CodeError: If the queries are not packed or have another width, or the store is empty.
+            CodeError: If the queries are not packed or have another width or model, or the store is empty.
+            DataError: If the rows for rescoring do not fit.
             ParameterError: If `k` is below 1 or `where` is not a valid condition.
             FileNotFoundError, StoreFileError, StoreBusyError: If the store cannot be read, or `where` takes too long.
         """
-        return self.index(where).search(codes, k, verbose=verbose)
+        index = self.index(where)
+        return index.search(codes, k, rescore=rescore, candidates=candidates, metric=metric, verbose=verbose)
 
     def index(self, where: str | Mapping[str, Any] | None = None) -> HammingIndex:
         """Load the codes that fulfill a condition into memory for many searches.
@@ -343,7 +358,7 @@ class CodeStore:
         if len(ids) == 0 and where is None:
             raise CodeError(f"{self.path} must have codes to search: got none.")
         codes = codes_of([found[name] for name in names], note, self.path)
-        return state, HammingIndex._of_store(codes, ids, note.num_bits, self.path, note.fingerprint)
+        return state, HammingIndex._of_store(codes, ids, note, self.path, is_whole=where is None)
 
     def _chosen(
         self,
