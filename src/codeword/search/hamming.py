@@ -183,7 +183,7 @@ class HammingIndex:
                 `Queries`, to search by the asymmetric distance if they have margins.
             k: Maximum number of codes per query.
             rescore: What the first `candidates` are ordered by in the end, instead of their codes (also known as
-                reranking, refinement or oversampling). Rows like those of the queries, in an array, a memory map or
+                reranking, refinement or oversampling). Rows of the kind that was encoded, in an array, a memory map or
                 `KeptRows`: by their distance to the rows of the queries. Longer codes of the same model, uint8 of
                 shape `(n, queries.codes.shape[1])`, of which the index holds the first bits: by all bits. A fitted
                 `Autoencoder`: by the rows that it decodes from the codes. In an array, the row `i` belongs to the id

@@ -35,7 +35,7 @@ class KeptRows:
     Example:
         >>> rows = np.array([[0.5, -1.0], [0.0, 0.25], [3.0, 0.1]], np.float32)
         >>> kept = KeptRows.quantized(rows)
-        >>> kept.values.tolist(), np.abs(kept.at(np.arange(3)) - rows).max() < 0.01
+        >>> kept.values.tolist(), bool(np.abs(kept.at(np.arange(3)) - rows).max() < 0.01)
         ([[64, -127], [0, 127], [127, 4]], True)
     """
 
