@@ -15,6 +15,7 @@ from codeword.code_kinds import (
     Choices,
     CodeKind,
     Floats,
+    Residual,
     Scalars,
     code_kind_from_config,
     parse_code_kind,
@@ -29,6 +30,7 @@ kinds = st.one_of(
     st.builds(Scalars, st.integers(1, 10**6), steps=sizes),
     st.lists(sizes, min_size=1, max_size=9).map(lambda steps: Scalars(len(steps), steps=steps)),
     st.builds(Choices, st.integers(1, 10**6), size=sizes),
+    st.builds(Residual, st.integers(1, 10**6), size=sizes),
     st.builds(Floats, st.integers(1, 10**6)),
 )
 
@@ -47,6 +49,8 @@ kinds = st.one_of(
         (Scalars(3, steps=(4, 300, 16)), 3, (2, 9, 4), np.uint16, 2),
         (Choices(8), 8, (8,) * 8, np.uint8, 8),
         (Choices(5, size=5), 5, (3,) * 5, np.uint8, 2),
+        (Residual(8), 8, (8,) * 8, np.uint8, 8),
+        (Residual(3, size=1024), 3, (10,) * 3, np.uint16, 4),
         (Floats(3), 3, (32, 32, 32), np.float32, 12),
     ],
     ids=str,
@@ -161,6 +165,8 @@ def test_a_config_that_describes_no_code_kind_is_refused(config: dict[str, Any],
         ("scalars:8", Scalars(8)),
         ("scalars:8x16", Scalars(8, steps=16)),
         ("choices:8x256", Choices(8, size=256)),
+        ("residual:8", Residual(8)),
+        ("residual:8x1024", Residual(8, size=1024)),
         ("floats:8", Floats(8)),
     ],
 )
@@ -181,7 +187,13 @@ def test_a_code_kind_that_is_well_written_but_impossible_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "shape", "width"),
-    [(Bits(10), (10,), 10), (Scalars(3), (3,), 3), (Choices(5, size=7), (5, 7), 35), (Floats(2), (2,), 2)],
+    [
+        (Bits(10), (10,), 10),
+        (Scalars(3), (3,), 3),
+        (Choices(5, size=7), (5, 7), 35),
+        (Residual(5, size=7), (5,), 5),
+        (Floats(2), (2,), 2),
+    ],
     ids=str,
 )
 def test_the_decoder_takes_values_of_one_shape(kind: CodeKind, shape: tuple[int, ...], width: int) -> None:
@@ -190,7 +202,7 @@ def test_the_decoder_takes_values_of_one_shape(kind: CodeKind, shape: tuple[int,
     assert kind.to_network(symbols).shape == (4, *shape)
 
 
-@pytest.mark.parametrize("kind", [Bits, Scalars, Choices, Floats])
+@pytest.mark.parametrize("kind", [Bits, Scalars, Choices, Residual, Floats])
 def test_a_code_has_at_most_a_million_symbols(kind: Any) -> None:
     assert kind(2**20).num_symbols == 2**20
     with pytest.raises(ParameterError, match=r"must be an integer from 1 to 1048576: got 1000000000000\."):
@@ -198,7 +210,8 @@ def test_a_code_has_at_most_a_million_symbols(kind: Any) -> None:
 
 
 def test_only_bits_have_a_hamming_distance() -> None:
-    assert [kind.has_hamming_distance for kind in (Bits, Scalars, Choices, Floats)] == [True, False, False, False]
+    kinds = (Bits, Scalars, Choices, Residual, Floats)
+    assert [kind.__name__ for kind in kinds if kind.has_hamming_distance] == ["Bits"]
 
 
 def test_measured_defaults_and_the_arguments_of_the_layers() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Scalars
+from codeword.code_kinds import Bits, Choices, CodeKind, Floats, Residual, Scalars
 from codeword.code_kinds.packing import check_bit_codes, check_codes, pack, pack_bits, unpack, unpack_bits
 from codeword.errors import CodeError
 
@@ -19,6 +19,7 @@ discrete_kinds = st.one_of(
     st.builds(Scalars, st.integers(1, 12), steps=st.sampled_from(STEPS)),
     st.lists(st.sampled_from(STEPS), min_size=1, max_size=9).map(lambda steps: Scalars(len(steps), steps=steps)),
     st.builds(Choices, st.integers(1, 9), size=st.sampled_from(STEPS)),
+    st.builds(Residual, st.integers(1, 9), size=st.sampled_from(STEPS)),
 )
 
 
@@ -75,6 +76,7 @@ def test_floats_come_back_bit_for_bit(floats: np.ndarray) -> None:
         (Scalars(2, steps=65_536), [[0x1234, 0xABCD]], [[0x12, 0x34, 0xAB, 0xCD]]),
         (Scalars(4, steps=(2, 3, 16, 256)), [[1, 2, 9, 200]], [[0b1_10_1001_1, 0b1001000_0]]),
         (Choices(3, size=5), [[4, 0, 3]], [[0b100_000_01, 0b1_0000000]]),
+        (Residual(2, size=1000), [[999, 1]], [[0b11111001, 0b11_000000, 0b0001_0000]]),
         (Floats(1), [[1.0], [-2.5]], [[0, 0, 0x80, 0x3F], [0, 0, 0x20, 0xC0]]),
     ],
     ids=str,

@@ -54,6 +54,8 @@ def fitted(name: str) -> tuple[Any, dict[str, Any]]:
     if name == "autoencoder of levels":
         levels = cw.Levels([0, 0.5, 1], edges="floor")
         return cw.Autoencoder(data=levels, code=cw.Choices(2, size=5), **SMALL).fit(LEVELS), {}
+    if name == "autoencoder of codebooks":
+        return cw.Autoencoder(data=cw.Real(), code=cw.Residual(2, size=4), **SMALL).fit(ROWS), {}
     if name == "autoencoder with an own encoder":
         own = {"encoder": own_encoder()}
         return cw.Autoencoder(data=cw.Real(), code=cw.Scalars(3, steps=(4, 5, 6)), **own, **SMALL).fit(ROWS), own
@@ -72,7 +74,8 @@ def fitted(name: str) -> tuple[Any, dict[str, Any]]:
 
 
 CASES = (
-    *("autoencoder of real numbers", "autoencoder of levels", "autoencoder with an own encoder"),
+    *("autoencoder of real numbers", "autoencoder of levels", "autoencoder of codebooks"),
+    "autoencoder with an own encoder",
     *("ratings of numbered users", "ratings of named users"),
     *("gate of classifiers", "gate of regressors", "gate of outputs"),
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from codeword.code_kinds import Bits as Bits
     from codeword.code_kinds import Choices as Choices
     from codeword.code_kinds import Floats as Floats
+    from codeword.code_kinds import Residual as Residual
     from codeword.code_kinds import Scalars as Scalars
     from codeword.code_kinds import packing as packing
     from codeword.data_kinds import Binary as Binary
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     **dict.fromkeys(("Binary", "Interactions", "Levels", "Ratings", "Real", "UnitInterval"), "codeword.data_kinds"),
     "infer_data_kind": "codeword.data_kinds",
-    **dict.fromkeys(("Bits", "Choices", "Floats", "Scalars"), "codeword.code_kinds"),
+    **dict.fromkeys(("Bits", "Choices", "Floats", "Residual", "Scalars"), "codeword.code_kinds"),
     "advise": "codeword.advice.advise",
     "examine": "codeword.doctor.examine",
     "Autoencoder": "codeword.autoencoders.autoencoder",

@@ -10,7 +10,7 @@ from codeword.training.recipe import seeded
 LEVELS = [0, 0.25, 0.5, 0.75]
 RANDOM = np.random.default_rng(0)
 FOUR_LEVELS = RANDOM.integers(0, 4, size=(700, 4, 5)) / 4
-CODES = [cw.Bits(10), cw.Scalars(3, steps=(256, 16, 5)), cw.Choices(3, size=7), cw.Floats(2)]
+CODES = [cw.Bits(10), cw.Scalars(3, steps=(256, 16, 5)), cw.Choices(3, size=7), cw.Residual(3, size=16), cw.Floats(2)]
 DATA = [
     (cw.Levels(LEVELS, edges="floor"), FOUR_LEVELS),
     (cw.Levels(LEVELS, edges="floor", loss="ordinal"), FOUR_LEVELS),

@@ -41,6 +41,7 @@ def estimators() -> dict[str, tuple[Any, np.ndarray]]:
         "staircase": (cw.Autoencoder(data=staircase, code=cw.Bits(6), **SMALL), LEVELS),
         "scalars": (cw.Autoencoder(data=ordinal, code=cw.Scalars(3, steps=(4, 5, 6)), **SMALL), LEVELS),
         "choices": (cw.Autoencoder(data=cw.Binary(), code=cw.Choices(2, size=5), **SMALL), BINARY),
+        "residual": (cw.Autoencoder(data=cw.Real(), code=cw.Residual(3, size=8), **SMALL), REAL),
         "floats": (cw.Autoencoder(data=cw.Real(), code=cw.Floats(3), **SMALL), REAL),
         "groups": (cw.Autoencoder(data=cw.UnitInterval(), code=cw.Bits(6), objective=GROUPS, **SMALL), IMAGES),
         "neighbors": (
@@ -93,7 +94,7 @@ def test_every_network_gives_the_same_outputs_in_a_fresh_process(folder: Path) -
     done = run_in_fresh_process("-c", LOAD_AND_PREDICT, folder=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     paths = sorted(folder.glob("*.keras"))
-    assert len(paths) == 3 * 9 + 2
+    assert len(paths) == 3 * 10 + 2
     for path in paths:
         loaded, expected = (np.load(path.with_suffix(f".{end}.npy")) for end in ("loaded", "expected"))
         np.testing.assert_array_equal(loaded, expected, err_msg=path.name)

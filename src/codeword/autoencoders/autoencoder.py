@@ -13,6 +13,7 @@ from codeword.arrays.memory_maps import let_go
 from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
+from codeword.autoencoders.residual import build_residual
 from codeword.autoencoders.saving import SavedAutoencoder
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind, packing
@@ -42,11 +43,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
     Args:
         data: Data kind: `Levels`, `Binary`, `UnitInterval` or `Real`. None: inferred from the data by
             `infer_data_kind`.
-        code: Code kind: `Bits`, `Scalars`, `Choices` or `Floats`. None: `Bits(64)`.
+        code: Code kind: `Bits`, `Scalars`, `Choices`, `Residual` or `Floats`. None: `Bits(64)`.
         objective: What the code is for: `objectives.Reconstruct`, `KeepGroups` or `KeepNeighbors`. None:
             `KeepGroups()` for `Bits` of `UnitInterval` and `Real` data, which are mostly searched, else
             `Reconstruct()`.
-        hidden: Units of the dense layers before the code; the decoder has the same in reverse order.
+        hidden: Units of the dense layers before the code; the decoder has the same in reverse order. `Residual` has no
+            such layers: its units are hidden in the networks that adjust the entries of codebooks. None: (512, 512), or
+            () for `Residual`, whose codebooks then stay plain.
         encoder: Your own functional or Sequential Keras model instead of the dense layers. It takes a row as it enters
             the network: levels as one-hot on a last axis, `Real` data standardized. It is copied with its weights.
         decoder: Your own functional or Sequential Keras model instead of the dense layers. It takes a code of shape
@@ -89,7 +92,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         data: DataKind | None = None,
         code: CodeKind | None = None,
         objective: Objective | None = None,
-        hidden: Sequence[int] = (512, 512),
+        hidden: Sequence[int] | None = None,
         encoder: Any = None,
         decoder: Any = None,
         epochs: int | None = None,
@@ -325,17 +328,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
     def _build_networks(self) -> None:
         """Build the networks with fresh weights, which follow from the seed alone."""
         self.objective_ = self.objective if self.objective is not None else default_objective(self.data_, self.code_)
+        build = build_residual if self.code_.quantizes_rows else build_autoencoder
         with recipe.seeded(int(self.seed)):
-            networks = build_autoencoder(
+            networks = build(
                 self.data_,
                 self.code_,
                 self.input_shape_,
-                hidden=self.hidden,
+                hidden=self._hidden,
                 noise=self.objective_.noise_for(self.code_),
                 encoder=self.encoder,
                 decoder=self.decoder,
             )
-        self.model_, self.encoder_, self.decoder_, self._symbolizer = networks
+        self.model_, self.encoder_, self.decoder_, self._symbolizer, self._own_training = networks
 
     def _train(self, rows: Rows, held_out: Rows | None, callbacks: Sequence[Any]) -> None:
         """Train the networks, and measure their gap between training and inference."""
@@ -343,7 +347,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             chosen = f"objective={self.objective_}: the codes are for search. Reconstruct() reconstructs rows better."
             print(chosen, file=sys.stderr)
         given = Given(
-            Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer),
+            Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer, self._own_training),
             self.code_,
             rows,
             held_out,
@@ -366,6 +370,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
 
     def _measured_gap(self, values: NDArray[Any], entered: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Compare training mode, with its noise and batch statistics, to inference mode."""
+        if self.code_.quantizes_rows:  # in both modes alike
+            figures = self.data_.metrics(values, self.decode(self.encode(values)), self.statistics_)
+            return {"inference": figures, "training": figures}
         outputs = [keras.ops.convert_to_numpy(output) for output in in_both_modes(self.model_, entered)]
         gap = {
             mode: self.data_.metrics(values, self._values_of(output), self.statistics_)

@@ -3,11 +3,13 @@
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from codeword import losses
 from codeword.activations import staircase
 from codeword.backend import keras
 from codeword.data_kinds import DataKind
-from codeword.layers import LevelOneHot
+from codeword.layers import LevelOneHot, Staircase
 from codeword.metrics import ExactMatch
 
 
@@ -37,6 +39,42 @@ def head(features: Any, kind: DataKind, shape: tuple[int, ...], *, own: bool = F
     if kind.activation_arguments:
         activation = staircase(**kind.activation_arguments, slope="straight_through")
     return keras.layers.Activation(activation, dtype="float32", name="output")(features)
+
+
+def head_of_values(numbers: Any, kind: DataKind) -> Any:
+    """Return the output of the head that stands for numbers: the nearest values of the kind.
+
+    Args:
+        numbers: Keras tensor of shape `(batch, *shape)`, approximate `kind.to_network` values.
+        kind: Data kind.
+
+    Returns:
+        Keras tensor of shape `(batch, *kind.output_shape(shape))`.
+    """
+    if kind.entry_levels:
+        return _head_of_levels(numbers, kind)
+    if not kind.is_probability:
+        return numbers
+    if kind.activation == "sigmoid":
+        return keras.layers.ReLU(max_value=1.0, dtype="float32", name="output")(numbers)
+    shares = keras.ops.clip(numbers, 1e-6, 1 - 1e-6)
+    return keras.ops.log(shares) - keras.ops.log(1 - shares)
+
+
+def _head_of_levels(numbers: Any, kind: DataKind) -> Any:
+    levels = np.array(kind.entry_levels)
+    if kind.num_outputs == 1:
+        # A level is in its own bin, wherever the edges are.
+        return Staircase(kind.entry_levels, name="output", dtype="float32")(numbers)
+    # Logits whose spread is that of errors of a quarter of a step.
+    sharpness = (4 / np.diff(levels).min()) ** 2
+    if kind.num_outputs == len(levels):  # one per level: the nearest has the largest
+        scale, offset = levels, -(levels**2) / 2
+    else:  # one per edge
+        scale, offset = np.ones(len(levels) - 1), -(levels[1:] + levels[:-1]) / 2
+    several = keras.ops.repeat(keras.ops.expand_dims(numbers, -1), len(scale), axis=-1)
+    logits = keras.layers.Rescaling((sharpness * scale).tolist(), (sharpness * offset).tolist(), dtype="float32")
+    return logits(several)
 
 
 def loss_of(kind: DataKind) -> Any:

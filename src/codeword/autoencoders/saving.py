@@ -1,6 +1,7 @@
 """What the file of an autoencoder holds."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -23,7 +24,7 @@ from codeword.files.saved_model import (
 )
 from codeword.objectives import Objective
 from codeword.objectives.naming import CONFIG_NAMES, objective_from_config, objective_to_config
-from codeword.settings import TRAINING, Setting, boolean, instance_of, layers, optional, sizes
+from codeword.settings import TRAINING, Setting, as_plain, boolean, instance_of, layers, optional, sizes
 
 Weights = list[tuple[str, str, tuple[int, ...]]]  # name, dtype and shape, in the network's order
 
@@ -36,7 +37,7 @@ class SavedAutoencoder(SavedModel):
         "data": optional(instance_of(DataKind, such_as="Levels([0, 1, 2])")),
         "code": optional(instance_of(CodeKind, such_as="Bits(64)")),
         "objective": optional(instance_of(Objective, such_as="Reconstruct()")),
-        "hidden": layers,
+        "hidden": optional(layers),
     }
     UNSAVED = frozenset({"data", "code", "objective", "encoder", "decoder", "verbose"})
     ADDED: ClassVar = {"validation_fraction": 0.0}
@@ -51,14 +52,19 @@ class SavedAutoencoder(SavedModel):
     }
     PARTS = ("encoder", "decoder")
     NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
-    DERIVED = ("model_", "_symbolizer")
+    DERIVED = ("model_", "_symbolizer", "_own_training")
 
     @classmethod
     def _parameter_names(cls) -> set[str]:
         return super()._parameter_names() | set(CONFIG_NAMES)
 
     def _parameters(self) -> dict[str, Any]:
-        return objective_to_config(self.objective) | super()._parameters()
+        return objective_to_config(self.objective) | super()._parameters() | {"hidden": as_plain(self._hidden)}
+
+    @property
+    def _hidden(self) -> tuple[int, ...]:
+        """Units of the hidden layers in use."""
+        return self.code_.default_hidden if self.hidden is None else tuple(self.hidden)
 
     @classmethod
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -81,17 +87,22 @@ class SavedAutoencoder(SavedModel):
 
     def _declared_arrays(self, config: dict[str, Any], arrays: Arrays) -> dict[str, Array]:
         shape, data, width = tuple(config["input_shape"]), self.data, self.code.width
-        entering = [prod(shape) * data.num_channels, *self.hidden]
+        hidden = [int(units) for units in config["parameters"]["hidden"]]
+        declared = {
+            f"statistics/{name}": Array("float64", shape, POSITIVE if name == "scale" else FINITE)
+            for name in data.statistic_names
+        }
+        if self.code.quantizes_rows:
+            if config["own_encoder"] or config["own_decoder"]:
+                raise ParameterError(f"{self.code} has no own encoder or decoder")
+            return declared | _declared("encoder", _codebooks(self.code, prod(shape), hidden))
+        entering = [prod(shape) * data.num_channels, *hidden]
         into_code: Weights = [
             ("kernel", "float32", (entering[-1], width)),
             ("moving_mean", "float32", (width,)),
             ("moving_variance", "float32", (width,)),
         ]
-        *inner, head = pairwise([width, *reversed(self.hidden), prod(shape) * data.num_outputs])
-        declared = {
-            f"statistics/{name}": Array("float64", shape, POSITIVE if name == "scale" else FINITE)
-            for name in data.statistic_names
-        }
+        *inner, head = pairwise([width, *reversed(hidden), prod(shape) * data.num_outputs])
         for part, before, last in (
             ("encoder", _dense(pairwise(entering)), into_code),
             ("decoder", [*_dense(inner), *_dense([head], "float32")], []),
@@ -123,6 +134,19 @@ def _dense(sizes: Any, dtype: str | None = None) -> Weights:
     ]
 
 
+def _codebooks(code: CodeKind, width: int, hidden: Sequence[int]) -> Weights:
+    """Return the weights of `layers.ResidualSteps`, which the decoder has, too, and the file has once."""
+    many, size = code.num_symbols, code.symbol_sizes[0]
+    shapes: list[tuple[str, tuple[int, ...]]] = [("codebooks", (many, size, width))]
+    if hidden:
+        shapes.append(("codebooks_preselecting", (many, size, width)))
+        shapes += [(f"kernel_of_{side}", (many, width, hidden[0])) for side in ("entry", "sum")]
+        shapes += [("kernel", (many, units, more)) for units, more in pairwise(hidden)]
+        shapes.append(("kernel_of_output", (many, hidden[-1], width)))
+        shapes += [("bias", (many, units)) for units in hidden]
+    return [(name, "float32", shape) for name, shape in [*shapes, ("center", (width,)), ("spread", (1,))]]
+
+
 def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:
     numbered = enumerate(weights, start)
     return {
@@ -132,6 +156,8 @@ def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:
 
 def values_of(name: str) -> Setting:
     """Return what the values of weights of this name must be."""
+    if name == "spread":
+        return POSITIVE
     return NOT_NEGATIVE if name.endswith("moving_variance") else FINITE
 
 

@@ -61,7 +61,8 @@ Examples:
     metavar="KIND",
     default="bits:64",
     show_default=True,
-    help="What a code consists of: bits:64; scalars:8 or, of 16 steps each, scalars:8x16; choices:8x256; floats:8.",
+    help="What a code consists of: bits:64; scalars:8 or, of 16 steps each, scalars:8x16; choices:8x256; "
+    "residual:8 (learned codebooks of 256 entries); floats:8.",
 )
 @click.option(
     "--hidden",

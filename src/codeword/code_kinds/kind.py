@@ -23,7 +23,9 @@ class CodeKind(SettingsObject, ABC):
     Attributes:
         symbol_size: Number of values that every symbol can take, unless `symbol_sizes` says otherwise.
         has_hamming_distance: True if near codes can be found by comparing bits.
+        quantizes_rows: True if the code layer takes the rows themselves, without an encoder before it.
         layer: The class in `codeword.layers` that makes the symbols; `layer_arguments` are its arguments.
+        default_hidden: Units of the hidden layers that measured best.
         default_noise: Noise before the code in training that measured best for reconstruction, in units of the spread
             of the values.
         default_swap: Share of swapped cells that measured best for reconstruction.
@@ -31,7 +33,9 @@ class CodeKind(SettingsObject, ABC):
 
     symbol_size: ClassVar[int]
     has_hamming_distance: ClassVar[bool] = False
+    quantizes_rows: ClassVar[bool] = False
     layer: ClassVar[str]
+    default_hidden: ClassVar[tuple[int, ...]] = (512, 512)
     default_noise: ClassVar[float] = 0.0
     default_swap: ClassVar[float] = 0.0
 

@@ -1,4 +1,4 @@
-"""The four kinds of codes."""
+"""The kinds of codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -115,6 +115,39 @@ class Choices(CodeKind):
     def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
         # (n, num_choices) -> (n, num_choices, size)
         return (symbols[..., None] == np.arange(self.size)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Residual(CodeKind):
+    """`num_codebooks` entries of learned codebooks, each for what the entries before it leave.
+
+    The sum of the chosen entries approximates the row, so the first symbols of a code are a shorter, coarser code.
+
+    Args:
+        num_codebooks: Integer from 1 to 1,048,576.
+        size: Number of entries in each codebook, 2 to 65536.
+
+    Example:
+        >>> Residual(8).num_bytes, Residual(3, size=1024).num_bytes
+        (8, 4)
+    """
+
+    num_codebooks: int
+    size: int = 256
+    layer: ClassVar[str] = "ResidualSteps"
+    quantizes_rows: ClassVar[bool] = True
+    default_hidden: ClassVar[tuple[int, ...]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        SIZE.check("size", self.size)
+
+    @property
+    def symbol_sizes(self) -> tuple[int, ...]:
+        return (self.size,) * self.num_codebooks
+
+    def to_network(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        return symbols.astype(np.float32)  # at most 65,535: exact
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from typing import Any
 
 from codeword.code_kinds.kind import CodeKind
-from codeword.code_kinds.kinds import Bits, Choices, Floats, Scalars
+from codeword.code_kinds.kinds import Bits, Choices, Floats, Residual, Scalars
 from codeword.errors import ParameterError
 
-_KINDS = {kind.__name__: kind for kind in (Bits, Scalars, Choices, Floats)}
+_KINDS = {kind.__name__: kind for kind in (Bits, Scalars, Choices, Residual, Floats)}
 
 
 def code_kind_from_config(config: dict[str, Any]) -> CodeKind:
@@ -29,7 +29,7 @@ def parse_code_kind(text: str) -> CodeKind:
     """Read a code kind as the command line writes it.
 
     Args:
-        text: `bits:64`, `scalars:8`, `scalars:8x16` (16 steps), `choices:8x256` or `floats:8`.
+        text: `bits:64`, `scalars:8`, `scalars:8x16` (16 steps), `choices:8x256`, `residual:8` or `floats:8`.
 
     Raises:
         ParameterError: If `text` has another form.
@@ -46,5 +46,6 @@ def parse_code_kind(text: str) -> CodeKind:
         raise
     except (KeyError, ValueError, TypeError) as error:
         raise ParameterError(
-            f"A code must look like bits:64, scalars:8, scalars:8x16, choices:8x256 or floats:8: got {text!r}."
+            "A code must look like bits:64, scalars:8, scalars:8x16, choices:8x256, residual:8 or floats:8: got "
+            f"{text!r}."
         ) from error

@@ -143,11 +143,19 @@ class SavedModel(BaseEstimator):
         check_is_fitted(self)
         config = {"estimator": type(self).__name__, "parameters": self._parameters(), **self._learned_config()}
         arrays = self._learned_arrays()
-        for prefix, attribute in self.NETWORKS.items():
-            network = getattr(self, attribute)
-            for number, (variable, values) in enumerate(zip(network.weights, network.get_weights(), strict=True)):
-                arrays[f"{prefix}/{number:03d}/{variable.name}"] = values
+        for prefix, variables in self._variables().items():
+            for number, variable in enumerate(variables):
+                arrays[f"{prefix}/{number:03d}/{variable.name}"] = variable.numpy()
         return config, arrays
+
+    def _variables(self) -> dict[str, list[Any]]:
+        """Return the variables of `NETWORKS` by prefix; one that several networks share counts for the first."""
+        variables, seen = {}, set()
+        for prefix, attribute in self.NETWORKS.items():
+            own = [variable for variable in getattr(self, attribute).weights if id(variable) not in seen]
+            variables[prefix] = own
+            seen |= {id(variable) for variable in own}
+        return variables
 
     @classmethod
     def _from_parts(cls, path: str | Path, config: dict[str, Any], arrays: Arrays, given: dict[str, Any]) -> Self:
@@ -162,7 +170,7 @@ class SavedModel(BaseEstimator):
         model._take_parts(path, config, given)
         if cls.NETWORKS:
             try:
-                model._build_with({attribute: in_order(arrays, part) for part, attribute in cls.NETWORKS.items()})
+                model._build_with({part: in_order(arrays, part) for part in cls.NETWORKS})
             except CodewordError:
                 raise  # by the user's own model
             except ERRORS as error:
@@ -198,15 +206,16 @@ class SavedModel(BaseEstimator):
 
     def _build_with(self, weights: dict[str, list[NDArray[Any]]]) -> None:
         self._build_networks()
-        for attribute, arrays in weights.items():
-            getattr(self, attribute).set_weights(arrays)
+        for part, variables in self._variables().items():
+            for variable, values in zip(variables, weights[part], strict=True):
+                variable.assign(values)
 
     def __getstate__(self) -> dict[str, Any]:
         # Keras models can be pickled only where their classes are registered: keep the weights alone.
         made = {*self.NETWORKS.values(), *self.DERIVED}
         state = {name: value for name, value in super().__getstate__().items() if name not in made}
-        networks = self.NETWORKS.values() if made & set(vars(self)) else ()
-        return {**state, "_weights": {attribute: getattr(self, attribute).get_weights() for attribute in networks}}
+        weights = self._variables() if made & set(vars(self)) else {}
+        return {**state, "_weights": {part: [one.numpy() for one in own] for part, own in weights.items()}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({name: value for name, value in state.items() if name != "_weights"})

@@ -1,6 +1,7 @@
 """What all objectives answer, and what an autoencoder trains because of it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -10,6 +11,14 @@ from codeword.settings import SettingsObject
 from codeword.training.batches import Batches
 
 
+class OwnTraining(NamedTuple):
+    """What is trained instead of an autoencoder that would not learn by its reconstructions."""
+
+    model: Any  # from a row to numbers of which `loss` makes the loss; shares its weights with the autoencoder
+    loss: Any  # function of rows and what the model returns
+    start: Callable[[NDArray[Any], int], None]  # sets first weights, given rows as they enter the network and a seed
+
+
 class Networks(NamedTuple):
     """One autoencoder as four Keras models that share all weights."""
 
@@ -17,6 +26,7 @@ class Networks(NamedTuple):
     encoder: Any  # from a row to code values
     decoder: Any  # from code values to the head's output
     symbolizer: Any  # from a row to symbols and margins
+    own_training: OwnTraining | None = None
 
 
 class Rows(NamedTuple):

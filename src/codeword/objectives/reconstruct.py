@@ -50,6 +50,10 @@ class Reconstruct(Objective):
         size, held_out = given.batch_size, given.held_out
         batches = SwappedRows(given.rows.entered, batch_size=size, share=swap, seed=given.seed)
         validation = None if held_out is None else UnshuffledRows(held_out.entered, batch_size=size)
+        own = given.networks.own_training
+        if own is not None:
+            own.start(given.rows.entered, given.seed)
+            return Task(own.model, batches, own.loss, [], validation)
         return Task(given.networks.model, batches, given.loss, given.metrics, validation)
 
 

@@ -1,0 +1,255 @@
+"""Residual codebooks whose entries a small network adjusts to the sum so far."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from codeword.backend import keras
+from codeword.layers.codebook_layer import LOSSES, QUANTIZED, CodebookLayer
+from codeword.settings import as_plain, integer, sizes
+from codeword.surrogates import with_slope
+
+ops = keras.ops
+
+TRAINING_BEAMS = 4
+PRESELECTION = 0.3  # weight of the error of the preselection
+NEVER = 1e30  # added to the error of sums that are not there
+
+SETTINGS = {
+    "num_codebooks": integer(1),
+    "size": integer(2, 65_536),
+    "hidden": sizes(),
+    "beams": integer(1),
+}
+
+
+@keras.saving.register_keras_serializable(package="codeword")
+class ResidualSteps(CodebookLayer):
+    """Approximate each vector by a sum of codebook entries, each adjusted to the sum of the entries before it.
+
+    This is the code layer of `Residual`. It learns by gradients from the prefixes of its codes, and begins with
+    codebooks that k-means has found; see `autoencoders`. For your own model take `ResidualQuantizer`, which needs no
+    preparation.
+
+    Formula:
+        `s[0] = center`; `s[m] = s[m - 1] + spread (e + network_m(e, s[m - 1]))` with the chosen entry `e` of codebook m
+
+        Of all pairs of a kept sum and an entry, a plain codebook preselects twice as many as are kept; of these sums
+        the `beams` nearest to the vector are kept. The last layer of each network begins with zeros, and until it has
+        learned, this is residual quantization.
+
+    Gradient:
+        Of "quantized": 1. Of "prefixes" and "decoded": the true gradient by the weights.
+
+    Args:
+        num_codebooks: Number of codebooks and symbols.
+        size: Number of entries of each codebook, 2 to 65536.
+        hidden: Units of the hidden layers of each network. (): no networks, plain codebooks.
+        beams: Number of sums that are kept while encoding; at most 4 in training.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ….
+
+    Call arguments:
+        inputs: Float tensor of shape `(..., d)`: vectors; for "prefixes" and "decoded" symbols `(..., num_codebooks)`.
+        returns: "quantized", "symbols", "margin", "choices" (both), "prefixes", "decoded" or "losses".
+
+    Returns:
+        Tensor of shape `(..., d)`, and for the others as their methods say.
+
+    Raises:
+        ParameterError: If a setting is not allowed.
+
+    References:
+        Huijben et al., "Residual Quantization with Implicit Neural Codebooks", 2024; Vallaeys et al., "Qinco2: Vector
+        Compression and Search with Improved Implicit Neural Codebooks", 2025 (preselection and beam search).
+    """
+
+    def __init__(
+        self,
+        num_codebooks: int,
+        size: int = 256,
+        *,
+        hidden: Sequence[int] = (),
+        beams: int = 16,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        settings = {"num_codebooks": num_codebooks, "size": size, "hidden": hidden}
+        self.keep(SETTINGS, **settings, beams=beams)
+        self.hidden = tuple(as_plain(hidden))
+
+    def build(self, input_shape: Any) -> None:
+        d, many = input_shape[-1], self.num_codebooks
+
+        def weight(name: str, shape: tuple[int, ...], initializer: Any = "zeros", trainable: bool = True) -> Any:
+            options = {"initializer": initializer, "trainable": trainable, "dtype": "float32", "autocast": False}
+            return self.add_weight(name=name, shape=shape, **options)
+
+        spread_out = keras.initializers.RandomNormal(0.0, 1.0, seed=0)  # until `start` is called
+        self.center = weight("center", (d,), trainable=False)
+        self.spread = weight("spread", (1,), "ones", trainable=False)
+        self.codebooks = weight("codebooks", (many, self.size, d), spread_out)
+        if not self.hidden:
+            return
+        self.preselecting = weight("codebooks_preselecting", (many, self.size, d), spread_out)
+        first = keras.initializers.RandomNormal(0.0, d**-0.5)
+        self.kernels = [weight("kernel_of_entry", (many, d, self.hidden[0]), first)]
+        self.kernel_of_sum = weight("kernel_of_sum", (many, d, self.hidden[0]), first)
+        for units, more in pairwise(self.hidden):
+            he_normal = keras.initializers.RandomNormal(0.0, (2 / units) ** 0.5)
+            self.kernels.append(weight("kernel", (many, units, more), he_normal))
+        self.kernels.append(weight("kernel_of_output", (many, self.hidden[-1], d)))
+        self.biases = [weight("bias", (many, units)) for units in self.hidden]
+
+    @property
+    def dimension(self) -> int:
+        return int(self.codebooks.shape[-1])
+
+    def call(self, inputs: Any, training: bool | None = None, returns: str = QUANTIZED) -> Any:
+        if returns == LOSSES:
+            return ops.reshape(self.losses_of(self.flat_rows(inputs)), (*ops.shape(inputs)[:-1], self.num_codebooks))
+        if returns != QUANTIZED:
+            return self.answer(inputs, returns)
+        x = self.as_called(inputs)
+        symbols, _ = self.choose(self.flat_rows(x))
+        hard = ops.cast(ops.reshape(self.sums(symbols)[:, -1], ops.shape(x)), x.dtype)
+        return with_slope(hard, x, ops.ones_like(x))
+
+    def choose(self, rows: Any) -> tuple[Any, Any]:
+        return self._chosen(rows, self.beams)
+
+    def sums(self, symbols: Any) -> Any:
+        return self._normalized_sums(symbols) * self.spread + self.center
+
+    def losses_of(self, rows: Any) -> Any:
+        """Return what training reduces: the squared error of each prefix, and of the preselection.
+
+        Args:
+            rows: float32 vectors `(n, d)`.
+
+        Returns:
+            float32 tensor of shape `(n, num_codebooks)`, in units of the spread and as means over the d columns, with
+            gradients by the weights.
+        """
+        symbols = ops.stop_gradient(self._chosen(rows, min(self.beams, TRAINING_BEAMS))[0])
+        x = ((rows - self.center) / self.spread)[:, None]
+        sums = self._normalized_sums(symbols)
+        losses = ops.mean(ops.square(x - sums), axis=-1)
+        if self.hidden:
+            before = ops.concatenate([ops.zeros_like(x), sums[:, :-1]], axis=1)
+            plain = _entries_of(self.preselecting, symbols)
+            losses = losses + PRESELECTION * ops.mean(ops.square(ops.stop_gradient(x - before) - plain), axis=-1)
+        return losses
+
+    def start(self, codebooks: Any, center: Any, spread: float) -> None:
+        """Take codebooks that were learned elsewhere.
+
+        Args:
+            codebooks: Array of shape `(num_codebooks, size, d)`, in units of the spread.
+            center: Array of shape `(d,)`: what is subtracted from vectors.
+            spread: Positive number by which they are then divided.
+        """
+        self.codebooks.assign(codebooks)
+        self.center.assign(center)
+        self.spread.assign([spread])
+        if self.hidden:
+            self.preselecting.assign(np.array(codebooks))  # not the same memory, which a step could donate twice
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "hidden": list(self.hidden)}
+
+    def _steps(self) -> dict[str, Any]:
+        """Return the weights of all steps, which have one more axis than those of a single one."""
+        weights = {"codebook": self.codebooks}
+        if self.hidden:
+            weights |= {"plain": self.preselecting, "of_sum": self.kernel_of_sum}
+            weights |= {f"kernel_{number}": kernel for number, kernel in enumerate(self.kernels)}
+            weights |= {f"bias_{number}": bias for number, bias in enumerate(self.biases)}
+        return {name: ops.convert_to_tensor(weight) for name, weight in weights.items()}
+
+    def _chosen(self, rows: Any, beams: int) -> tuple[Any, Any]:
+        """Return symbols and margins, with this many kept sums."""
+        x = (rows - self.center) / self.spread
+        first = ops.where(ops.arange(beams) == 0, 0.0, NEVER) + ops.zeros_like(x[:, :1])  # (n, beams)
+        symbols = ops.zeros_like(ops.repeat(first[:, :, None], self.num_codebooks, axis=2), dtype="int32")
+        places = ops.arange(self.num_codebooks)
+
+        def step(kept: Any, inputs: Any) -> Any:
+            return _best_sums(x, kept, *inputs)
+
+        kept = first, ops.zeros_like(x)[:, None] + ops.zeros_like(first)[:, :, None], symbols
+        (absent, sums, symbols), margins = ops.scan(step, kept, (self._steps(), places))
+        distances, best = ops.top_k(-_distances(x, sums, absent), min(2, beams))
+        margins = ops.transpose(margins)  # (num_codebooks, n) -> (n, num_codebooks)
+        if beams > 1:  # what decides the last choice decides all symbols of the row
+            margins = ops.minimum(margins, (distances[:, :1] - distances[:, 1:]) / 2)
+        symbols = ops.take_along_axis(symbols, best[:, :1, None], axis=1)[:, 0]
+        return symbols, ops.stop_gradient(margins * self.spread)
+
+    def _normalized_sums(self, symbols: Any) -> Any:
+        """Return the sums of all prefixes `(n, num_codebooks, d)`, in units of the spread."""
+
+        def step(last: Any, inputs: Any) -> Any:
+            weights, chosen = inputs
+            entries = ops.take(weights["codebook"], chosen, axis=0)
+            last = last + _adjusted(entries, _of_entries(entries, weights), last, weights)
+            return last, last
+
+        first = ops.zeros((ops.shape(symbols)[0], self.dimension), "float32")
+        _, sums = ops.scan(step, first, (self._steps(), ops.transpose(symbols)))
+        return ops.transpose(sums, (1, 0, 2))
+
+
+def _best_sums(x: Any, kept: Any, weights: Any, place: Any) -> Any:
+    """Try entries of one codebook on the kept sums `(n, beams, d)`; return the best, and the margins `(n,)`."""
+    absent, sums, symbols = kept
+    beams, size = sums.shape[1], weights["codebook"].shape[0]
+    residuals = x[:, None] - sums
+    plain = weights.get("plain", weights["codebook"])
+    errors = absent + ops.sum(ops.square(residuals), axis=-1)
+    errors = errors[:, :, None] - 2 * ops.matmul(residuals, ops.transpose(plain)) + ops.sum(ops.square(plain), axis=-1)
+    pairs = ops.top_k(-ops.reshape(errors, (-1, beams * size)), min(2 * beams, beams * size))[1]
+    parents, entries = pairs // size, pairs % size  # (n, tried)
+    before = ops.take_along_axis(sums, parents[:, :, None], axis=1)
+    vectors = ops.take(weights["codebook"], entries, axis=0)
+    of_entries = _of_entries(weights["codebook"], weights)
+    of_entries = None if of_entries is None else ops.take(of_entries, entries, axis=0)
+    tried = before + _adjusted(vectors, of_entries, before, weights)
+    absent = ops.take_along_axis(absent, parents, axis=1)
+    nearness, best = ops.top_k(-_distances(x, tried, absent), beams + 1)
+    margin, best = (nearness[:, -2] - nearness[:, -1]) / 2, best[:, :-1]
+    parents, entries = (ops.take_along_axis(found, best, axis=1) for found in (parents, entries))
+    symbols = ops.take_along_axis(symbols, parents[:, :, None], axis=1)
+    here = ops.arange(symbols.shape[2]) == place
+    symbols = ops.where(here, ops.cast(entries, "int32")[:, :, None], symbols)
+    absent = ops.take_along_axis(absent, best, axis=1)
+    return (absent, ops.take_along_axis(tried, best[:, :, None], axis=1), symbols), margin
+
+
+def _distances(x: Any, sums: Any, absent: Any) -> Any:
+    """Return the distances `(n, beams)` of vectors to sums, vast for sums that are not there."""
+    return ops.sqrt(ops.sum(ops.square(sums - x[:, None]), axis=-1) + absent)
+
+
+def _of_entries(entries: Any, weights: Any) -> Any:
+    """Return what the first layer of a step's network makes of entries alone; None without a network."""
+    return ops.matmul(entries, weights["kernel_0"]) if "kernel_0" in weights else None
+
+
+def _adjusted(entries: Any, of_entries: Any, sums: Any, weights: Any) -> Any:
+    """Return entries as one step adds them to sums of the same shape."""
+    if of_entries is None:
+        return entries
+    number, x = 1, ops.relu(of_entries + ops.matmul(sums, weights["of_sum"]) + weights["bias_0"])
+    while f"bias_{number}" in weights:
+        x = ops.relu(ops.matmul(x, weights[f"kernel_{number}"]) + weights[f"bias_{number}"])
+        number += 1
+    return entries + ops.matmul(x, weights[f"kernel_{number}"])
+
+
+def _entries_of(codebooks: Any, symbols: Any) -> Any:
+    """Return the entries `(n, num_codebooks, d)` that symbols choose."""
+    many, size, width = codebooks.shape
+    flat = ops.reshape(ops.convert_to_tensor(codebooks), (many * size, width))
+    return ops.take(flat, symbols + ops.arange(many, dtype="int32") * size, axis=0)

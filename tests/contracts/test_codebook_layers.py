@@ -1,0 +1,164 @@
+"""What every layer of codebooks promises, asked of all that `codeword.layers` exports."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codeword import layers
+from codeword.backend import keras
+from codeword.errors import CodeError, ParameterError
+
+from .gradients import gradient
+from .tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor
+
+MANY, SIZE, WIDTH, NUM_ROWS = 3, 5, 4, 512
+EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    ("ResidualSteps", {"beams": 1}),
+    ("ResidualSteps", {"beams": 4}),
+    ("ResidualSteps", {"hidden": (6, 7), "beams": 2}),
+]
+every_layer = pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=str)
+
+
+def assert_same(actual: Any, expected: np.ndarray, number: int, message: str = "") -> None:
+    """Compares every bit, or nearly so where networks compute, whose products round as the batch and compiler like."""
+    if EXAMPLES[number][0] == "ResidualSteps" and expected.dtype == np.float32:
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6, err_msg=message)
+    else:
+        assert_same_bits(actual, expected, message)
+
+
+def inputs(dtype: Any = np.float32) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=(NUM_ROWS, WIDTH)).astype(dtype)
+
+
+@functools.cache
+def built(number: int, dtype: str = "float32") -> Any:
+    """Makes a layer whose weights are as after some training."""
+    name, settings = EXAMPLES[number]
+    layer = getattr(layers, name)(MANY, SIZE, **settings, dtype=dtype)
+    layer.build((None, WIDTH))
+    rng = np.random.default_rng(number)
+    layer.set_weights(
+        [rng.normal(size=w.shape) * 0.5 if w.shape != (1,) else np.array([0.7]) for w in layer.get_weights()]
+    )
+    if settings.get("hidden"):  # as after training: the networks adjust entries a little
+        layer.preselecting.assign(layer.codebooks.numpy())
+        layer.kernels[-1].assign(0.1 * layer.kernels[-1].numpy())
+    return layer
+
+
+@functools.cache
+def answers(number: int, dtype: str = "float32") -> Any:
+    layer = built(number, dtype)
+
+    def all_of_them(x: Any) -> list[Any]:
+        symbols, margin = layer(x, returns="choices")
+        return [layer(x), symbols, margin, layer.prefixes(symbols), layer.decode(symbols)]
+
+    compiled = quick(all_of_them)
+    return lambda x: [to_array(answer) for answer in compiled(to_tensor(x))]
+
+
+def test_every_layer_has_an_example() -> None:
+    exported = {name for name, thing in vars(layers).items() if hasattr(thing, "prefixes")}
+    assert exported == {name for name, _ in EXAMPLES}
+
+
+@every_layer
+def test_what_is_decoded_is_what_the_layer_returns(number: int) -> None:
+    for dtype in DTYPES:
+        outputs, symbols, margin, prefixes, decoded = answers(number, dtype)(inputs(DTYPES[dtype]))
+        assert (symbols.dtype, symbols.shape, margin.shape) == (np.int32, (NUM_ROWS, MANY), (NUM_ROWS, MANY))
+        assert symbols.min() >= 0
+        assert symbols.max() < SIZE
+        assert (margin >= 0).all()
+        assert_same(decoded, outputs, number, dtype)
+        assert_same(prefixes[:, -1], outputs, number, dtype)
+        assert len(np.unique(symbols, axis=0)) > 10
+
+
+@every_layer
+def test_no_single_entry_would_be_nearer(number: int) -> None:
+    x = inputs()
+    _, symbols, margin, prefixes, decoded = answers(number)(x)
+    error = np.linalg.norm(x - decoded, axis=1)
+    layer = built(number)
+    for entry in range(SIZE):  # the last choice is the best of its step, or the preselection left it out
+        other = symbols.copy()
+        other[:, -1] = entry
+        errors = np.linalg.norm(x - to_array(layer.decode(to_tensor(other))), axis=1)
+        assert (errors >= error - 1e-5).mean() > 0.9
+    assert (np.diff(np.linalg.norm(x[:, None] - prefixes, axis=2).mean(axis=0)) < 0).all()
+    moved = x + (0.9 * margin.min(axis=1) / 2)[:, None].astype(np.float32)  # half of the margin: WIDTH columns move
+    far = margin.min(axis=1) > 1e-4
+    assert far.mean() > 0.9
+    if EXAMPLES[number][1].get("beams") == 1:  # the preselection may change, too
+        np.testing.assert_array_equal(answers(number)(moved)[1][far], symbols[far])
+
+
+@every_layer
+def test_a_row_with_nan_disturbs_no_other(number: int) -> None:
+    x = inputs()
+    expected = answers(number)(x)[0]
+    x[0] = np.nan
+    outputs = answers(number)(x)[0]
+    assert np.isnan(outputs[0]).all()
+    assert_same(outputs[1:], expected[1:], number)
+
+
+@every_layer
+def test_more_axes_and_no_rows_at_all(number: int) -> None:
+    x = inputs()
+    for split, flat in zip(answers(number)(x.reshape(8, -1, WIDTH)), answers(number)(x), strict=True):
+        assert split.shape[:2] == (8, NUM_ROWS // 8)
+        np.testing.assert_allclose(split.reshape(flat.shape), flat, atol=1e-6)
+    assert [len(answer) for answer in answers(number)(x[:0])] == [0] * 5
+
+
+@every_layer
+def test_a_model_of_it_survives_saving(number: int, tmp_path: Any) -> None:
+    layer, rows = built(number), keras.Input((WIDTH,))
+    symbols = layer.symbols(rows)
+    model = keras.Model(rows, {"q": layer(rows), "s": symbols, "d": layer.decode(symbols), "m": layer.margin(rows)})
+    codes = keras.Input((MANY,))
+    decoder = keras.Model(codes, layer.decode(codes))
+    expected = model.predict(inputs(), batch_size=NUM_ROWS, verbose=0)
+    decoded = decoder.predict(expected["s"].astype(np.float32), batch_size=NUM_ROWS, verbose=0)
+    assert_same(decoded, expected["q"], number)
+    for part, given in ((model, inputs()), (decoder, expected["s"].astype(np.float32))):
+        part.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras").predict(given, batch_size=NUM_ROWS, verbose=0)
+        for name, found in again.items() if isinstance(again, dict) else [("q", again)]:
+            assert_same(found, expected[name], number, name)
+
+
+@every_layer
+def test_symbols_out_of_range_are_refused(number: int) -> None:
+    layer = built(number)
+    for wrong in (SIZE, -1, 0.5):
+        symbols = np.zeros((2, MANY), np.float32)
+        symbols[1, 1] = wrong
+        with pytest.raises(CodeError, match=rf"from 0 to {SIZE - 1}: got {wrong}"):
+            layer.decode(symbols)
+    with pytest.raises(CodeError, match=r"one symbol per codebook: got shape \(2, 2\)"):
+        layer.decode(np.zeros((2, 2), np.int32))
+
+
+@every_layer
+def test_the_gradient_passes_straight_through(number: int) -> None:
+    weights = np.random.default_rng(0).normal(size=(NUM_ROWS, WIDTH)).astype(np.float32)
+    np.testing.assert_array_equal(gradient(built(number), inputs(), weights), weights)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"num_codebooks": 0}, "num_codebooks"), ({"size": 1}, "size"), ({"size": 65_537}, "size")],
+    ids=str,
+)
+def test_impossible_settings_are_refused(settings: dict[str, int], message: str) -> None:
+    for name in {name for name, _ in EXAMPLES}:
+        with pytest.raises(ParameterError, match=rf"`{message}` must be an integer"):
+            getattr(layers, name)(**{"num_codebooks": 2, **settings})
