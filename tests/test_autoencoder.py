@@ -381,16 +381,6 @@ def test_own_models_are_copied_trained_saved_and_loaded(tmp_path):
         cw.load(tmp_path / "own.codeword")
 
 
-def test_own_models_that_do_not_fit_are_refused():
-    encoder, decoder = own_models()
-    with pytest.raises(cw.errors.ParameterError, match=r"rows of shape \(8, 8\): got a model that takes \(8, 8, 4\)"):
-        cw.Autoencoder(data=cw.UnitInterval(), encoder=encoder, verbose=0).fit(IMAGES[:9])
-    with pytest.raises(cw.errors.ParameterError, match=r"rows of shape \(16,\)"):
-        tiny(code=cw.Bits(16), decoder=decoder).fit(IMAGES[:9])
-    with pytest.raises(cw.errors.ParameterError, match="built functional or Sequential"):
-        tiny(encoder=keras.Sequential([keras.layers.Dense(3)])).fit(IMAGES[:9])
-
-
 # Other processes, pickles, scikit-learn
 
 

@@ -132,6 +132,13 @@ def test_images_of_a_convolution_work():
     assert model.decode(model.encode(images)).shape == (200, 8, 8)
 
 
+def test_rows_enter_the_encoder_unscaled():
+    encoder = keras.Sequential([keras.Input((6,)), keras.layers.Rescaling(1 / 255), keras.layers.Dense(4)])
+    encoder.set_weights(ENCODER.get_weights())
+    bytes_ = np.round(255 * np.abs(ROWS) / np.abs(ROWS).max())
+    np.testing.assert_array_equal(binarized(encoder, bytes_, rule="zero").transform(bytes_), bytes_ @ KERNEL > 0)
+
+
 def test_the_encoder_is_not_changed():
     before = [weights.copy() for weights in ENCODER.get_weights()]
     model = binarized(ENCODER)
@@ -240,5 +247,5 @@ def test_rows_that_the_encoder_does_not_take_are_refused():
         binarized(ENCODER, ROWS[:, :5])
     with pytest.raises(DataError, match="NaN"):
         binarized(ENCODER, np.where(ROWS > 2, np.nan, ROWS))
-    with pytest.raises(ParameterError, match="built functional or Sequential"):
-        binarized(keras.layers.Dense(4))
+    with pytest.raises(ParameterError, match="`encoder` must be a Keras model or layer: got 4"):
+        binarized(4)

@@ -13,6 +13,7 @@ from codeword.arrays.memory_maps import let_go
 from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
+from codeword.autoencoders.own_models import check_rescaling
 from codeword.autoencoders.residual import build_residual
 from codeword.autoencoders.saving import SavedAutoencoder
 from codeword.backend import keras
@@ -50,10 +51,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         hidden: Units of the dense layers before the code; the decoder has the same in reverse order. `Residual` has no
             such layers: its units are hidden in the networks that adjust the entries of codebooks. None: (512, 512), or
             () for `Residual`, whose codebooks then stay plain.
-        encoder: Your own functional or Sequential Keras model instead of the dense layers. It takes a row as it enters
-            the network: levels as one-hot on a last axis, `Real` data standardized. It is copied with its weights.
-        decoder: Your own functional or Sequential Keras model instead of the dense layers. It takes a code of shape
-            `(num_symbols,)`, or `(num_choices * size,)` for `Choices`. It is copied with its weights.
+        encoder: Your own Keras model or layer instead of the dense layers. It takes a row as it enters the network:
+            levels as one-hot on a last axis, `Real` data standardized. It is copied with its weights.
+        decoder: Your own Keras model or layer instead of the dense layers. It takes a code of shape `(num_symbols,)`,
+            or `(num_choices * size,)` for `Choices`. It returns features, or the output itself, with or without the
+            activation that the data kind needs. It is copied with its weights.
         epochs: Maximum number of epochs. None: 40 for `Reconstruct`, else 1,200 steps, but at least 10 epochs.
         batch_size: Rows per step; `KeepGroups` and `KeepNeighbors` add a partner to each. None: 128 for `Reconstruct`,
             else 512, or an eighth of fewer than 4,096 rows.
@@ -159,6 +161,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         kind = self.data if self.data is not None else infer_data_kind(given)
         values = kind.as_inferred(given) if self.data is None else kind.check(given)
         validate_data(self, x, skip_check_array=True)
+        check_rescaling(self.encoder, kind)
         held_out = None
         if validation_data is not None:
             rows = validation_data[0] if isinstance(validation_data, tuple) else validation_data

@@ -12,33 +12,51 @@ from codeword.data_kinds import DataKind
 from codeword.layers import LevelOneHot, Staircase
 from codeword.metrics import ExactMatch
 
+ops = keras.ops
+
+OWN_OUTPUT = "own_output"  # name of the layer at which a decoder's own activation was kept
+_LEAST_PROBABILITY = 1e-7  # Keras' own cross-entropies clip there, too
+
 
 def enter_network(inputs: Any, kind: DataKind) -> Any:
     """Turn `kind.to_network` values into the input of the body: levels become one-hot on one more axis."""
     return LevelOneHot(kind.entry_levels, name="one_hot")(inputs) if kind.entry_levels else inputs
 
 
-def head(features: Any, kind: DataKind, shape: tuple[int, ...], *, own: bool = False) -> Any:
+def head(features: Any, kind: DataKind, shape: tuple[int, ...]) -> Any:
     """Project features to the output of the head, float32 also under mixed precision.
 
     Args:
-        features: Keras tensor of shape `(batch, features)`.
+        features: Keras tensor of shape `(batch, ...)`.
         kind: Data kind.
         shape: Shape of one row.
-        own: If True, the features come from a user's decoder, and are the output if they have its shape.
 
     Returns:
         Keras tensor of shape `(batch, *shape)`, with one more axis if the head has several numbers per cell.
     """
+    flat = keras.layers.Flatten(name="head_flatten")(features)
+    flat = keras.layers.Dense(prod(kind.output_shape(shape)), dtype="float32", name="head")(flat)
+    return completed(flat, kind, shape, kind.activation)
+
+
+def completed(output: Any, kind: DataKind, shape: tuple[int, ...], following: str) -> Any:
+    """Turn an output with as many values as the head's into the head's, by what `data_kinds.heads.completion` says."""
     output_shape = kind.output_shape(shape)
-    if not own or tuple(features.shape[1:]) != output_shape:
-        flat = keras.layers.Flatten(name="head_flatten")(features)
-        flat = keras.layers.Dense(prod(output_shape), dtype="float32", name="head")(flat)
-        features = keras.layers.Reshape(output_shape, dtype="float32", name="head_shape")(flat)
-    activation: Any = kind.activation
+    if tuple(output.shape[1:]) != output_shape:
+        output = keras.layers.Reshape(output_shape, dtype="float32", name="head_shape")(output)
+    if following == kind.activation:
+        return keras.layers.Activation(_activation(kind), dtype="float32", name="output")(output)
+    output = keras.layers.Activation("linear", dtype="float32", name=OWN_OUTPUT)(output)
+    if following == "linear":
+        return output
+    output = ops.clip(output, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return ops.log(output) if following == "log" else ops.log(output) - ops.log(1 - output)
+
+
+def _activation(kind: DataKind) -> Any:
     if kind.activation_arguments:
-        activation = staircase(**kind.activation_arguments, slope="straight_through")
-    return keras.layers.Activation(activation, dtype="float32", name="output")(features)
+        return staircase(**kind.activation_arguments, slope="straight_through")
+    return kind.activation
 
 
 def head_of_values(numbers: Any, kind: DataKind) -> Any:

@@ -5,11 +5,10 @@ from typing import Any
 
 from codeword import layers
 from codeword.autoencoders.heads import enter_network, head
+from codeword.autoencoders.own_models import own_decoder, own_encoder
 from codeword.backend import keras
 from codeword.code_kinds import CodeKind
 from codeword.data_kinds import DataKind
-from codeword.errors import ParameterError
-from codeword.keras_internals import draw_from_own_generators
 from codeword.layers.hard_layer import HardLayer
 from codeword.objectives.objective import Networks
 
@@ -32,8 +31,8 @@ def build_autoencoder(
         shape: Shape of one row.
         hidden: Units of the dense layers before the code, and in reverse order after it.
         noise: Standard deviation of the noise before the code's thresholds in training.
-        encoder: Your own Keras model instead of the dense layers before the code.
-        decoder: Your own Keras model instead of the dense layers after the code.
+        encoder: Your own Keras model or layer instead of the dense layers before the code.
+        decoder: Your own Keras model or layer instead of the dense layers after the code.
 
     Raises:
         ParameterError: If one of your own models does not fit.
@@ -46,10 +45,10 @@ def build_autoencoder(
 
     codes = keras.Input(code.value_shape, name="code_values")
     if decoder is None:
-        body = _dense_body(codes, tuple(reversed(hidden)), "decoder")
+        outputs = head(_dense_body(codes, tuple(reversed(hidden)), "decoder"), data, shape)
     else:
-        body = _applied(decoder, "decoder", keras.layers.Flatten(name="code_values_flat")(codes))
-    decoder_model = keras.Model(codes, head(body, data, shape, own=decoder is not None), name="decoder")
+        outputs = own_decoder(decoder, keras.layers.Flatten(name="code_values_flat")(codes), data, shape)
+    decoder_model = keras.Model(codes, outputs, name="decoder")
 
     return Networks(
         keras.Model(rows, decoder_model(encoder_model(rows)), name="autoencoder"),
@@ -62,7 +61,7 @@ def build_autoencoder(
 def encoder_features(rows: Any, data: DataKind, *, hidden: Sequence[int], encoder: Any = None) -> Any:
     """Return the features of rows, a Keras tensor of shape `(batch, features)`; see `build_autoencoder`."""
     entered = enter_network(rows, data)
-    features = _dense_body(entered, hidden, "encoder") if encoder is None else _applied(encoder, "encoder", entered)
+    features = _dense_body(entered, hidden, "encoder") if encoder is None else own_encoder(encoder, entered, data)
     return features if len(features.shape) == 2 else keras.layers.Flatten(name="features")(features)
 
 
@@ -92,29 +91,3 @@ def _before_code(features: Any, kind: CodeKind, *, noise: float) -> Any:
     if kind.value_shape != (kind.width,):
         x = keras.layers.Reshape(kind.value_shape, dtype="float32", name="code_scores")(x)
     return x
-
-
-def _applied(model: Any, name: str, inputs: Any) -> Any:
-    """Apply a copy of a user's model."""
-    if not isinstance(model, keras.Model) or not model.built or len(model.inputs or []) != 1:
-        raise ParameterError(
-            f"`{name}` must be a built functional or Sequential Keras model with one input: got {model!r}. "
-            "Start it with keras.Input(shape)."
-        )
-    expected, received = tuple(inputs.shape[1:]), tuple(model.inputs[0].shape[1:])
-    if received == (*expected, 1):
-        inputs = keras.layers.Reshape(received, name=f"{name}_channel")(inputs)
-    elif received != expected:
-        raise ParameterError(
-            f"`{name}` must take rows of shape {expected}: got a model that takes {received}. "
-            f"Start it with keras.Input({expected})."
-        )
-    try:
-        copy = keras.models.clone_model(model)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise ParameterError(
-            f"`{name}` must be a model that Keras can copy: got {model!r} ({error}). Replace a Lambda by a layer class."
-        ) from error
-    copy.set_weights(model.get_weights())
-    draw_from_own_generators(copy)
-    return copy(inputs)

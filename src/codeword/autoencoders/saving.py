@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from codeword.autoencoders.heads import OWN_OUTPUT
 from codeword.backend import keras
 from codeword.code_kinds import CodeKind, code_kind_from_config
 from codeword.data_kinds import DataKind, data_kind_from_config
@@ -45,11 +46,13 @@ class SavedAutoencoder(SavedModel):
     CONFIG: ClassVar = {
         "own_encoder": boolean,
         "own_decoder": boolean,
+        "own_output": boolean,
         "data": an_object,
         "code": an_object,
         "input_shape": Setting("a list of positive integers", lambda value: sizes().holds(value) and len(value) > 0),
         "feature_names": texts,
     }
+    ADDED_CONFIG = ("own_output",)
     PARTS = ("encoder", "decoder")
     NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
     DERIVED = ("model_", "_symbolizer", "_own_training")
@@ -77,10 +80,26 @@ class SavedAutoencoder(SavedModel):
         return {
             "own_encoder": self.encoder is not None,
             "own_decoder": self.decoder is not None,
+            **({"own_output": True} if self._keeps_own_output() else {}),
             "data": self.data_.to_config(),
             "code": self.code_.to_config(),
             **self._rows_config(),
         }
+
+    def _keeps_own_output(self) -> bool:
+        """Return whether the activation at the end of an own decoder is the output's."""
+        layers_made = self.decoder_.layers if self.decoder is not None and hasattr(self, "decoder_") else ()
+        return any(layer.name == OWN_OUTPUT for layer in layers_made)
+
+    @classmethod
+    def _from_parts(cls, path: str | Path, config: dict[str, Any], arrays: Arrays, given: dict[str, Any]) -> Self:
+        model = super()._from_parts(path, config, arrays, given)
+        if model._keeps_own_output() != config.get("own_output", False):
+            raise ParameterError(
+                f"{path} was saved with a decoder that ended in another activation, or by a version of codeword that "
+                "put a second one behind it: got a decoder whose output would be another. Train the model again."
+            )
+        return model
 
     def _learned_arrays(self) -> Arrays:
         return {f"statistics/{name}": array for name, array in self.statistics_.items()}

@@ -75,6 +75,35 @@ def head_of_kind(kind: DataKind, scan: ValueScan) -> Head:
     return Head(kind, kind.scaling_by(scan), kind.activation, kind.loss_call)
 
 
+def completion(kind: DataKind, activation: str | None, low: float, high: float) -> str | None:
+    """Return what must follow an existing output so that it is the output of this kind's head.
+
+    Args:
+        kind: Data kind of the values that the output has to reproduce.
+        activation: Keras' name of the output's activation; None if unknown.
+        low: Lower end of its range.
+        high: Upper end of its range.
+
+    Returns:
+        The head's activation, after an output that takes any value; "linear" for nothing, if it has that activation;
+        "logit" or "log", which turn probabilities into logits; None if nothing makes it the head's.
+    """
+    if (low, high) == (-math.inf, math.inf):
+        return kind.activation
+    is_share = activation is None and low >= 0 and high <= 1
+    if kind.activation != "linear" and (activation == kind.activation or (is_share and kind.activation == "sigmoid")):
+        return "linear"
+    if activation is not None and activation == kind.probability_activation:
+        return {"sigmoid": "logit", "softmax": "log"}[activation]
+    return None
+
+
+def endings(kind: DataKind) -> str:
+    """Return with what activations an output can be completed to this kind's head, in words."""
+    accepted = kind.activation if kind.activation != "linear" else kind.probability_activation
+    return f"a {accepted} or without an activation" if accepted else "a layer without an activation"
+
+
 def sums_to_one(scan: ValueScan) -> bool:
     """Return whether the last axis sums to 1 nearly everywhere, as distributions do."""
     return len(scan.shape) > 1 and scan.shape[-1] > 1 and scan.share_summing_to_one > 0.99

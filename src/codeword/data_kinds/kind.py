@@ -171,6 +171,11 @@ class DataKind(ABC):
         return "linear"
 
     @property
+    def probability_activation(self) -> str | None:
+        """The activation that turns the head's logits into probabilities; None if it returns no logits."""
+        return "sigmoid" if self.loss == "binary_crossentropy" else None
+
+    @property
     def activation_code(self) -> str:
         """Python of the activation."""
         arguments = ", ".join(map(python_literal, self.activation_arguments.values()))

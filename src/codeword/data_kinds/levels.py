@@ -160,6 +160,10 @@ class Levels(DataKind):
     def head_comment(self) -> str:
         return {"crossentropy": "  # one logit per level", "ordinal": "  # one logit per edge"}.get(self.loss, "")
 
+    @property
+    def probability_activation(self) -> str | None:
+        return {"crossentropy": "softmax", "ordinal": "sigmoid"}.get(self.loss)
+
     def probabilities(self, output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return the probability of each level, float32 along a last axis, from the logits of the head.
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from codeword.doctor.measuring.given_data import Arrays, sample_of
 from codeword.doctor.measuring.gradients import Gradients, gradient_function
-from codeword.doctor.measuring.recording import Call, copies_of
 from codeword.doctor.measuring.run import Run, fixed_batch
 from codeword.doctor.output import Output
 from codeword.errors import ParameterError
+from codeword.inference.recording import Call, copies_of
 
 GRADIENT_ROWS = 256
 

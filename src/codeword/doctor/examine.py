@@ -10,7 +10,6 @@ from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import SEVERITIES, Finding, found
 from codeword.doctor.measuring.given_data import Arrays, read_arrays, sample_of
-from codeword.doctor.measuring.recording import unchanged
 from codeword.doctor.measuring.run import run_on_sample
 from codeword.doctor.output import Output, outputs_of
 from codeword.doctor.report import Report
@@ -22,6 +21,7 @@ from codeword.doctor.rules.missing import missing_findings
 from codeword.doctor.rules.output import output_findings
 from codeword.doctor.rules.validation import validation_findings
 from codeword.errors import DataTypeError, ParameterError
+from codeword.inference.recording import unchanged
 
 # Findings that follow from another one and would only repeat it.
 _FOLLOWS = {

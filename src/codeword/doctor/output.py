@@ -13,8 +13,8 @@ from codeword.data_kinds.inference import num_classes
 from codeword.doctor.measuring.given_data import Array
 from codeword.doctor.measuring.loss_facts import LossFacts, loss_facts, losses_of
 from codeword.doctor.measuring.missing_value import measured_missing
-from codeword.doctor.measuring.output_ranges import Source, source_of
 from codeword.doctor.measuring.run import Run
+from codeword.inference.output_source import Source, source_of
 
 
 @dataclass(frozen=True, eq=False)

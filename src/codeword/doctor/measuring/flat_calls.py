@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from codeword.backend import keras
-from codeword.doctor.measuring.output_ranges import activation_name, snake_case
-from codeword.doctor.measuring.recording import Call, is_float, to_array
+from codeword.inference.output_source import activation_name, snake_case
+from codeword.inference.recording import Call, is_float, to_array
 
 # Operations whose derivative is 0 wherever it exists, by the names of Keras, NumPy and the backends.
 _NAMES = """

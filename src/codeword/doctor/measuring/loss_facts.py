@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from codeword.backend import keras
-from codeword.doctor.measuring.output_ranges import snake_case
+from codeword.inference.output_source import snake_case
 from codeword.losses import BinInsensitive, LevelCrossentropy, LevelSquaredError, Masked, OrdinalCrossentropy
 
 _DISTANCES = """

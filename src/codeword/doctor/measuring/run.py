@@ -1,7 +1,6 @@
 """One run of a model on a sample of its data, and the loss that its outputs have there."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from codeword.backend import keras
 from codeword.doctor.measuring.given_data import Arrays
-from codeword.doctor.measuring.recording import Call, operations_of, recorded, replaced, to_array, torch_or_none
-from codeword.keras_internals import added_losses, mask_of, set_mask, takes_training
+from codeword.inference.recording import Call, call_model, operations_of, recorded, replaced, to_array
+from codeword.keras_internals import added_losses, mask_of, set_mask
 
 MAX_RECORDED_CELLS = 40_000_000
 _FIRST_ROWS = 32
@@ -122,13 +121,6 @@ def run_on_sample(
 def fixed_batch(model: Any) -> int | None:
     """Return the batch size that a model is fixed to, as a stateful recurrent one is; None if it takes any."""
     return next((one.shape[0] for one in getattr(model, "inputs", None) or () if one.shape[0] is not None), None)
-
-
-def call_model(model: Any, x: Any) -> Any:
-    """Call a model in inference mode."""
-    torch = torch_or_none()
-    with torch.no_grad() if torch else nullcontext():
-        return model(x, training=False) if takes_training(model) else model(x)
 
 
 def as_arrays(outputs: Any) -> list[NDArray[Any]]:

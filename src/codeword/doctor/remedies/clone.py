@@ -5,7 +5,7 @@ from typing import Any
 
 from codeword import layers
 from codeword.backend import keras
-from codeword.keras_internals import declared_shape
+from codeword.inference.model_copy import copied_layer
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Clone:
         if activation is not None and "activation" not in vars(layer):  # the activation of an LSTM belongs to its cell
             given = {**layer.get_config(), "activation": keras.activations.serialize(activation)}
             return type(layer).from_config(given)
-        copy = _copied(layer)
+        copy = copied_layer(layer)
         if activation is not None:
             copy.activation = activation
         self._copies.append((layer, copy))
@@ -84,10 +84,3 @@ class Clone:
 def _centered(values: Any, name: str) -> Any:
     """Keep the threshold of every bit in the middle of its values."""
     return keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False, name=f"{name}_centered")(values)
-
-
-def _copied(layer: Any) -> Any:
-    if isinstance(layer, keras.layers.Lambda):  # Keras refuses to read a function back from its configuration
-        shape = declared_shape(layer)
-        return keras.layers.Lambda(layer.function, shape, layer.mask, layer.arguments, name=layer.name)
-    return type(layer).from_config(layer.get_config())

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from codeword import activations, layers
 from codeword.doctor.case import Case
 from codeword.doctor.measuring.flat_calls import FlatCall, flat_calls
-from codeword.doctor.measuring.recording import Call, is_float, to_array
 from codeword.doctor.remedies.heads import written
+from codeword.inference.recording import Call, is_float, to_array
 
 MAX_STAIRS = 64
 

@@ -11,11 +11,11 @@ from codeword import layers
 from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
-from codeword.doctor.measuring.output_ranges import activation_of
-from codeword.doctor.measuring.recording import Call
 from codeword.doctor.measuring.run import as_float32
 from codeword.doctor.remedies.heads import REBUILD
 from codeword.evaluation.code_usage import NEAR_THRESHOLD
+from codeword.inference.output_source import activation_of
+from codeword.inference.recording import Call
 
 UNBALANCED, CORRELATED = 0.05, 0.9
 MAX_COMPARED = 1024  # bits: each pair of them is one number

@@ -10,11 +10,11 @@ from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.flat_calls import FlatCall
-from codeword.doctor.measuring.recording import Call, is_float
 from codeword.doctor.measuring.run import as_float32
 from codeword.doctor.remedies.heads import REBUILD, path_of, scaling_lines
 from codeword.doctor.remedies.slopes import flat_calls_of, with_slope
 from codeword.doctor.rules.hidden_values import hidden_value_findings
+from codeword.inference.recording import Call, is_float
 
 VANISHED, EXPLODED = 1e-5, 1e4
 

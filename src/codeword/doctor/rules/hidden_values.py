@@ -7,10 +7,10 @@ import numpy as np
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.flat_calls import is_relu
-from codeword.doctor.measuring.output_ranges import activation_name
-from codeword.doctor.measuring.recording import Call
 from codeword.doctor.measuring.run import as_float32
 from codeword.doctor.remedies.heads import REBUILD, path_of, scaling_lines
+from codeword.inference.output_source import activation_name
+from codeword.inference.recording import Call
 
 SATURATED, DEAD = 0.8, 1 / 3
 _MIN_ROWS = 32

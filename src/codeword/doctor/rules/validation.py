@@ -12,7 +12,8 @@ from codeword.backend import keras
 from codeword.doctor.case import Case
 from codeword.doctor.finding import Finding, found
 from codeword.doctor.measuring.given_data import MAX_ROWS, Array, as_tensor
-from codeword.doctor.measuring.run import as_arrays, call_model
+from codeword.doctor.measuring.run import as_arrays
+from codeword.inference.recording import call_model
 
 
 def validation_findings(case: Case) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codeword import layers
 from codeword.activations import StaircaseActivation
 from codeword.backend import keras
-from codeword.doctor.measuring.recording import Call
+from codeword.inference.recording import Call
 
 INFINITY = math.inf
 # Activations by their lowest and highest value; some ends are only approached.
@@ -38,7 +38,7 @@ _OF_LAYERS = {
     keras.layers.ELU: "elu",
     keras.layers.LeakyReLU: "leaky_relu",
 }
-_ONLY_SHAPES = ("Reshape", "Flatten", "Permute", "Identity", "Dropout", "ActivityRegularization", "RepeatVector")
+ONLY_SHAPES = ("Reshape", "Flatten", "Permute", "Identity", "Dropout", "ActivityRegularization", "RepeatVector")
 
 
 class Source(NamedTuple):
@@ -64,7 +64,7 @@ def source_of(output: Any, values: NDArray[Any], calls: Sequence[Call]) -> Sourc
     while (call := _maker(output, calls) or _maker(output := _before_cast(output, calls), calls)) is not None:
         layer = call.layer
         kind = type(layer).__name__
-        if (kind in _ONLY_SHAPES or kind.startswith(("Cropping", "UpSampling", "ZeroPadding"))) and call.inputs:
+        if (kind in ONLY_SHAPES or kind.startswith(("Cropping", "UpSampling", "ZeroPadding"))) and call.inputs:
             output = call.inputs[0]
             continue
         if kind == "Rescaling" and np.ndim(layer.scale) == np.ndim(layer.offset) == 0:

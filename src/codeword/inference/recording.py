@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.backend import keras
-from codeword.keras_internals import added_losses, global_seed_generator, inner_layers, set_global_seed_generator
+from codeword.keras_internals import (
+    added_losses,
+    global_seed_generator,
+    inner_layers,
+    set_global_seed_generator,
+    takes_training,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,13 @@ def replaced(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
 
     with _calls_replaced({layer: changed}):
         yield
+
+
+def call_model(model: Any, x: Any) -> Any:
+    """Call a model in inference mode."""
+    torch = torch_or_none()
+    with torch.no_grad() if torch else nullcontext():
+        return model(x, training=False) if takes_training(model) else model(x)
 
 
 def operations_of(model: Any) -> list[Any]:
