@@ -5,7 +5,7 @@ import pytest
 
 import codeword as cw
 from codeword.backend import keras
-from codeword.errors import DataError, ModelFileError, ParameterError
+from codeword.errors import CodewordError, DataError, ModelFileError, ParameterError
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal([0, 1, 0, -2, 0, 3], size=(400, 6))
@@ -183,6 +183,53 @@ def test_frames_keep_their_columns():
         model.encode(frame[list("fedcba")])
 
 
+# Activations instead of an encoder
+
+ACTIVATIONS = ENCODER.predict(ROWS, verbose=0)
+
+
+@pytest.mark.parametrize("rule", ["rotation", "median", "zero"])
+def test_activations_give_the_codes_that_their_encoder_gives(rule):
+    model, encoded = cw.binarize(ACTIVATIONS, rule=rule, verbose=0), binarized(ENCODER, rule=rule)
+    np.testing.assert_array_equal(model.encode(ACTIVATIONS), encoded.encode(ROWS))
+    np.testing.assert_array_equal(model.encode(ENCODER.predict(NEW, verbose=0)), encoded.encode(NEW))
+    np.testing.assert_array_equal(binarized(None, ACTIVATIONS, rule=rule).encode(ACTIVATIONS), encoded.encode(ROWS))
+
+
+def test_activations_decode_save_and_load(tmp_path):
+    model = cw.binarize(ACTIVATIONS.reshape(400, 2, 2).astype(np.float16), bits=3, verbose=0)
+    codes = model.encode(ACTIVATIONS.reshape(400, 2, 2))
+    model.save(tmp_path / "m.codeword")
+    again = cw.load(tmp_path / "m.codeword")
+    np.testing.assert_array_equal(again.encode(ACTIVATIONS.reshape(400, 2, 2)), codes)
+    assert again.decode(codes).shape == (400, 2, 2)
+
+
+def test_fewer_activations_than_bits_and_columns_that_never_change():
+    few = np.column_stack([RANDOM.normal(size=(5, 8)), np.ones(5)])
+    with pytest.warns(UserWarning, match=r"1 of the 9 columns of the activations are dead, .* 5 rows: 8 \(always 1\)"):
+        model = cw.binarize(few, verbose=0)
+    cw.binarize(few, bits=8, verbose=0)  # a warning would be an error
+    assert len(np.unique(model.encode(few), axis=0)) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((ACTIVATIONS, None, 5), "`bits` must be at most 4, the number of columns of the activations: got 5"),
+        ((np.where(ACTIVATIONS > 2, np.nan, ACTIVATIONS),), "NaN"),
+        ((np.ones((9, 3)),), "The activations must separate rows: got 3 columns that are the same for all 9 rows"),
+        ((ENCODER,), "`x` must be rows for the encoder: got None"),
+        ((ACTIVATIONS[0],), r"got shape \(4,\)"),
+    ],
+    ids=["bits", "NaN", "equal", "no rows", "one axis"],
+)
+def test_activations_that_cannot_work_are_refused(arguments, message):
+    encoder, x, bits = (*arguments, None, None)[:3]
+    with pytest.raises(CodewordError, match=message):
+        binarized(encoder, x, bits=bits)
+
+
 # Awkward encoders and settings
 
 
@@ -193,13 +240,13 @@ def test_dead_units_are_named():
     kernel[:, [1, 4]] = 0
     encoder = linear(kernel, bias=[0, 0.5, 0, 0, 0, 0])  # gives the columns 0, 2, 3 and 5
     with pytest.warns(
-        UserWarning, match=r"2 of the encoder's 6 units are dead, .* 400 rows: 1 \(always 0.5\), 4 \(always 0\)"
+        UserWarning, match=r"2 of the 6 units of the encoder are dead, .* 400 rows: 1 \(always 0.5\), 4 \(always 0\)"
     ):
         model = binarized(encoder, bits=4)
     assert model.transform(ROWS).std(axis=0).min() > 0
     wider = linear(np.column_stack([KERNEL[:, :2], np.zeros(6)]), bias=[0, 0, 9])
     for rule in ("median", "zero"):
-        with pytest.warns(UserWarning, match=r"1 of the encoder's 3 units are dead, .*: 2 \(always 9\)"):
+        with pytest.warns(UserWarning, match=r"1 of the 3 units of the encoder are dead, .*: 2 \(always 9\)"):
             model = binarized(wider, rule=rule)
         assert model.transform(ROWS).mean(axis=0)[2] == (rule == "zero")
         assert np.isfinite(model.decode(model.encode(ROWS))).all()

@@ -82,14 +82,25 @@ def test_the_programs_of_the_ratings_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_programs_of_levels_run():
-    training, output = re.findall(r"```python\n(.*?)```", (ROOT / "docs/levels.md").read_text(), re.DOTALL)
+def test_the_programs_of_levels_run(tmp_path, monkeypatch):
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/levels.md").read_text(), re.DOTALL)
+    training, output, symbols, own = programs
+    monkeypatch.chdir(tmp_path)
     namespace = {}
     exec(training.replace("Bits(64)", "Bits(64), hidden=(16,), epochs=1"), namespace)
     assert namespace["codes"].shape == (1797, 8)
     assert set(np.unique(namespace["restored"])) <= {0, 0.25, 0.5, 0.75}
     exec(output, namespace)
     assert set(np.unique(namespace["output"](np.linspace(-9, 9, 64)[None]))) <= {0, 0.25, 0.5, 0.75}
+    exec(symbols, namespace)
+    assert namespace["codes"].shape == (1797, 8)
+    np.testing.assert_allclose(namespace["decoded"], namespace["model"].predict(namespace["x"], verbose=0), atol=1e-5)
+    exec(
+        own.replace("code=cw.Bits(64)", "code=cw.Bits(64), epochs=1").replace("fit(images)", "fit(images[:64])"),
+        namespace,
+    )
+    model, few = namespace["own"], namespace["images"][:9]
+    np.testing.assert_array_equal(model.decode(model.encode(few)), model.reconstruct(few))
 
 
 @pytest.mark.slow
@@ -99,10 +110,12 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     namespace = {}
     for text in programs:
         program = text.replace("epochs=40", "epochs=8").replace("binarize(trained_encoder, x)", "binarize(relu, flat)")
+        program = program.replace("binarize(activations, bits=64)", "binarize(flat, bits=32)")
         if "binarize" in program:  # `trained_encoder` is the reader's own
             relu = [keras.Input((64,)), keras.layers.Dense(20, activation="sigmoid")]
             namespace |= {"relu": keras.Sequential(relu), "flat": namespace["x"].reshape(1500, 64)}
-            exec(program.replace("encode(x)", "encode(flat)"), dict(namespace))
+            own = program.replace("encode(x)", "encode(flat)").replace("encode(activations)", "encode(flat)")
+            exec(own, dict(namespace))
         else:
             exec(program, namespace)
     shown = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Binary codes from an already trained encoder: rotation and thresholds, no retraining."""
+"""Binary codes from activations or an already trained encoder: rotation and thresholds, no retraining."""
 
 import warnings
 from typing import Any
@@ -26,23 +26,25 @@ _ABOVE_ZERO = 1e-20  # `SignBits` counts 0 as 1
 
 def binarize(
     encoder: Any,
-    x: Any,
+    x: Any = None,
     *,
     bits: int | None = None,
     rule: str = "rotation",
     seed: int = 0,
     verbose: bool | int = 1,
 ) -> Autoencoder:
-    """Turn a trained Keras encoder into one with binary codes, without retraining it.
+    """Turn a trained Keras encoder, or the activations of any other one, into binary codes, without retraining.
 
     The result is a fitted `Autoencoder` of `Real` data: it encodes, saves, and works with stores like any other. Its
     decoder is the linear map from bits to rows with the lowest squared error. To continue training the encoder
     instead, call `Autoencoder(encoder=encoder, code=Bits(bits)).fit(x)`, which starts from its weights.
 
     Args:
-        encoder: Built functional or Sequential Keras model with one input, from rows to activations. It is copied.
+        encoder: Keras model or layer with one input, from rows to activations. It is copied. Or the activations
+            themselves, an array or frame of numbers of shape `(n, ...)`, without `x`.
         x: Rows as the encoder takes them, of shape `(n, ...)`. Thresholds and rotation are learned from them.
-        bits: Number of bits of a code, at most the number of units of the encoder. None: the number of units.
+        bits: Number of bits of a code, at most the number of units of the encoder or the columns of the activations.
+            None: that number.
         rule: "rotation": principal components of the activations, rotated to lie near the corners of a cube (ITQ) and
             cut at the mean. "median": each unit is a bit, cut at its median, which balances it unless many rows share
             one value. "zero": each unit is a bit, 1 where the unit is above 0.
@@ -50,7 +52,7 @@ def binarize(
         verbose: 0 or False: silent. 1 or True: a progress bar.
 
     Returns:
-        The fitted autoencoder.
+        The fitted autoencoder. Its rows are those of `x`, or activations.
 
     Raises:
         ParameterError: If the encoder does not take the rows, or `bits` or `rule` cannot work.
@@ -58,7 +60,8 @@ def binarize(
         DataTypeError: If `x` is not an array of numbers.
 
     Warns:
-        UserWarning: If units of the encoder are dead: the same for all rows, so that their bits say nothing.
+        UserWarning: If units of the encoder are dead: the same for all rows, so that their bits say nothing. Of
+            activations, only if there are more bits than columns that change, or the rule is not "rotation".
 
     Example:
         >>> import keras
@@ -66,12 +69,20 @@ def binarize(
         >>> hasher = binarize(encoder, np.random.default_rng(0).random((100, 8)), bits=2, verbose=0)
         >>> hasher.encode(np.zeros((3, 8))).shape
         (3, 1)
+        >>> activations = np.random.default_rng(0).normal(size=(100, 12))
+        >>> binarize(activations, bits=8, verbose=0).encode(activations).shape
+        (100, 1)
 
     References:
         Gong et al., "Iterative Quantization: A Procrustean Approach to Learning Binary Codes", 2013.
     """
     _RULE.check("rule", rule)
     TRAINING["seed"].check("seed", seed)
+    if x is None:
+        if isinstance(encoder, keras.layers.Layer):
+            raise ParameterError("`x` must be rows for the encoder: got None.")
+        encoder, x = None, encoder
+    unit, owner = ("column", "the activations") if encoder is None else ("unit", "the encoder")
     kind = Real()
     rows = kind.check(as_rows(x))
     # Rows enter the encoder as they are, not standardized.
@@ -80,12 +91,14 @@ def binarize(
     with seeded(seed):
         activations = _activations(encoder, entered, verbose=verbose)
     num_units = activations.shape[1]
-    _warn_about_dead(activations)
     code = Bits(num_units if bits is None else bits)
+    # A rotation to fewer directions leaves out columns that never change.
+    spare = max(0, num_units - code.num_bits) if encoder is None and rule == "rotation" else 0
+    _warn_about_dead(activations, unit, owner, spare=spare)
     if code.num_bits > num_units or (rule != "rotation" and code.num_bits != num_units):
         allowed = f"at most {num_units}" if rule == "rotation" else f"{num_units} with rule={rule!r}"
         raise ParameterError(
-            f"`bits` must be {allowed}, the number of units of the encoder: got {bits}. For more bits, train "
+            f"`bits` must be {allowed}, the number of {unit}s of {owner}: got {bits}. For more bits, train "
             f"Autoencoder(code=Bits({bits}))."
         )
     matrix = _rotation(activations, code.num_bits, seed) if rule == "rotation" else np.eye(num_units)
@@ -111,7 +124,9 @@ def binarize(
 
 
 def _activations(encoder: Any, entered: NDArray[np.float32], *, verbose: bool | int) -> NDArray[np.float64]:
-    """Return the encoder's outputs for rows, flattened to shape `(n, units)`."""
+    """Return the encoder's outputs for rows, or the rows themselves without one, as float64 of shape `(n, units)`."""
+    if encoder is None:
+        return entered.reshape(len(entered), -1).astype(np.float64)
     inputs = keras.Input(entered.shape[1:], name="row")
     model = keras.Model(inputs, encoder_features(inputs, Real(), hidden=(), encoder=encoder))
     parts = in_fixed_batches(model, entered, description="activations", verbose=verbose)
@@ -121,18 +136,19 @@ def _activations(encoder: Any, entered: NDArray[np.float32], *, verbose: bool | 
     return found
 
 
-def _warn_about_dead(activations: NDArray[np.float64]) -> None:
+def _warn_about_dead(activations: NDArray[np.float64], unit: str, owner: str, *, spare: int) -> None:
+    num_rows, num_units = activations.shape
     dead = np.flatnonzero(np.ptp(activations, axis=0) == 0)
-    if len(dead) == activations.shape[1]:
+    if len(dead) == num_units:
         raise DataError(
-            f"The encoder must separate rows: got {len(dead)} units that are the same for all {len(activations)} "
+            f"{owner.capitalize()} must separate rows: got {len(dead)} {unit}s that are the same for all {num_rows} "
             "rows. Pass different rows or another encoder."
         )
-    if len(dead):
-        units = ", ".join(f"{unit} (always {activations[0, unit]:g})" for unit in dead[:10])
+    if len(dead) > spare:
+        units = ", ".join(f"{number} (always {activations[0, number]:g})" for number in dead[:10])
         warnings.warn(
-            f"{len(dead)} of the encoder's {activations.shape[1]} units are dead, the same for all {len(activations)} "
-            f"rows: {units}. They carry no information. Train with codeword.Bits to use every bit.",
+            f"{len(dead)} of the {num_units} {unit}s of {owner} are dead, the same for all {num_rows} rows: {units}. "
+            "They carry no information. Train with codeword.Bits to use every bit.",
             stacklevel=3,
         )
 

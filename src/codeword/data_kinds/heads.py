@@ -99,7 +99,7 @@ def completion(kind: DataKind, activation: str | None, low: float, high: float) 
 
 
 def endings(kind: DataKind) -> str:
-    """Return with what activations an output can be completed to this kind's head, in words."""
+    """Describe the activations that `completion` accepts for this kind, as the end of "must end in"."""
     accepted = kind.activation if kind.activation != "linear" else kind.probability_activation
     return f"a {accepted} or without an activation" if accepted else "a layer without an activation"
 
