@@ -142,6 +142,34 @@ def test_the_printed_lines(folder: Path, nearest: Any, tmp_path: Path) -> None:
     assert lines[-1] == "… and 3 more queries: use --output to write all of them to a table."
 
 
+def test_a_table_of_codes_is_searched_like_its_store(folder: Path, tmp_path: Path, nearest: Any) -> None:
+    cw.CodeStore(folder / "named.duckdb").export_parquet(tmp_path / "codes.parquet")
+    for words in (["--codes", folder / "codes.npy"], [folder / "queries.npy", "--model", folder / "digits.codeword"]):
+        assert searched(tmp_path, *words, store="codes.parquet") == searched(folder, *words, store="named.duckdb")
+    run("search", tmp_path / "codes.parquet", "--codes", folder / "other.npy", exit_code=1)
+
+
+def test_queries_that_know_their_margins_and_rows(folder: Path) -> None:
+    images, model = np.load(folder / "images.npy"), cw.load(folder / "digits.codeword")
+    words = [folder / "queries.npy", "--model", folder / "digits.codeword", "-k", 4]
+    index, queries = cw.HammingIndex(model.encode(images), num_bits=12), model.queries(images[:3])
+    for extra, settings in (
+        (["--asymmetric"], {}),
+        (["--rescore", folder / "images.npy"], {"rescore": images}),
+        (
+            ["--rescore", folder / "images.npy", "--candidates", 9, "--metric", "cosine"],
+            {"rescore": images, "candidates": 9, "metric": "cosine"},
+        ),
+    ):
+        distances, ids = index.search(queries, 4, **settings)
+        found = searched(folder, *words, *extra)
+        assert [record["ids"] for record in found] == ids.tolist()
+        np.testing.assert_allclose([record["distances"] for record in found], distances, rtol=1e-6)
+    lines = run("search", folder / "numbered.duckdb", *words, "--rescore", folder / "images.npy").output.splitlines()
+    assert lines[0] == "query  id (distance)"
+    assert lines[1].startswith("    0  0 (0), ")
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize("store", ["numbered", "named"])
 def test_results_as_a_file(folder: Path, tmp_path: Path, nearest: Any, suffix: str, store: str) -> None:
@@ -182,11 +210,15 @@ def test_a_file_of_no_results_keeps_its_types(folder: Path, tmp_path: Path, stor
         (["search", "numbered.duckdb", "--codes", "codes.npy", "-k", 1, "--within", 1], "Pass either -k or --within"),
         (["search", "numbered.duckdb", "--codes", "codes.npy", "-k", 0], "0 is not in the range"),
         (["search", "numbered.duckdb", "--codes", "codes.npy", "--within", -1], "-1 is not in the range"),
+        (["search", "numbered.duckdb", "--codes", "codes.npy", "--asymmetric"], "need --model and QUERIES"),
+        (["search", "numbered.duckdb", "--codes", "codes.npy", "--rescore", "images.npy"], "need --model and QUERIES"),
+        (["search", "numbered.duckdb", "--codes", "codes.npy", "--candidates", 5], "need --rescore"),
+        (["search", "exported.parquet", "--codes", "codes.npy", "--where", "id = 1"], "--where needs a store"),
         (["encode", "digits.codeword", "images.npy"], "Pass either OUTPUT"),
         (["encode", "digits.codeword", "images.npy", "never.npy", "--store", "never.duckdb"], "Pass either OUTPUT"),
         (["encode", "digits.codeword", "images.npy", "never.npy", "--metadata", "labels.csv"], "Pass --store, too"),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_commands_called_wrongly(folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[Any], message: str) -> None:
     monkeypatch.chdir(folder)
@@ -196,6 +228,7 @@ def test_commands_called_wrongly(folder: Path, monkeypatch: pytest.MonkeyPatch, 
 
 ENCODE = ["encode", "digits.codeword", "images.npy", "--store"]
 SEARCH = ["search", "numbered.duckdb", "--codes"]
+ROWS = ["search", "numbered.duckdb", "queries.npy", "--model", "digits.codeword"]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +236,8 @@ SEARCH = ["search", "numbered.duckdb", "--codes"]
     [
         (["search", "never.duckdb", "--codes", "codes.npy"], "got no such file"),
         (["search", "labels.csv", "--codes", "codes.npy"], "must be a store of codes: got a file that cannot"),
+        ([*ROWS, "--rescore", "queries.npy"], "must have one row per code, 40: got 3 rows"),
+        ([*ROWS, "--rescore", "nowhere.npy"], "must be a data file: got no such file"),
         ([*SEARCH, "nowhere.npy"], "must be a data file: got no such file"),
         ([*SEARCH, "images.npy"], "must hold codes, uint8"),
         ([*SEARCH, "other.npy"], "must hold codes of model"),
@@ -222,7 +257,7 @@ SEARCH = ["search", "numbered.duckdb", "--codes"]
         ([*ENCODE, "no/never.duckdb"], "Nothing was written"),
         ([*ENCODE, "."], "got a folder"),
     ],
-    ids=range(20),
+    ids=range(22),
 )
 def test_bad_data_is_told_in_words(
     folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[Any], message: str
@@ -241,7 +276,7 @@ def test_help_shows_examples_that_are_the_command(command: str) -> None:
     shown = run(command, "--help").output
     lines = shown.partition("Examples:\n")[2].replace("\\\n", " ").splitlines()
     examples = [" ".join(line.split()) for line in lines]
-    assert len(examples) == 3
+    assert len(examples) == {"encode": 3, "search": 4}[command]
     assert all(example.startswith(f"codeword {command} ") for example in examples)
     assert ("--store" if command == "encode" else "--within") in " ".join(examples)
     assert command in run("--help").output

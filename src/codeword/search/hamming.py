@@ -162,6 +162,11 @@ class HammingIndex:
         return self._num_bits
 
     @property
+    def fingerprint(self) -> str | None:
+        """Fingerprint of the model that made the codes; None if it is unknown."""
+        return self._fingerprint
+
+    @property
     def ids(self) -> NDArray[Any]:
         """Ids of all codes in ascending order, int64 or strings as objects."""
         return self._held.all_ids
