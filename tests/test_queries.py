@@ -179,6 +179,15 @@ def test_queries_that_are_refused(error: Any, message: str, settings: Any) -> No
         Queries(np.full((7, 3), 255, np.uint8), **settings)
 
 
+def test_bits_that_nobody_counted_fit_by_their_bytes() -> None:
+    expected = [found.tolist() for found in HammingIndex(CODES, num_bits=NUM_BITS).search(QUERIES, 9, rescore=ROWS)]
+    for index in (HammingIndex(CODES), HammingIndex(CODES, num_bits=NUM_BITS)):
+        assert [found.tolist() for found in index.search(QUERIES, 9, rescore=ROWS)] == expected
+        assert index.search(Queries(QUERIES.codes), 9)[1].tolist() == index.search(QUERIES.codes, 9)[1].tolist()
+    with pytest.raises(CodeError, match="a row with other bits there"):
+        HammingIndex(CODES, num_bits=NUM_BITS).search(Queries(QUERIES.codes | 1))
+
+
 def test_queries_of_other_codes_are_refused() -> None:
     index = HammingIndex(CODES, num_bits=NUM_BITS)
     for queries, message in (

@@ -82,7 +82,9 @@ def search(
     knowing = asymmetric or rescore is not None
     if knowing and (model is None or within is not None):
         raise click.UsageError("--asymmetric and --rescore need --model and QUERIES, and no --within.")
-    settings = {name: value for name, value in {"candidates": candidates, "metric": metric}.items() if value}
+    settings: dict[str, Any] = {
+        name: value for name, value in {"candidates": candidates, "metric": metric}.items() if value
+    }
     if settings and rescore is None:
         raise click.UsageError("--candidates and --metric need --rescore.")
 

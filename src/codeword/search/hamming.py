@@ -250,7 +250,10 @@ class HammingIndex:
         if len(codes) == 0:
             raise CodeError("`codes` must have at least one query: got none.")
         check_width(codes.codes, self._num_bits, "the indexed codes", hint)
-        if codes.num_bits != self._num_bits:
+        # Where one of the two is as many bits as fit, it may be that nobody said how many there are.
+        if 8 * codes.codes.shape[1] in (codes.num_bits, self._num_bits):
+            check_bit_codes(codes.codes, self._num_bits)
+        elif codes.num_bits != self._num_bits:
             raise CodeError(
                 f"`codes` must have {self._num_bits} bits, like the indexed codes: got {codes.num_bits}. {hint}"
             )
