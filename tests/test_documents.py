@@ -121,6 +121,19 @@ def test_the_programs_of_hash_run(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert int(re.search(r"(\d+)% are of the query's kind", shown)[1]) > 70
     assert "dead bits             []" in shown
+    assert namespace["ids"].shape == (297, 10)
+
+
+@pytest.mark.slow
+def test_the_programs_of_search_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/search.md").read_text(), re.DOTALL)
+    namespace = {}
+    for program in programs:
+        exec(program.replace("epochs=40", "epochs=2"), namespace)
+        distances, ids = namespace["distances"], namespace["ids"]
+        assert distances.shape == ids.shape
+        assert (np.diff(distances) >= 0).all()
     distances, _ = namespace["store"].search(namespace["codes"][7:8], k=10)
     assert [row[2] for row in namespace["nearest"]] == distances[0].tolist()
 
