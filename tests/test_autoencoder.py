@@ -315,7 +315,7 @@ def test_no_codes_give_no_rows(model):
     ("settings", "message"),
     [
         ({"hidden": (0,)}, r"`hidden` must be a sequence of integers of at least 1, .*: got \(0,\)"),
-        ({"hidden": 8}, r"such as \(16, 16\): got 8"),
+        ({"hidden": 8}, r"such as \(16, 16\), or None: got 8"),
         ({"epochs": 0}, "`epochs` must be an integer of at least 1, or None: got 0"),
         ({"epochs": 1.5}, "got 1.5"),
         ({"batch_size": True}, "got True"),

@@ -15,6 +15,7 @@ from .tensors import DTYPES, assert_same_bits, quick, to_array, to_tensor
 
 MANY, SIZE, WIDTH, NUM_ROWS = 3, 5, 4, 512
 EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    ("ResidualQuantizer", {"seed": 3}),
     ("ResidualSteps", {"beams": 1}),
     ("ResidualSteps", {"beams": 4}),
     ("ResidualSteps", {"hidden": (6, 7), "beams": 2}),
@@ -162,3 +163,79 @@ def test_impossible_settings_are_refused(settings: dict[str, int], message: str)
     for name in {name for name, _ in EXAMPLES}:
         with pytest.raises(ParameterError, match=rf"`{message}` must be an integer"):
             getattr(layers, name)(**{"num_codebooks": 2, **settings})
+
+
+# ResidualQuantizer
+
+
+def blobs(num_rows: int = 1024) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (
+        rng.normal(size=(32, WIDTH))[rng.integers(0, 32, num_rows)] * 3 + rng.normal(size=(num_rows, WIDTH))
+    ).astype(np.float32)
+
+
+def test_codebooks_follow_moving_averages_of_what_chose_their_entries() -> None:
+    layer = layers.ResidualQuantizer(1, size=2, decay=0.75)
+    layer.build((None, 2))
+    before = np.array([[[1.0, 0.0], [0.0, 1.0]]], np.float32)
+    layer.codebooks.assign(before)
+    layer.counts.assign([[4.0, 4.0]])
+    layer.totals.assign(4 * before)
+    x = np.array([[2.0, 0.0], [0.0, 3.0], [3.0, 1.0], [0.0, 0.0]], np.float32)  # the last is as near to both
+    quantized = to_array(layer(to_tensor(x), training=True))
+    np.testing.assert_array_equal(quantized, before[0, [0, 1, 0, 0]])
+    counts = 0.75 * 4 + 0.25 * np.array([3, 1])
+    totals = 0.75 * 4 * before[0] + 0.25 * np.array([[5.0, 1.0], [0.0, 3.0]])
+    np.testing.assert_allclose(layer.counts.numpy()[0], counts, rtol=1e-6)
+    np.testing.assert_allclose(layer.codebooks.numpy()[0], totals / counts[:, None], rtol=1e-6)
+
+
+def test_the_added_loss_pulls_vectors_to_every_prefix() -> None:
+    layer = layers.ResidualQuantizer(2, size=3, commitment=0.5)
+    layer.build((None, 2))
+    rng = np.random.default_rng(0)
+    layer.codebooks.assign(rng.normal(size=(2, 3, 2)))
+    layer.trainable = False
+    x = rng.normal(size=(6, 2)).astype(np.float32)
+    prefixes = to_array(layer.prefixes(layer.symbols(to_tensor(x))))
+    layer(to_tensor(x), training=True)
+    expected = 0.5 * np.square(x[:, None] - prefixes).mean(axis=(0, 2)).sum()
+    np.testing.assert_allclose(to_array(layer.losses[0]), expected, rtol=1e-5)
+
+
+def test_it_learns_from_the_first_batch_on_and_uses_every_entry() -> None:
+    keras.utils.set_random_seed(0)
+    x = blobs()
+    inputs = keras.Input((WIDTH,))
+    layer = layers.ResidualQuantizer(2, size=16, decay=0.9, seed=1)
+    dense = keras.layers.Dense(WIDTH, kernel_initializer="identity")
+    model = keras.Model(inputs, dense(layer(inputs)))
+    model.compile(keras.optimizers.SGD(1e-4), loss="mse")
+    model.fit(x, x, batch_size=256, epochs=20, verbose=0)
+    symbols = to_array(layer.symbols(to_tensor(x)))
+    assert [len(np.unique(column)) for column in symbols.T] == [16, 16]
+    quantized = model.predict(x, verbose=0)
+    assert np.square(x - quantized).mean() < 0.15 * x.var()
+    weights = layer.get_weights()
+    model.predict(x, verbose=0)
+    layer.trainable = False
+    model.compile(keras.optimizers.SGD(1e-4), loss="mse")
+    model.fit(x, x, batch_size=256, epochs=1, verbose=0)
+    for before, after in zip(weights[:3], layer.get_weights()[:3], strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_under_mixed_precision_distances_and_codebooks_are_float32(policy: str) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        layer = layers.ResidualQuantizer(2, size=8, seed=0)
+        x = to_tensor(blobs() + 1000)  # half precision would see few different vectors
+        layer(x, training=True)
+        assert layer.codebooks.dtype == "float32"
+        assert_same_bits(layer.decode(layer.symbols(x)), to_array(layer(x)))
+        assert np.square(to_array(layer(x)) - to_array(x)).mean() < 4
+    finally:
+        keras.config.set_dtype_policy(before)

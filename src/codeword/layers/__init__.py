@@ -9,6 +9,7 @@ from codeword.layers.hardmax import Hardmax as Hardmax
 from codeword.layers.level_one_hot import LevelOneHot as LevelOneHot
 from codeword.layers.no_code import NoCode as NoCode
 from codeword.layers.random_affine import RandomAffine as RandomAffine
+from codeword.layers.residual_quantizer import ResidualQuantizer as ResidualQuantizer
 from codeword.layers.residual_steps import ResidualSteps as ResidualSteps
 from codeword.layers.scalar_quantizer import ScalarQuantizer as ScalarQuantizer
 from codeword.layers.sign_bits import SignBits as SignBits
