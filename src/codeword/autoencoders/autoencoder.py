@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
 from codeword.autoencoders.own_models import check_rescaling
-from codeword.autoencoders.residual import build_residual
+from codeword.autoencoders.residual import best_directions, build_residual
 from codeword.autoencoders.saving import SavedAutoencoder
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind, packing
@@ -50,15 +51,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             `Reconstruct()`.
         hidden: Units of the dense layers before the code; the decoder has the same in reverse order. `Residual` has no
             such layers: its units are hidden in the networks that adjust the entries of codebooks. None: (512, 512), or
-            () for `Residual`, whose codebooks then stay plain.
+            (128,) for `Residual`; with () its codebooks stay plain.
         encoder: Your own Keras model or layer instead of the dense layers. It takes a row as it enters the network:
             levels as one-hot on a last axis, `Real` data standardized. It is copied with its weights.
         decoder: Your own Keras model or layer instead of the dense layers. It takes a code of shape `(num_symbols,)`,
             or `(num_choices * size,)` for `Choices`. It returns features, or the output itself, with or without the
             activation that the data kind needs. It is copied with its weights.
-        epochs: Maximum number of epochs. None: 40 for `Reconstruct`, else 1,200 steps, but at least 10 epochs.
-        batch_size: Rows per step; `KeepGroups` and `KeepNeighbors` add a partner to each. None: 128 for `Reconstruct`,
-            else 512, or an eighth of fewer than 4,096 rows.
+        epochs: Maximum number of epochs. None: 15 for `Residual`, 40 for `Reconstruct`, else 1,200 steps, but at least
+            10 epochs.
+        batch_size: Rows per step; `KeepGroups` and `KeepNeighbors` add a partner to each. None: 512 for `Residual`, 128
+            for `Reconstruct`, else 512, or an eighth of fewer than 4,096 rows.
         learning_rate: Highest learning rate of AdamW; it falls to 0 along a half cosine.
         weight_decay: Weight decay of AdamW. More of it helps with few rows.
         patience: Epochs without a better validation loss before training stops. None: all epochs are run. In both
@@ -77,6 +79,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         objective_: Objective in use.
         input_shape_: Shape of one row.
         statistics_: What the data kind learned: mean and scale of `Real` data.
+        num_directions_: Number of main directions of the rows in which `Residual` quantizes them, as held-out rows
+            preferred; None for all, and for other codes.
         history_: Loss and metrics by name, one number per epoch.
         training_gap_: The data kind's metrics on up to 2,048 training rows, in "training" and in "inference" mode.
 
@@ -168,7 +172,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             held_out = kind.check(as_rows(rows, values.shape[1:], "validation_data"))
         elif self.validation_fraction:
             values, held_out = self._split(values)
-        self._assemble(kind, values.shape[1:], kind.learn(values))
+        statistics = kind.learn(values)
+        self.num_directions_ = None
+        if self.code is not None and self.code.quantizes_rows:
+            self.num_directions_ = best_directions(kind.to_network(values, statistics), self.code, int(self.seed))
+        self._assemble(kind, values.shape[1:], statistics)
         with recipe.seeded(int(self.seed)):
             self._train(self._prepared(values), None if held_out is None else self._prepared(held_out), callbacks)
 
@@ -331,7 +339,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
     def _build_networks(self) -> None:
         """Build the networks with fresh weights, which follow from the seed alone."""
         self.objective_ = self.objective if self.objective is not None else default_objective(self.data_, self.code_)
-        build = build_residual if self.code_.quantizes_rows else build_autoencoder
+        build: Any = build_autoencoder
+        if self.code_.quantizes_rows:
+            build = partial(build_residual, directions=self.num_directions_)
         with recipe.seeded(int(self.seed)):
             networks = build(
                 self.data_,
@@ -356,19 +366,23 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             held_out,
             loss=loss_of(self.data_),
             metrics=metrics_of(self.data_),
-            batch_size=self.batch_size or self.objective_.batch_size_for(len(rows.values)),
+            batch_size=self.batch_size
+            or self.code_.default_batch_size
+            or self.objective_.batch_size_for(len(rows.values)),
             seed=int(self.seed),
         )
         task = self.objective_.task(given)
         self.history_ = recipe.fit(
             **task._asdict(),
-            epochs=self.epochs or self.objective_.epochs_for(len(task.batches)),
+            epochs=self.epochs or self.code_.default_epochs or self.objective_.epochs_for(len(task.batches)),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
             callbacks=callbacks,
             verbose=int(self.verbose),
         )
+        if self._own_training is not None:
+            self._own_training.finish(rows.entered)
         self.training_gap_ = self._measured_gap(rows.values[:GAP_ROWS], rows.entered[:GAP_ROWS])
 
     def _measured_gap(self, values: NDArray[Any], entered: NDArray[Any]) -> dict[str, dict[str, float]]:

@@ -55,6 +55,7 @@ class SavedAutoencoder(SavedModel):
     ADDED_CONFIG = ("own_output",)
     PARTS = ("encoder", "decoder")
     NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
+    num_directions_: int | None = None
     DERIVED = ("model_", "_symbolizer", "_own_training")
 
     @classmethod
@@ -114,7 +115,7 @@ class SavedAutoencoder(SavedModel):
         if self.code.quantizes_rows:
             if config["own_encoder"] or config["own_decoder"]:
                 raise ParameterError(f"{self.code} has no own encoder or decoder")
-            return declared | _declared("encoder", _codebooks(self.code, prod(shape), hidden))
+            return declared | _declared("encoder", _codebooks(self.code, prod(shape), hidden, _directions_in(arrays)))
         entering = [prod(shape) * data.num_channels, *hidden]
         into_code: Weights = [
             ("kernel", "float32", (entering[-1], width)),
@@ -133,6 +134,7 @@ class SavedAutoencoder(SavedModel):
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
         self.data_, self.code_, self.input_shape_ = self.data, self.code, tuple(config["input_shape"])
         self._learn_rows(config)
+        self.num_directions_ = _directions_in(arrays) if self.code.quantizes_rows else None
         self.statistics_ = {name: arrays[f"statistics/{name}"] for name in self.data_.statistic_names}
 
     def _take_parts(self, path: str | Path, config: dict[str, Any], given: dict[str, Any]) -> None:
@@ -153,17 +155,25 @@ def _dense(sizes: Any, dtype: str | None = None) -> Weights:
     ]
 
 
-def _codebooks(code: CodeKind, width: int, hidden: Sequence[int]) -> Weights:
+def _codebooks(code: CodeKind, width: int, hidden: Sequence[int], directions: int | None) -> Weights:
     """Return the weights of `layers.ResidualSteps`, which the decoder has, too, and the file has once."""
-    many, size = code.num_symbols, code.symbol_sizes[0]
-    shapes: list[tuple[str, tuple[int, ...]]] = [("codebooks", (many, size, width))]
+    many, size, inner = code.num_symbols, code.symbol_sizes[0], directions or width
+    shapes: list[tuple[str, tuple[int, ...]]] = [("codebooks", (many, size, inner))]
     if hidden:
-        shapes.append(("codebooks_preselecting", (many, size, width)))
-        shapes += [(f"kernel_of_{side}", (many, width, hidden[0])) for side in ("entry", "sum")]
+        shapes.append(("codebooks_preselecting", (many, size, inner)))
+        shapes += [(f"kernel_of_{side}", (many, inner, hidden[0])) for side in ("entry", "sum")]
         shapes += [("kernel", (many, units, more)) for units, more in pairwise(hidden)]
-        shapes.append(("kernel_of_output", (many, hidden[-1], width)))
+        shapes.append(("kernel_of_output", (many, hidden[-1], inner)))
         shapes += [("bias", (many, units)) for units in hidden]
-    return [(name, "float32", shape) for name, shape in [*shapes, ("center", (width,)), ("spread", (1,))]]
+    shapes += [("center", (width,)), ("spread", (1,)), ("sphere", (width + 1,))]
+    shapes += [("directions", (width, inner))] if directions else []
+    return [(name, "float32", shape) for name, shape in shapes]
+
+
+def _directions_in(arrays: Arrays) -> int | None:
+    """Return the number of directions of the codebooks in a file, None if there are all."""
+    found = [array for name, array in arrays.items() if re.fullmatch(r"encoder/\d{3,}/directions", name)]
+    return int(found[0].shape[-1]) if found and found[0].ndim == 2 else None
 
 
 def _declared(part: str, weights: Weights, start: int = 0) -> dict[str, Array]:

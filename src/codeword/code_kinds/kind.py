@@ -26,6 +26,8 @@ class CodeKind(SettingsObject, ABC):
         quantizes_rows: True if the code layer takes the rows themselves, without an encoder before it.
         layer: The class in `codeword.layers` that makes the symbols; `layer_arguments` are its arguments.
         default_hidden: Units of the hidden layers that measured best.
+        default_batch_size: Rows per step that measured best; None where that depends on the objective alone.
+        default_epochs: Epochs that measured best; None as above.
         default_noise: Noise before the code in training that measured best for reconstruction, in units of the spread
             of the values.
         default_swap: Share of swapped cells that measured best for reconstruction.
@@ -36,6 +38,8 @@ class CodeKind(SettingsObject, ABC):
     quantizes_rows: ClassVar[bool] = False
     layer: ClassVar[str]
     default_hidden: ClassVar[tuple[int, ...]] = (512, 512)
+    default_batch_size: ClassVar[int | None] = None
+    default_epochs: ClassVar[int | None] = None
     default_noise: ClassVar[float] = 0.0
     default_swap: ClassVar[float] = 0.0
 

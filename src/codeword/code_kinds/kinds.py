@@ -136,7 +136,9 @@ class Residual(CodeKind):
     size: int = 256
     layer: ClassVar[str] = "ResidualSteps"
     quantizes_rows: ClassVar[bool] = True
-    default_hidden: ClassVar[tuple[int, ...]] = ()
+    default_hidden: ClassVar[tuple[int, ...]] = (128,)
+    default_batch_size: ClassVar[int | None] = 512
+    default_epochs: ClassVar[int | None] = 15
 
     def __post_init__(self) -> None:
         super().__post_init__()

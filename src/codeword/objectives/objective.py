@@ -17,6 +17,7 @@ class OwnTraining(NamedTuple):
     model: Any  # from a row to numbers of which `loss` makes the loss; shares its weights with the autoencoder
     loss: Any  # function of rows and what the model returns
     start: Callable[[NDArray[Any], int], None]  # sets first weights, given rows as they enter the network and a seed
+    finish: Callable[[NDArray[Any]], None]  # completes the weights after training, given the same rows
 
 
 class Networks(NamedTuple):

@@ -33,9 +33,10 @@ def fit(
 ) -> dict[str, list[float]]:
     """Compile a model and train it with AdamW; return loss and metrics by name, one number per epoch.
 
-    The learning rate rises briefly to `learning_rate`, then falls to 0 along half a cosine. Biases do not decay. With
-    `validation` the weights of the epoch with the lowest validation loss are kept, and training ends after `patience`
-    epochs without improvement (None: never before `epochs`). A loss of NaN or infinity raises `DivergedError`.
+    The learning rate rises briefly to `learning_rate`, then falls to 0 along half a cosine. Biases and codebooks do not
+    decay. With `validation` the weights of the epoch with the lowest validation loss are kept, and training ends after
+    `patience` epochs without improvement (None: never before `epochs`). A loss of NaN or infinity raises
+    `DivergedError`.
     """
     num_steps = epochs * len(batches)
     warmup = int(WARMUP_SHARE * num_steps)
@@ -46,7 +47,7 @@ def fit(
         warmup_steps=warmup,
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "codebooks"])
     model.compile(optimizer, loss=loss, metrics=metrics)
     callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
     if validation is not None:

@@ -1,0 +1,116 @@
+"""Codes of residual codebooks: what they begin with, what they learn, bad input, semantic IDs."""
+
+import numpy as np
+import pytest
+
+import codeword as cw
+from codeword.autoencoders.residual import _sphere_of, best_directions
+from codeword.backend import keras
+
+RANDOM = np.random.default_rng(0)
+ROWS = RANDOM.normal(size=(256, 6)).astype(np.float32)
+
+
+def tiny(**settings):
+    given = {"data": cw.Real(spread="common"), "code": cw.Residual(3, size=16), "hidden": (), "epochs": 1, "verbose": 0}
+    return cw.Autoencoder(**{**given, **settings})
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny().fit(ROWS)
+
+
+def test_a_code_is_the_sum_of_the_entries_that_it_names(model):
+    symbols, codebooks = model.transform(ROWS), model.encoder_.get_layer("code").codebooks.numpy()
+    assert (symbols.dtype, symbols.shape, model.encode(ROWS).shape) == (np.uint8, (256, 3), (256, 2))
+    summed = codebooks[np.arange(3), symbols].sum(axis=1)
+    spread = np.sqrt(np.square(ROWS - ROWS.mean(axis=0)).mean())
+    np.testing.assert_allclose(model.inverse_transform(symbols), summed * spread + ROWS.mean(axis=0), atol=1e-5)
+
+
+def test_every_symbol_makes_the_reconstruction_better(model):
+    prefixes = keras.ops.convert_to_numpy(model.encoder_.get_layer("code").prefixes(model.transform(ROWS)))
+    entered = model.data_.to_network(ROWS, model.statistics_)
+    errors = np.square(prefixes - entered[:, None]).mean(axis=(0, 2))
+    assert (errors[1:] < 0.8 * errors[:-1]).all(), errors
+
+
+def test_all_entries_are_in_use(model):
+    assert [len(np.unique(column)) for column in model.transform(ROWS).T] == [16, 16, 16]
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (ROWS[:9], r"as many different rows as a codebook has entries, 16: got 9\. Use .* Residual\(3, size=2\)"),
+        (ROWS[:1], r"entries, 16: got 1\."),
+        (np.repeat(ROWS[:4], 50, axis=0), r"entries, 16: got 4\."),
+        (np.zeros((40, 6)), r"entries, 16: got 1\."),
+    ],
+    ids=["few", "one", "repeated", "zeros"],
+)
+def test_too_few_different_rows_are_refused(x, message):
+    with pytest.raises(cw.errors.DataError, match=message):
+        tiny().fit(x)
+
+
+def test_constant_columns_and_a_row_of_zeros_do_no_harm():
+    x = ROWS.copy()
+    x[:, 2], x[5] = 7, 0
+    decoded = tiny(data=cw.Real()).fit(x)
+    assert np.isfinite(decoded.decode(decoded.encode(x))).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoder": keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])}, "`encoder` and `decoder` must be"),
+        ({"objective": cw.objectives.Reconstruct(noise=0.1)}, "`noise` must be 0"),
+        ({"objective": cw.objectives.KeepNeighbors()}, "`code` must have a Hamming distance"),
+    ],
+    ids=["encoder", "noise", "objective"],
+)
+def test_what_such_codes_cannot_use_is_refused(settings, message):
+    with pytest.raises(cw.errors.ParameterError, match=message):
+        tiny(**settings).fit(ROWS)
+
+
+def test_noise_beside_a_few_main_directions_is_left_out():
+    few = RANDOM.normal(size=(2000, 16)) @ RANDOM.normal(size=(16, 64)) + 3 * RANDOM.normal(size=(2000, 64))
+    assert best_directions(few.astype(np.float32), cw.Residual(4, size=64), 0) in (32, 48)
+    assert best_directions(few[:, :20].astype(np.float32), cw.Residual(4, size=64), 0) is None
+    assert best_directions(few[:100].astype(np.float32), cw.Residual(4, size=64), 0) is None
+
+
+def test_a_sphere_is_found_wherever_it_lies():
+    x = ROWS / np.linalg.norm(ROWS, axis=1, keepdims=True)
+    middle = np.arange(6, dtype=np.float32)
+    np.testing.assert_allclose(_sphere_of(3 * x + middle), [*middle, 3], atol=1e-4)
+    assert _sphere_of(ROWS) is None
+    decoded = tiny().fit(x)
+    np.testing.assert_allclose(np.linalg.norm(decoded.decode(decoded.encode(x)), axis=1), 1, atol=1e-5)
+
+
+def test_of_the_best_sums_the_one_with_the_fewest_wrong_levels_wins():
+    levels = RANDOM.integers(0, 4, size=(300, 12)) / 4
+    kind = cw.Levels([0, 0.25, 0.5, 0.75])
+    by_levels = tiny(data=kind).fit(levels)
+    layer = by_levels.encoder_.get_layer("code")
+    assert layer.levels == [0, 0.25, 0.5, 0.75]
+    exact = by_levels.evaluate(levels)["cells_exact"]
+    by_distance = type(layer).from_config({**layer.get_config(), "levels": None})
+    by_distance.build((None, 12))
+    by_distance.set_weights(layer.get_weights())
+    nearest = keras.ops.convert_to_numpy(by_distance.symbols(levels.astype(np.float32)))
+    assert exact > (by_levels.inverse_transform(nearest) == levels).mean() + 0.01
+
+
+@pytest.mark.slow
+def test_networks_reconstruct_held_out_rows_better_than_plain_codebooks():
+    turns = RANDOM.uniform(0, 6.28, size=(3000, 2))
+    x = np.concatenate([np.cos(turns), np.sin(turns), np.cos(turns * 2), np.cos(turns * 3)], axis=1)
+    settings = {"code": cw.Residual(3, size=16), "batch_size": 128, "learning_rate": 5e-3}
+    plain = tiny(**settings).fit(x[:2500]).evaluate(x[2500:])["mse"]
+    learned = tiny(**settings, hidden=(64,), epochs=20).fit(x[:2500]).evaluate(x[2500:])["mse"]
+    assert learned < 0.8 * plain
