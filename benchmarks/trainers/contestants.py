@@ -136,5 +136,6 @@ GROUPS = [
     quantizer_group("scalars of 8, 5, 5, 5 steps", "FSQ", "FSQ's scalars", 4),
     quantizer_group("16 bits", "LFQ", "signs", 16),
     quantizer_group("16 bits, no entropy cost", "LFQ without entropy", "signs", 16),
+    quantizer_group("8 residual codebooks of 256", "ResidualVQ", "residual codebooks", 32),
     *(tanh_group(network) for network in "AB"),
 ]

@@ -18,6 +18,7 @@ MIDDLES = {
     "FSQ's scalars": lambda: cw.layers.ScalarQuantizer((8, 5, 5, 5), minimum=-1.0, maximum=1.0),
     "stairs": lambda: cw.layers.Staircase((-0.75, -0.25, 0.25, 0.75), slope="drawn"),
     "choice": cw.layers.Hardmax,
+    "residual codebooks": lambda: cw.layers.ResidualQuantizer(8, size=256),
 }
 
 

@@ -62,6 +62,14 @@ def middle_of(name: str) -> Callable[[torch.Tensor], Any]:
     if name == "FSQ":
         scalars = rival.FSQ(levels=[8, 5, 5, 5])
         return lambda x: (scalars(x[:, None])[0][:, 0], 0.0)
+    if name == "ResidualVQ":
+        codebooks = rival.ResidualVQ(dim=32, num_quantizers=8, codebook_size=256)
+
+        def summed(x: torch.Tensor) -> Any:
+            code, _, costs = codebooks(x[:, None])
+            return code[:, 0], costs.sum()
+
+        return summed
     signs = rival.LFQ(codebook_size=2**16, dim=16, entropy_loss_weight=0.1 if name == "LFQ" else 0.0)
 
     def quantized(x: torch.Tensor) -> Any:
