@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from codeword.recommenders.rating_autoencoder import RatingAutoencoder as RatingAutoencoder
     from codeword.recommenders.splits import split_ratings as split_ratings
     from codeword.recommenders.splits import split_users as split_users
+    from codeword.search import CodeIndex as CodeIndex
     from codeword.search import CodeStore as CodeStore
     from codeword.search import HammingIndex as HammingIndex
     from codeword.search import KeptRows as KeptRows
@@ -63,7 +64,7 @@ _MODULE_OF = {
     **dict.fromkeys(("split_ratings", "split_users"), "codeword.recommenders.splits"),
     "fit": "codeword.training.fit",
     "load": "codeword.files.saved_model",
-    **dict.fromkeys(("CodeStore", "HammingIndex", "KeptRows", "Queries"), "codeword.search"),
+    **dict.fromkeys(("CodeIndex", "CodeStore", "HammingIndex", "KeptRows", "Queries"), "codeword.search"),
 }
 _WINGS = "activations callbacks datasets errors evaluation layers losses metrics objectives search"
 _SUBMODULES = {

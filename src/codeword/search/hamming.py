@@ -250,7 +250,7 @@ class HammingIndex:
         if len(codes) == 0:
             raise CodeError("`codes` must have at least one query: got none.")
         check_width(codes.codes, self._num_bits, "the indexed codes", hint)
-        # Where one of the two is as many bits as fit, it may be that nobody said how many there are.
+        # Where the bits fill all bytes of one of the two, its true number of bits may be unknown.
         if 8 * codes.codes.shape[1] in (codes.num_bits, self._num_bits):
             check_bit_codes(codes.codes, self._num_bits)
         elif codes.num_bits != self._num_bits:

@@ -31,7 +31,7 @@ class Rescoring(NamedTuple):
         """Return how to rescore by rows, by longer codes or by a model, after checking that they fit."""
         one_of("euclidean", "cosine").check("metric", metric)
         if hasattr(rescore, "decode"):
-            return cls._by_rows(queries, metric, lambda rows: _flat(rescore.decode(held.codes[rows])), held)
+            return cls.by_decoding(rescore, queries.rows, held, metric=metric)
         if isinstance(rescore, np.ndarray) and rescore.dtype == np.uint8:
             return cls._by_codes(rescore, queries, held, whole=whole)
         kept = rescore if isinstance(rescore, KeptRows) else KeptRows(rescore)
@@ -41,19 +41,23 @@ class Rescoring(NamedTuple):
                 "`metric` must be 'cosine' for whole numbers whose scale is unknown: got 'euclidean'. Pass "
                 "KeptRows(values, scale=…), or KeptRows.quantized(rows)."
             )
-        return cls._by_rows(queries, metric, lambda rows: kept.at(_at(places, rows)), held, width=kept.width)
+        return cls._by_rows(queries.rows, metric, lambda rows: kept.at(_at(places, rows)), held, width=kept.width)
+
+    @classmethod
+    def by_decoding(cls, model: Any, wanted: NDArray[np.float32] | None, held: HeldCodes, *, metric: str) -> Self:
+        """Return how to rescore by the rows that a model decodes from the codes."""
+        return cls._by_rows(wanted, metric, lambda rows: as_flat_rows(model.decode(held.codes[rows])), held)
 
     @classmethod
     def _by_rows(
         cls,
-        queries: Queries,
+        wanted: NDArray[np.float32] | None,
         metric: str,
         read: Callable[[NDArray[np.int64]], NDArray[np.float32]],
         held: HeldCodes,
         *,
         width: int | None = None,
     ) -> Self:
-        wanted = queries.rows
         if wanted is None:
             raise ParameterError(
                 "`codes` must be Queries with rows to rescore by rows: got none. Pass autoencoder.queries(x), or "
@@ -77,7 +81,7 @@ class Rescoring(NamedTuple):
             apart -= wanted[part, None]
             return np.sqrt(np.einsum("qcd,qcd->qc", apart, apart))
 
-        return cls(len(queries), wanted.shape[1], distances)
+        return cls(len(wanted), wanted.shape[1], distances)
 
     @classmethod
     def _by_codes(cls, codes: NDArray[np.uint8], queries: Queries, held: HeldCodes, *, whole: bool) -> Self:
@@ -110,7 +114,8 @@ def _at(places: NDArray[np.int64] | None, rows: NDArray[np.int64]) -> NDArray[np
     return rows if places is None else places[rows]
 
 
-def _flat(rows: Any) -> NDArray[np.float32]:
+def as_flat_rows(rows: Any) -> NDArray[np.float32]:
+    """Return rows of any shape as float32 of shape `(n, d)`."""
     array = np.asarray(rows, np.float32)
     return array.reshape(len(array), -1)
 
