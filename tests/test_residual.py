@@ -114,3 +114,56 @@ def test_networks_reconstruct_held_out_rows_better_than_plain_codebooks():
     plain = tiny(**settings).fit(x[:2500]).evaluate(x[2500:])["mse"]
     learned = tiny(**settings, hidden=(64,), epochs=20).fit(x[:2500]).evaluate(x[2500:])["mse"]
     assert learned < 0.8 * plain
+
+
+# Semantic IDs
+
+
+def test_semantic_ids_are_unique_and_do_not_depend_on_the_order_of_rows(model):
+    x = np.concatenate([ROWS, ROWS[:40] + 1e-4, ROWS[:3]])
+    ids = model.semantic_ids(x)
+    assert (ids.dtype, ids.shape, ids.flags.c_contiguous) == (np.int32, (len(x), 4), True)
+    assert len(np.unique(ids, axis=0)) == len(x)
+    np.testing.assert_array_equal(ids[:, :-1], model.transform(x))
+    order = np.random.default_rng(1).permutation(296)  # all rows but those that are there twice
+    np.testing.assert_array_equal(model.semantic_ids(x[:296][order]), model.semantic_ids(x[:296])[order])
+
+
+def test_new_rows_get_ids_that_nobody_has_and_leave_those_as_they_are(model, tmp_path):
+    first = model.semantic_ids(ROWS[:200])
+    model.save(tmp_path / "m.codeword")
+    later = cw.load(tmp_path / "m.codeword").semantic_ids(np.concatenate([ROWS[200:], ROWS[:5]]), taken=first)
+    both = np.concatenate([first, later])
+    assert len(np.unique(both, axis=0)) == len(both)
+    np.testing.assert_array_equal(later[-5:, :-1], first[:5, :-1])
+    assert (later[-5:, -1] > first[:5, -1]).all()
+
+
+@pytest.mark.parametrize(
+    ("taken", "message"),
+    [
+        (np.zeros((2, 3), int), r"integers of shape \(m, 4\): got shape \(2, 3\)"),
+        (np.zeros((1, 4)), "dtype float64"),
+        (np.full((1, 4), -1), "integers of shape"),
+        (np.zeros((2, 4), int), "each semantic ID once"),
+    ],
+    ids=["shape", "floats", "negative", "twice"],
+)
+def test_ids_that_this_model_never_gave_are_refused(model, taken, message):
+    with pytest.raises(cw.errors.DataError, match=message):
+        model.semantic_ids(ROWS[:2], taken=taken)
+
+
+def test_usage_of_symbols_is_measured_per_codebook(model):
+    codes, margin = model.encode(ROWS, return_margin=True)
+    usage = cw.evaluation.code_usage(codes, kind=model.code_, margin=margin)
+    symbols = model.transform(ROWS)
+    shares = np.bincount(symbols[:, 1], minlength=16) / 256
+    np.testing.assert_allclose(usage.entropy[1], -(shares * np.log2(shares)).sum())
+    np.testing.assert_allclose(usage.perplexity, 2**usage.entropy)
+    assert usage.usage.tolist() == [1, 1, 1]
+    assert usage.distinct == len(np.unique(symbols, axis=0)) / 256
+    assert usage.near_threshold < 0.2
+    known = cw.evaluation.code_usage(np.array([[1, 0], [1, 0], [1, 3]], np.uint8), kind=cw.Residual(2))
+    assert (known.collisions, known.largest_group, known.entropy[0]) == (2 / 3, 2, 0)
+    assert "perplexity" in str(known)

@@ -17,6 +17,7 @@ from codeword.autoencoders.networks import build_autoencoder
 from codeword.autoencoders.own_models import check_rescaling
 from codeword.autoencoders.residual import best_directions, build_residual
 from codeword.autoencoders.saving import SavedAutoencoder
+from codeword.autoencoders.semantic_ids import unique_ids
 from codeword.backend import keras
 from codeword.code_kinds import Bits, CodeKind, packing
 from codeword.data_kinds import DataKind, Statistics, infer_data_kind
@@ -277,6 +278,30 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         pieces = ((part, [found.astype(self.code_.symbol_dtype)]) for part, (found,) in self._symbols(rows))
         (symbols,) = collected(pieces, len(rows))
         return symbols
+
+    def semantic_ids(self, x: Any, *, taken: Any = None) -> NDArray[np.int32]:
+        """Return an ID of each row: its symbols, and a last digit that makes the ID unique.
+
+        Rows that mean nearly the same share their first symbols. Rows with the same symbols are numbered in the order
+        of their values, so their order in `x` does not matter. New rows need no training: pass the IDs that were given
+        before, which stay as they are, as `taken`.
+
+        Args:
+            x: Rows like those of `fit`.
+            taken: IDs given before, integers of shape `(m, code_.num_symbols + 1)`. None: there are none.
+
+        Returns:
+            C-contiguous int32 array of shape `(n, code_.num_symbols + 1)`. `inverse_transform(ids[:, :-1])`
+            reconstructs the rows.
+
+        Raises:
+            DataError: If `taken` holds no such IDs, or one twice.
+            ParameterError: If the code is `Floats`, which have no symbols.
+        """
+        rows = self._given(x)
+        if self.code_.symbol_dtype is np.float32:
+            raise ParameterError(f"`code` must have integer symbols for semantic IDs: got {self.code_}.")
+        return unique_ids(self.transform(x), self.data_.check(rows), taken)
 
     def inverse_transform(self, symbols: Any) -> NDArray[Any]:
         """Reconstruct rows from their symbols."""

@@ -1,4 +1,4 @@
-"""Measure whether the bits of codes are used, balanced and independent (no Keras)."""
+"""Measure whether the symbols of codes are used; of bits, whether they are balanced and independent (no Keras)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.code_kinds.packing import check_bit_codes
+from codeword.code_kinds import CodeKind
+from codeword.code_kinds.packing import check_bit_codes, unpack
 from codeword.errors import CodeError, DataError
+from codeword.evaluation.symbol_usage import SymbolUsage, symbol_usage
 
 NEAR_THRESHOLD = 5e-5  # closer than this, another backend may produce another bit
 
 
 @dataclass(frozen=True)
 class CodeUsage:
-    """Result of `code_usage`; `print` shows it as a table.
+    """Result of `code_usage` for bits; `print` shows it as a table.
 
     Attributes:
         num_codes: Number of codes.
@@ -56,13 +58,16 @@ class CodeUsage:
         )
 
 
-def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -> CodeUsage:
-    """Measure how codes use their bits.
+def code_usage(
+    codes: Any, *, num_bits: int | None = None, margin: Any = None, kind: CodeKind | None = None
+) -> CodeUsage | SymbolUsage:
+    """Measure how codes use their bits, or with `kind` how they use symbols of another kind.
 
     Args:
         codes: Packed codes, uint8 of shape `(n, num_bytes)`.
         num_bits: Number of bits per code if the last byte is not full. Default: 8 bits per byte.
         margin: Distances to the threshold, shape `(n, num_bits)`, as returned by `encode(..., return_margin=True)`.
+        kind: Code kind of codes that are no bits, such as `Residual(8)`: the result is a `SymbolUsage` then.
 
     Raises:
         CodeError: If the codes are not packed bits, or there are none.
@@ -73,7 +78,13 @@ def code_usage(codes: Any, *, num_bits: int | None = None, margin: Any = None) -
         >>> usage.dead_bits, usage.distinct
         ((0, 1, 2, 3, 5, 6, 7), 1.0)
     """
-    codes, num_bits = check_bit_codes(codes, num_bits)
+    if kind is not None and not kind.has_hamming_distance:
+        symbols = unpack(codes, kind)
+        if len(symbols) == 0 or symbols.dtype.kind == "f":
+            raise CodeError(f"`codes` must be at least one row of integer symbols: got {len(symbols)} of {kind}.")
+        near = None if margin is None else _share_near(margin, symbols.shape)
+        return symbol_usage(symbols, kind.symbol_sizes, near)
+    codes, num_bits = check_bit_codes(codes, num_bits if kind is None else kind.num_symbols)
     if len(codes) == 0:
         raise CodeError("`codes` must have at least one row: got none.")
     bits = np.unpackbits(codes, axis=1, count=num_bits)
