@@ -139,6 +139,20 @@ def test_the_programs_of_search_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_the_programs_of_residual_run(capsys):
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/residual.md").read_text(), re.DOTALL)
+    namespace = {}
+    for program in programs:
+        exec(program.replace("cw.Residual(8))", "cw.Residual(8), epochs=1, verbose=0)"), namespace)
+    assert namespace["nearest"].shape == (297, 10)
+    assert "perplexity" in capsys.readouterr().out
+    assert namespace["ids"].shape == (1500, 9)
+    assert namespace["more"].shape == (297, 9)
+    assert namespace["codes"].shape == (1500, 3)
+    assert namespace["vectors"].shape == (1500, 16)
+
+
+@pytest.mark.slow
 def test_the_programs_of_heads_run(capsys):
     programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/heads.md").read_text(), re.DOTALL)
     x = np.random.default_rng(0).integers(0, 256, (300, 784)).astype("float32")
