@@ -227,6 +227,32 @@ def interrupted(function):
     return call
 
 
+@pytest.mark.skipif(backend.keras.backend.backend() != "jax", reason="compiled loops of JAX")
+def test_convolutions_run_outside_of_loops_on_a_processor(monkeypatch):
+    # XLA computes them 15 to 24 times as slowly inside.
+    import jax
+
+    looped = []
+    monkeypatch.setattr(
+        jax.lax, "fori_loop", lambda start, stop, body, carried: looped.append(1) or body(start, carried)
+    )
+    x, y = np.random.default_rng(0).random((12, 5, 5, 1), np.float32), np.zeros((12, 1), np.float32)
+    for layer, loops in ((keras.layers.Conv2D(2, 3), False), (keras.layers.Dense(2), True)):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((5, 5, 1)), layer, keras.layers.Flatten(), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", jit_compile=True)
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        copy.compile("sgd", "mse")
+        looped.clear()
+        settings = {"batch_size": 4, "epochs": 2, "shuffle": False, "validation_data": (x[:5], y[:5]), "verbose": 0}
+        found = codeword.fit(model, x, y, **settings).history
+        assert bool(looped) == loops
+        if not loops:
+            for name, values in copy.fit(x, y, **settings).history.items():
+                np.testing.assert_allclose(found[name], values, rtol=1e-5)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="Keras trains on the other backends")
 def test_a_model_works_after_an_interrupted_training(monkeypatch):
     from codeword.training import jax_loop

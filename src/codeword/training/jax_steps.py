@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from codeword.backend import keras
-from codeword.keras_internals import kept_until_compiled
+from codeword.keras_internals import flat_layers, kept_until_compiled
 
 Batch = Callable[[Any, Any], Any]
 
@@ -18,15 +18,46 @@ def compiled_steps(model: Any, batch: Batch, use: str) -> Any:
     if use not in kept or kept[use][0] != batch:
         names = f"{use}_step", "compute_metrics"
         own_logs = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in names)
-        loop = partial(_run_steps, model, batch, use, own_logs)
-        kept[use] = batch, jax.jit(loop, donate_argnums=0 if use == "train" else ())
+        looped = not _is_slow_in_loops(model)
+        run = jax.jit(
+            partial(_run_steps, model, batch, use, own_logs, looped), donate_argnums=0 if use == "train" else ()
+        )
+        kept[use] = batch, run if looped else partial(_run_one_by_one, run, use)
     return kept[use][1]
 
 
+def _is_slow_in_loops(model: Any) -> bool:
+    """Return whether a model has convolutions on a CPU, where XLA computes them 15 to 24 times as slowly in a loop."""
+    return jax.default_backend() == "cpu" and any("Conv" in type(layer).__name__ for layer in flat_layers(model))
+
+
+def _run_one_by_one(
+    run: Callable[..., Any], use: str, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any
+) -> Any:
+    """Run the steps within the bounds of each block, one in a call."""
+    fixed = state[:1] if use == "test" else ()
+    state, logs = state[len(fixed) :], None
+    for block, (start, stop) in zip(draws, bounds, strict=True):
+        for number in range(int(start), int(stop)):
+            state, metrics, logs = run((*fixed, *state), metrics, arrays, (block,), ((number, number + 1),))
+    return state, metrics, logs
+
+
 def _run_steps(
-    model: Any, batch: Batch, use: str, own_logs: bool, state: Any, metrics: Any, arrays: Any, draws: Any, bounds: Any
+    model: Any,
+    batch: Batch,
+    use: str,
+    own_logs: bool,
+    looped: bool,
+    state: Any,
+    metrics: Any,
+    arrays: Any,
+    draws: Any,
+    bounds: Any,
 ) -> Any:
     """Run the steps within the bounds of each block; return the state that changes, the metrics' state and the logs.
+
+    If not `looped`, each block has one step.
 
     The logs of a user's own step are carried from step to step. Those of Keras' steps follow from the metrics.
     """
@@ -48,7 +79,10 @@ def _run_steps(
         shapes = jax.eval_shape(lambda: step(first, carried)[2])
         carried = *carried[:2], jax.tree.map(lambda one: jax.numpy.zeros(one.shape, one.dtype), shapes)
     for block, (start, stop) in zip(draws, bounds, strict=True):
-        carried = jax.lax.fori_loop(start, stop, partial(numbered, block), carried)
+        if looped:
+            carried = jax.lax.fori_loop(start, stop, partial(numbered, block), carried)
+        else:
+            carried = numbered(block, start, carried)
     state, metrics, logs = carried
     if not own_logs:
         with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
