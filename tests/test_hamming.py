@@ -20,7 +20,7 @@ from codeword.code_kinds import Bits, Scalars
 from codeword.code_kinds.packing import pack_bits
 from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError, TableFileError
 from codeword.files.output_table import write_codes
-from codeword.search import CodeStore, HammingIndex, faiss_threads, nearest_rows
+from codeword.search import CodeStore, HammingIndex, KeptRows, faiss_threads, nearest_rows
 from codeword.search.store_schema import StoreNote
 
 CODES = np.array([[0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
@@ -424,3 +424,24 @@ def test_an_index_of_a_file_of_codes_keeps_the_model(tmp_path: Path) -> None:
 def test_hashes_of_other_tools_are_refused_with_the_way_in(hash_codes: Any, hint: str) -> None:
     with pytest.raises(CodeError, match=hint):
         HammingIndex(hash_codes)
+
+
+def test_the_ways_in_of_other_hashes_keep_their_distances() -> None:
+    rng = np.random.default_rng(5)
+    bits = rng.integers(0, 2, (30, 64), dtype=np.uint8)
+    numbers = [int("".join(map(str, row)), 2) for row in bits]
+    packed = np.packbits(bits, axis=1)
+    forms = {
+        "integers": np.asarray(numbers, np.uint64).astype(">u8").view(np.uint8).reshape(-1, 8),
+        "text": np.array([list(bytes.fromhex(f"{number:016x}")) for number in numbers], np.uint8),
+        "signed bytes": (packed.astype(np.int16) - 128).astype(np.int8).view(np.uint8) ^ 128,
+        "signs": np.packbits(bits - 0.5 > 0, axis=1),
+    }
+    for name, codes in forms.items():
+        np.testing.assert_array_equal(codes, packed, err_msg=name)
+    distances, ids = HammingIndex(forms["integers"]).search(packed[:3], 30)
+    assert distances[1].tolist() == [(numbers[1] ^ numbers[other]).bit_count() for other in ids[1]]
+    values = rng.normal(size=(40, 6))  # as sentence-transformers quantizes them to int8, by the range of each column
+    starts, steps = values.min(axis=0), (values.max(axis=0) - values.min(axis=0)) / 255
+    kept = KeptRows(((values - starts) / steps - 128).astype(np.int8), scale=steps, offset=starts + 128 * steps)
+    assert (np.abs(kept.at(np.arange(40)) - values) <= steps * 1.01).all()

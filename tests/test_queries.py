@@ -146,7 +146,7 @@ TEXT_IDS = np.arange(COUNT).astype(str)
         (DataTypeError, "as the index has strings, the first '0'", TEXT_IDS, ROWS, {}),
         (DataError, "none for 299 of them, the first 0", None, KeptRows(ONE_ROW, [9]), {}),
         (DataTypeError, "must be integers, like the ids of the index: got 'a'", None, KeptRows(ONE_ROW, ["a"]), {}),
-        (DataError, "NaN or infinity in row 3", None, WITH_NAN, {}),
+        (DataError, "or NaN, in row 3", None, WITH_NAN, {}),
         (DataError, "got zeros in the id 0", None, WIDE, {"metric": "cosine"}),
         (ParameterError, "'cosine' for whole numbers whose scale is unknown", None, WIDE.astype(np.int8), {}),
         (DataError, r"3 bytes per row.* got shape \(300, 6\)", None, WIDE.astype(np.uint8), {}),
@@ -169,10 +169,11 @@ def test_rescoring_that_is_refused(error: Any, message: str, ids: Any, rescore: 
         (DataError, "at least 0: got -1. Pass their absolute values", {"margins": -np.ones((7, 24))}),
         (DataError, "`margins` must be finite|`margins` must", {"margins": np.full((7, 24), np.nan)}),
         (DataTypeError, "`rows` must hold numbers", {"rows": ["a"] * 7}),
+        (DataError, "`rows` must lie between -1e18 and 1e18: got 1e[+]300", {"rows": np.full((7, 2), 1e300)}),
         (DataError, r"one row per code, 7: got shape \(6, 2\)", {"rows": np.zeros((6, 2))}),
         (CodeError, r"the bytes of Bits\(num_bits=20\)|other bits", {"margins": np.ones((7, 20))}),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_queries_that_are_refused(error: Any, message: str, settings: Any) -> None:
     with pytest.raises(error, match=message):

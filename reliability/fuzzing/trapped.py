@@ -184,6 +184,14 @@ def _search(random: np.random.Generator) -> Iterator[Call]:
     yield Call("HammingIndex", "within", codes, lambda value: _lists(index.within(value, 20)))
     yield Call("HammingIndex", "within, distance", ids, lambda value: _lists(index.within(codes, value)), valid=20)
 
+    margins, rows = random.random((9, 64)), random.normal(size=(9, 5))
+    queries, kept = cw.Queries(codes, margins=margins, rows=rows), cw.KeptRows(rows, ids)
+    yield Call("Queries", "margins", margins, lambda value: index.search(cw.Queries(codes, margins=value), 2))
+    yield Call("Queries", "rows", rows, lambda value: index.search(cw.Queries(codes, rows=value), 2, rescore=kept))
+    yield Call("KeptRows", "values", rows, lambda value: index.search(queries, 2, rescore=cw.KeptRows(value, ids)))
+    yield Call("KeptRows", "quantized", rows, lambda x: index.search(queries, 2, rescore=cw.KeptRows.quantized(x, ids)))
+    yield Call("KeptRows", "ids", ids, lambda value: index.search(queries, 2, rescore=cw.KeptRows(rows, value)))
+
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name)
     store = cw.CodeStore(path / "codes.duckdb")

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.arrays.finite_numbers import as_finite_numbers
 from codeword.arrays.ids import checked_ids
 from codeword.code_kinds import packing
 from codeword.errors import CodeError, DataError, ParameterError
 from codeword.search.additive_tables import AdditiveScan, additive_tables
 from codeword.search.faiss_threads import threads_for
 from codeword.search.held_codes import HeldCodes, as_objects, check_distinct
-from codeword.search.queries import Queries
+from codeword.search.queries import Queries, numbers_within
 from codeword.search.rescoring import Rescoring, as_flat_rows
 from codeword.settings import integer, one_of
 
@@ -123,7 +122,7 @@ class CodeIndex:
         return distances, held.ids_of(rows)
 
     def _rows_of(self, x: Any) -> NDArray[np.float32]:
-        rows = x.rows if isinstance(x, Queries) else as_finite_numbers(x)
+        rows = x.rows if isinstance(x, Queries) else numbers_within(x, "x")
         if rows is None:
             raise ParameterError("`x` must be rows, or Queries with rows: got Queries of codes alone.")
         if rows.ndim < 2 or len(rows) == 0:

@@ -12,6 +12,7 @@ from codeword.arrays.finite_numbers import as_finite_numbers, as_numbers
 from codeword.arrays.ids import checked_ids
 from codeword.errors import DataError, DataTypeError
 from codeword.search.held_codes import HeldCodes, as_objects, check_distinct
+from codeword.search.queries import is_moderate
 
 _BLOCK = 1 << 14  # rows to quantize at a time
 
@@ -71,7 +72,10 @@ class KeptRows:
         values, scale = np.empty(flat.shape, np.int8), np.empty((len(flat), 1), np.float32)
         for start in range(0, len(flat), _BLOCK):
             part = slice(start, start + _BLOCK)
-            block = as_finite_numbers(flat[part], first_row=start).astype(np.float32)
+            block = as_finite_numbers(flat[part], first_row=start)
+            if not is_moderate(block):
+                raise DataError(f"`rows` must lie between -1e18 and 1e18: got {block.min():.3g} to {block.max():.3g}.")
+            block = block.astype(np.float32)
             scale[part] = np.abs(block).max(axis=1, keepdims=True) / 127
             values[part] = np.rint(block / np.where(scale[part] > 0, scale[part], 1))
         return cls(values, ids, scale=scale)
@@ -99,13 +103,17 @@ class KeptRows:
 
     def at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return some rows as float32."""
-        rows = self.values[places].astype(np.float32)
+        with np.errstate(over="ignore"):
+            rows = self.values[places].astype(np.float32)
         for factor, combine in ((self.scale, np.multiply), (self.offset, np.add)):
             if factor.size > 1 or factor.item() != (1 if combine is np.multiply else 0):
                 combine(rows, factor[places] if len(factor) == len(self) > 1 else factor, out=rows)
-        if not np.isfinite(rows).all():
-            place = int(places[np.argmin(np.isfinite(rows).all(axis=1))])
-            raise DataError(f"`rescore` must hold finite numbers: got NaN or infinity in row {place}, counted from 0.")
+        if not is_moderate(rows):
+            place = int(places[np.argmin([is_moderate(row) for row in rows])])
+            raise DataError(
+                f"`rescore` must hold numbers between -1e18 and 1e18: got another, or NaN, in row {place}, counted "
+                "from 0."
+            )
         return rows
 
     def places_of(self, held: HeldCodes, *, whole: bool) -> NDArray[np.int64] | None:

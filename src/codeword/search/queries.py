@@ -11,6 +11,8 @@ from codeword.code_kinds import Bits
 from codeword.code_kinds.packing import check_bit_codes
 from codeword.errors import CodeError, DataError, DataTypeError
 
+_LARGEST = 1e18  # its square is finite in float32
+
 
 class Queries:
     """Codes of queries, with the margin of each bit and the rows themselves.
@@ -53,14 +55,14 @@ class Queries:
         num_bits: int | None = None,
         fingerprint: str | None = None,
     ) -> None:
-        known = None if margins is None else _numbers(margins, "margins")
+        known = None if margins is None else numbers_within(margins, "margins")
         if num_bits is None and known is not None and known.ndim == 2:
             num_bits = known.shape[1]
         self.codes, self.num_bits = check_bit_codes(codes, num_bits)
         if len(self.codes) == 0:
             raise CodeError("`codes` must have at least one query: got none.")
         self.margins = None if known is None else self._as_margins(known)
-        self.rows = None if rows is None else self._as_rows(_numbers(rows, "rows"))
+        self.rows = None if rows is None else self._as_rows(numbers_within(rows, "rows"))
         self.fingerprint = fingerprint
 
     def _as_margins(self, margins: NDArray[Any]) -> NDArray[np.float32]:
@@ -114,13 +116,23 @@ class Queries:
         return new
 
 
-def _numbers(values: Any, name: str) -> NDArray[Any]:
+def numbers_within(values: Any, name: str) -> NDArray[Any]:
+    """Return finite numbers whose squares are finite in float32, too."""
     try:
-        return as_finite_numbers(values)
+        array = as_finite_numbers(values)
     except (DataError, DataTypeError) as error:
         raise type(error)(str(error).replace("`x`", f"`{name}`", 1)) from error
+    if not is_moderate(array):
+        raise DataError(f"`{name}` must lie between -1e18 and 1e18: got {array.min():.3g} to {array.max():.3g}.")
+    return array
 
 
 def as_queries(codes: Any) -> Queries:
     """Return queries as they are, and packed codes as queries that know nothing else."""
     return codes if isinstance(codes, Queries) else Queries(codes)
+
+
+def is_moderate(array: NDArray[Any]) -> bool:
+    """Return whether the squares of all numbers are finite in float32; NaN is not."""
+    # Python's floats: 1e18 is beyond float16, and NumPy would warn of it.
+    return array.size == 0 or (float(array.min()) >= -_LARGEST and float(array.max()) <= _LARGEST)
