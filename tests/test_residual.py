@@ -167,3 +167,24 @@ def test_usage_of_symbols_is_measured_per_codebook(model):
     known = cw.evaluation.code_usage(np.array([[1, 0], [1, 0], [1, 3]], np.uint8), kind=cw.Residual(2))
     assert (known.collisions, known.largest_group, known.entropy[0]) == (2 / 3, 2, 0)
     assert "perplexity" in str(known)
+
+
+def test_a_store_keeps_such_codes_and_refuses_to_search_them_by_bits(model, tmp_path):
+    codes = model.encode(ROWS)
+    store = cw.CodeStore(tmp_path / "codes.duckdb", model=model)
+    store.append(None, codes)
+    again = cw.CodeStore(tmp_path / "codes.duckdb")
+    assert again.append(None, codes[:5]) == 261
+    np.testing.assert_array_equal(again.get([3, 260]).codes, codes[[3, 4]])
+    with pytest.raises(
+        cw.errors.CodeError, match=r"searched by Hamming distance: got Residual\(num_codebooks=3, size=16"
+    ):
+        again.search(codes[:1])
+    again.export_parquet(tmp_path / "codes.parquet")
+    copy = cw.CodeStore(tmp_path / "copy.duckdb")
+    assert copy.import_parquet(tmp_path / "codes.parquet") == 261
+    np.testing.assert_array_equal(copy.get([3]).codes, codes[[3]])
+    padded = codes[:1].copy()
+    padded[:, -1] |= 1  # the last four bits of three symbols of four bits are padding
+    with pytest.raises(cw.errors.CodeError, match="padding bits"):
+        again.append([999], padded)

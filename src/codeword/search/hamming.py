@@ -67,7 +67,7 @@ class HammingIndex:
                 f"{path} must have different ids in all rows: got some that repeat. Restore it from a copy."
             ) from error
         index = cls.__new__(cls)
-        index._num_bits, index._fingerprint = note
+        index._num_bits, index._fingerprint = note.num_bits, note.fingerprint
         index._held, index._is_whole = HeldCodes(codes, ids), is_whole
         return index
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeword.arrays.ids import checked_ids
-from codeword.code_kinds import Bits
-from codeword.code_kinds.packing import as_code_array, check_bit_codes
+from codeword.code_kinds import CodeKind
+from codeword.code_kinds.packing import as_code_array
 from codeword.errors import CodeError, DataError, StoreFileError
 from codeword.files.code_note import note_of_bits, replaced_with_note_inside
 from codeword.files.codes import CODE_COLUMN, read_code_table
@@ -22,11 +22,14 @@ from codeword.search.hamming import HammingIndex
 from codeword.search.held_codes import as_objects, check_distinct, check_width
 from codeword.search.metadata_columns import NOTHING, metadata_columns
 from codeword.search.store_checks import (
-    as_bits,
+    as_storable,
     as_stored_kind,
     check_columns,
     check_new_ids,
+    check_same_kind,
     check_same_model,
+    check_searchable,
+    check_stored_codes,
     checked_fingerprint,
     codes_of,
     identity_of,
@@ -41,6 +44,7 @@ from codeword.search.store_schema import (
     columns_of,
     count_of,
     create_tables,
+    note_of,
     types_of,
 )
 from codeword.settings import number
@@ -57,7 +61,7 @@ class StoredRows(NamedTuple):
 
 
 class CodeStore:
-    """Codes of `Bits` with ids and metadata in one DuckDB file, searched by Hamming distance.
+    """Codes of `Bits` or `Residual` with ids and metadata in one DuckDB file; bits are searched by Hamming distance.
 
     Each call opens the file, works in one transaction and closes the file: after a crash every call that returned has
     its rows on disk, and no batch is there in part. Any number of processes may share a store. One process writes or
@@ -73,7 +77,7 @@ class CodeStore:
         timeout_seconds: Maximum time that a call waits for other processes, and then for `where`, at least a second.
 
     Raises:
-        CodeError: If the model's codes are not `Bits`, or the store holds codes of another model.
+        CodeError: If the model's codes are neither `Bits` nor `Residual`, or the store holds codes of another model.
         StoreFileError: If the file is damaged or not a store.
 
     Example:
@@ -90,7 +94,7 @@ class CodeStore:
         number(0).check("timeout_seconds", timeout_seconds)
         self._file = StoreFile(path, timeout_seconds)
         self._fingerprint: str | None = None
-        self._code: Bits | None = None
+        self._code: CodeKind | None = None
         if model is not None:
             self._fingerprint, self._code = identity_of(model)
         self._kept: tuple[Any, HammingIndex] | None = None
@@ -158,7 +162,7 @@ class CodeStore:
         """
         return self._append(ids, codes, metadata, self._fingerprint, self._code)
 
-    def _append(self, ids: Any, codes: Any, metadata: Any, fingerprint: str | None, code: Bits | None) -> int:
+    def _append(self, ids: Any, codes: Any, metadata: Any, fingerprint: str | None, code: CodeKind | None) -> int:
         codes = as_code_array(codes)
         count = len(codes) if codes.ndim else 0
         if ids is not None:
@@ -169,11 +173,14 @@ class CodeStore:
         with self._file.writing(create=True) as (connection, stored):
             if stored is not None:
                 check_same_model(fingerprint, stored, self.path)
-            known = stored or code  # where the width is known, rows of nothing but 0 and 1 may be packed
+            known = stored or (None if code is None else note_of(code, fingerprint))
+            if stored is not None and code is not None:
+                check_same_kind(code, stored, self.path)
             if known is not None:
                 check_width(codes, known.num_bits, f"the codes in {self.path}", "Encode with the model of the store.")
-            codes, num_bits = check_bit_codes(codes, None if known is None else known.num_bits)
-            note = stored or StoreNote(num_bits, fingerprint)
+            # Where the width is known, rows of nothing but 0 and 1 may be packed.
+            codes, num_bits = check_stored_codes(codes, known)
+            note = known or StoreNote(num_bits, fingerprint)
             if stored is None:
                 id_type = "BIGINT" if ids is None or ids.dtype.kind == "i" else "VARCHAR"
                 fields = {name: "VARCHAR" if sql_type == NOTHING else sql_type for name, sql_type in types.items()}
@@ -315,6 +322,8 @@ class CodeStore:
         with replaced_with_note_inside(Path(path)) as file, self._file.reading(file.name) as (connection, note):
             columns = ["id", *bytes_in_sql(note.num_bits), *map(quoted_name, columns_of(connection))]
             origin = note_of_bits(note.fingerprint, note.num_bits)
+            if note.code is not None:
+                origin = {"model": note.fingerprint, "code": note.code.to_config()}
             query = f"(SELECT {', '.join(columns)} FROM {CODES})"
             copy_to(connection, query, file.name, copy_options(".parquet", origin))
 
@@ -328,7 +337,7 @@ class CodeStore:
             The number of rows in the store.
 
         Raises:
-            CodeError: If another model made the codes, or they are not `Bits`.
+            CodeError: If another model made the codes, or they are neither `Bits` nor `Residual`.
             FileNotFoundError, TableFileError: If the file cannot be read.
             DataError, DataTypeError, StoreBusyError, OutputPathError: As for `append`.
         """
@@ -339,10 +348,11 @@ class CodeStore:
             return self.append(ids, table.codes, metadata)
         fingerprint = table.origin.fingerprint
         fingerprint = self._fingerprint if fingerprint is None else checked_fingerprint(fingerprint, path)
-        return self._append(ids, table.codes, metadata, fingerprint, as_bits(table.origin.code))
+        return self._append(ids, table.codes, metadata, fingerprint, as_storable(table.origin.code))
 
     def _load(self, where: str | Mapping[str, Any] | None) -> tuple[Any, HammingIndex]:
         with self._file.reading() as (connection, note):
+            check_searchable(note, self.path)
             state = self._file.state()
             types, names = types_of(connection), word_names(note.num_bits)
             check_size(count_of(connection) * (note.num_bytes + _BYTES_OF_ID[types["id"]]), self.path)

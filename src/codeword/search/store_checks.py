@@ -8,18 +8,18 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from codeword.code_kinds import Bits
-from codeword.code_kinds.packing import check_bit_codes
+from codeword.code_kinds import Bits, CodeKind
+from codeword.code_kinds.packing import check_bit_codes, unpack
 from codeword.errors import CodeError, DataError, DataTypeError, ParameterError, StoreFileError
 from codeword.search.code_words import from_words
 from codeword.search.metadata_columns import NOTHING
 from codeword.search.store_schema import CODES, FINGERPRINT, StoreNote, columns_of, types_of
 
 
-def identity_of(model: Any) -> tuple[str, Bits]:
+def identity_of(model: Any) -> tuple[str, CodeKind]:
     """Return the fingerprint and code kind of a fitted model."""
     try:
-        code = as_bits(model.code_)
+        code = as_storable(model.code_)
         return checked_fingerprint(model.fingerprint_, "`model`"), code
     except AttributeError as error:
         raise ParameterError(
@@ -35,6 +35,34 @@ def checked_fingerprint(fingerprint: Any, source: Any) -> str:
             f"{source} must have the fingerprint of a model, 64 hexadecimal digits: got {str(fingerprint)[:70]!r}."
         )
     return fingerprint
+
+
+def as_storable(code: CodeKind) -> CodeKind:
+    """Return a code kind, or raise if a store cannot hold such codes."""
+    return code if code.quantizes_rows else as_bits(code)
+
+
+def check_same_kind(code: CodeKind, note: StoreNote, path: Path) -> None:
+    """Check that a store holds codes of this kind."""
+    if note.code != (None if code.has_hamming_distance else code):
+        raise CodeError(f"{path} must hold codes of {code}: got codes of {note.code or Bits(note.num_bits)}.")
+
+
+def check_searchable(note: StoreNote, path: Path) -> None:
+    """Check that the codes of a store have a Hamming distance."""
+    if note.code is not None:
+        raise CodeError(
+            f"{path} must hold codes of Bits to be searched by Hamming distance: got {note.code}. Decode the codes "
+            "that `get` returns, and search the rows by `search.nearest_rows`."
+        )
+
+
+def check_stored_codes(codes: Any, wanted: StoreNote | None) -> tuple[NDArray[np.uint8], int]:
+    """Return packed codes and the number of their bits, after checking that they are of the wanted kind."""
+    codes, num_bits = check_bit_codes(codes, None if wanted is None else wanted.num_bits)
+    if wanted is not None and wanted.code is not None:
+        unpack(codes, wanted.code)  # raises for symbols that the kind does not have
+    return codes, num_bits
 
 
 def as_bits(code: Any) -> Bits:

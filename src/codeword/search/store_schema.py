@@ -1,5 +1,6 @@
 """The tables of a store: how they are created, and the check that a file holds just these (no Keras)."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from codeword.code_kinds import Bits
+from codeword.code_kinds import Bits, CodeKind, code_kind_from_config
 from codeword.errors import StoreFileError
 from codeword.files.sql_tables import quoted_name
 from codeword.search.code_words import WORD_COLUMN, word_names
@@ -27,14 +28,22 @@ _NO_NOTE = "a DuckDB file without a valid table codeword_store"
 
 
 class StoreNote(NamedTuple):
-    """Number of bits per code in a store, and the fingerprint of the model that made them, if known."""
+    """What a store holds: bits per code, the fingerprint of the model if known, and the kind if it is not `Bits`."""
 
     num_bits: int
     fingerprint: str | None
+    code: CodeKind | None = None
 
     @property
     def num_bytes(self) -> int:
         return Bits(self.num_bits).num_bytes
+
+
+def note_of(code: CodeKind, fingerprint: str | None) -> StoreNote:
+    """Return the note of a store for codes of a kind."""
+    if code.has_hamming_distance:
+        return StoreNote(code.num_symbols, fingerprint)
+    return StoreNote(8 * code.num_bytes, fingerprint, code)
 
 
 def create_tables(
@@ -45,6 +54,8 @@ def create_tables(
     _create(connection, CODES, {"id": id_type, **words, **columns})
     _create(connection, NOTE, _OF_NOTE)
     entries = {"format_version": FORMAT_VERSION, "num_bits": str(note.num_bits), "model": note.fingerprint}
+    if note.code is not None:
+        entries["code"] = json.dumps(note.code.to_config())
     connection.executemany(f"INSERT INTO {NOTE} VALUES (?, ?)", [list(entry) for entry in entries.items()])
 
 
@@ -135,7 +146,7 @@ def check_size(size: int, path: Path) -> None:
 
 def _entries(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str | None]:
     """Return the entries of the note, of which a few and short ones are read."""
-    found = connection.execute(f"SELECT left(name, 20), left(value, 100) FROM {NOTE} LIMIT 20").fetchall()
+    found = connection.execute(f"SELECT left(name, 20), left(value, 200) FROM {NOTE} LIMIT 20").fetchall()
     entries = dict(found)
     if entries.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
         raise StoreFileError(
@@ -156,7 +167,15 @@ def _note(entries: Mapping[str, str | None], columns: Mapping[str, str], path: P
         raise _no_store(path, f"num_bits {num_bits[:20]!r} for {len(words)} words in each code")
     if model is not None and not FINGERPRINT.fullmatch(model):
         raise _no_store(path, f"a model {model[:70]!r}, which is no fingerprint")
-    return StoreNote(int(num_bits), model)
+    if entries.get("code") is None:
+        return StoreNote(int(num_bits), model)
+    try:
+        note = note_of(code_kind_from_config(json.loads(str(entries["code"]))), model)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _no_store(path, f"a code kind {str(entries['code'])[:70]!r}") from error
+    if note.code is None or note.num_bits != int(num_bits):
+        raise _no_store(path, f"num_bits {num_bits} for {note.code}")
+    return note
 
 
 def _no_store(path: Path, found: str) -> StoreFileError:
