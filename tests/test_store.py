@@ -238,9 +238,9 @@ def test_duckdb_alone_finds_the_same(tmp_path: Path) -> None:
 
 def test_append_opens_the_file_and_checks_the_codes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    connect, check = duckdb.connect, store_module.check_bit_codes
+    connect, check = duckdb.connect, store_module.check_stored_codes
     monkeypatch.setattr(duckdb, "connect", lambda *words, **named: calls.append("open") or connect(*words, **named))
-    monkeypatch.setattr(store_module, "check_bit_codes", lambda *words: calls.append("check") or check(*words))
+    monkeypatch.setattr(store_module, "check_stored_codes", lambda *words: calls.append("check") or check(*words))
     store = CodeStore(tmp_path / "codes.duckdb")
     assert store.append(None, CODES) == 3
     assert sorted(calls) == ["check", "open"]
