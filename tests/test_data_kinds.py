@@ -640,6 +640,7 @@ def test_python_leaves_out_what_is_the_default() -> None:
         (UnitInterval(), "unit"),
         (UnitInterval(maximum=255), "unit:255"),
         (Real(), "real"),
+        (Real(spread="each"), "real:each"),
         (Real(spread="common"), "real:common"),
         (Levels(FOUR), "levels:0,0.25,0.5,0.75"),
         (Levels(2), "levels:0,1"),
@@ -667,7 +668,7 @@ def test_a_kind_is_written_for_the_command_line_where_it_has_words(kind: DataKin
         ({"kind": "UnitInterval", "maximum": 0}, "0"),
         ({"kind": "UnitInterval", "maximum": float("inf")}, "inf"),
         ({"kind": "Levels"}, "{}"),
-        ({"kind": "Real", "values": 3}, "{'values': 3}"),
+        ({"kind": "Real", "values": 3}, "{'values': 3, 'spread': 'each'}"),
         ({"kind": "Real", "loss": "bce"}, "'bce'"),
         ({"kind": "Levels", "values": [0, 1], "edges": ["x"], "loss": "mse"}, r"\['x'\]"),
     ],
@@ -1048,6 +1049,24 @@ def test_one_spread_for_all_columns_keeps_their_ratio() -> None:
     assert Real().learn(np.array([[5.0], [5.0]]))["scale"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize(
+    ("scales", "keep_distances", "spread"),
+    [
+        ([1, 2, 9], False, "common"),
+        ([1, 2, 11], False, "each"),
+        ([1, 2, 11], True, "common"),
+        ([1, 0, 2], False, "common"),  # a constant column has no spread
+        ([0, 0, 0], False, "common"),
+    ],
+)
+def test_columns_of_one_kind_share_a_spread(scales: list[float], keep_distances: bool, spread: str) -> None:
+    x = np.array([[-1.0], [1.0]]) * scales
+    assert Real().settled(x, keep_distances=keep_distances) == Real(spread=spread)
+    for chosen in ("each", "common"):
+        assert Real(spread=chosen).settled(x, keep_distances=keep_distances).spread == chosen
+    assert UnitInterval().settled(x, keep_distances=keep_distances) == UnitInterval()
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
 def test_inferred_numbers_are_looked_at_only_for_their_size(dtype: str) -> None:
     x = np.array([[1, 2]], np.dtype(dtype).newbyteorder(">"))
@@ -1181,7 +1200,7 @@ def test_what_kinds_are() -> None:
     assert Ratings(1, 5).values_code("y") == "y"
     assert [kind.learn(np.ones((2, 2))) for kind in (Binary(), Levels(3), UnitInterval())] == [{}] * 3
     assert type(UnitInterval(maximum=255).maximum) is float
-    with pytest.raises(ParameterError, match='`spread` must be "each" or "common": got \'both\''):
+    with pytest.raises(ParameterError, match='`spread` must be "auto", "each" or "common": got \'both\''):
         Real(spread="both")
     for step in (True, "1"):
         with pytest.raises(ParameterError, match="`step` of `Ratings` must be"):

@@ -103,8 +103,8 @@ def test_objectives_of_different_classes_differ():
 @pytest.mark.parametrize(
     ("data", "code", "expected"),
     [
-        (cw.UnitInterval(), cw.Bits(8), KeepGroups()),
-        (cw.Real(), cw.Bits(8), KeepGroups()),
+        (cw.UnitInterval(), cw.Bits(8), KeepNeighbors()),
+        (cw.Real(), cw.Bits(8), KeepNeighbors()),
         (cw.Levels([0, 0.25, 0.5, 0.75]), cw.Bits(8), Reconstruct()),
         (cw.Binary(), cw.Bits(8), Reconstruct()),
         (cw.Real(), cw.Scalars(4), Reconstruct()),
@@ -117,15 +117,17 @@ def test_bits_of_real_numbers_are_for_search_by_default(data, code, expected):
 
 
 def test_the_default_is_used_and_announced_but_a_choice_is_not(capsys):
-    assert tiny(objective=None, verbose=2).fit(IMAGES[:30]).objective_ == KeepGroups()
-    assert "objective=KeepGroups(neighbors=10, steps=20" in capsys.readouterr().err
+    assert tiny(objective=None, verbose=2).fit(IMAGES[:30]).objective_ == KeepNeighbors()
+    assert "objective=KeepNeighbors(neighbors=10, steps=1" in capsys.readouterr().err
     assert tiny(objective=KeepGroups(), verbose=2).fit(IMAGES[:30]).objective_ == KeepGroups()
     assert tiny(objective=None, verbose=2).fit(LEVELS[:30]).objective_ == Reconstruct()
     assert "objective=" not in "".join(capsys.readouterr())
 
 
-def test_history_names_both_losses(plain):
-    assert set(plain.history_) == {"loss", "rows_loss", "codes_loss"}
+def test_history_names_all_losses(plain):
+    assert set(plain.history_) == {"loss", "rows_loss", "codes_loss", "groups_loss", "places_loss"}
+    alone = tiny(objective=KeepNeighbors(groups=0)).fit(IMAGES[:60])
+    assert set(alone.history_) == {"loss", "rows_loss", "codes_loss"}
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_search_takes_an_eighth_of_few_rows_and_about_as_many_steps(num_rows, ba
 
 
 def test_the_number_of_epochs_follows_a_given_batch_size():
-    model = tiny(epochs=None, batch_size=4, objective=KeepNeighbors()).fit(ROWS[:400])  # 100 steps per epoch
-    assert len(model.history_["loss"]) == 12
+    model = tiny(epochs=None, batch_size=4, objective=KeepNeighbors()).fit(ROWS[:400])  # 90 steps per epoch
+    assert len(model.history_["loss"]) == 14
     model = tiny(epochs=None, objective=Reconstruct(), hidden=()).fit(ROWS[:20])
     assert len(model.history_["loss"]) == 40
 
@@ -247,13 +249,13 @@ def test_codes_for_reconstruction_reconstruct_better():
 def test_validation_keeps_the_best_weights_by_both_losses():
     model = tiny(epochs=5, patience=2, hidden=(32,), batch_size=10).fit(IMAGES[:40], validation_data=IMAGES[40:140])
     assert set(model.history_) == {
-        *("loss", "rows_loss", "codes_loss"),
-        *("val_loss", "val_rows_loss", "val_codes_loss"),
+        *("loss", "rows_loss", "groups_loss"),
+        *("val_loss", "val_rows_loss", "val_groups_loss"),
     }
     lengths = {len(values) for values in model.history_.values()}
     assert len(lengths) == 1
     for prefix in ("", "val_"):
-        parts = np.add(model.history_[f"{prefix}rows_loss"], model.history_[f"{prefix}codes_loss"])
+        parts = np.add(model.history_[f"{prefix}rows_loss"], model.history_[f"{prefix}groups_loss"])
         np.testing.assert_allclose(model.history_[f"{prefix}loss"], parts, rtol=1e-3)
 
 
@@ -292,7 +294,7 @@ def test_few_and_equal_rows_work(objective, x):
 def test_images_are_varied_and_the_same_seed_gives_the_same_codes(plain):
     model, channels = (tiny(objective=KeepGroups(augment="images")).fit(x[:60]) for x in (IMAGES, IMAGES[..., None]))
     np.testing.assert_array_equal(channels.encode(IMAGES[..., None]), model.encode(IMAGES))
-    assert model.history_["codes_loss"] == channels.history_["codes_loss"] != plain.history_["codes_loss"]
+    assert model.history_["groups_loss"] == channels.history_["groups_loss"] != plain.history_["groups_loss"]
     assert channels.decode(channels.encode(IMAGES[:9, ..., None])).shape == (9, 8, 8, 1)
 
 
@@ -305,7 +307,11 @@ def test_codes_learn_to_stay_the_same_under_what_varies_rows():
 
     def changed(augment):
         model = tiny(
-            data=cw.Real(), hidden=(32,), epochs=12, objective=KeepGroups(augment=augment), learning_rate=1e-2
+            data=cw.Real(spread="each"),
+            hidden=(32,),
+            epochs=12,
+            objective=KeepGroups(augment=augment),
+            learning_rate=1e-2,
         ).fit(x)
         return (np.unpackbits(model.encode(x) ^ model.encode(other), axis=1)).sum(axis=1).mean()
 

@@ -15,10 +15,10 @@ class ArrayBatches(KerasBatches):
         return keras.tree.map_structure(keras.ops.convert_to_numpy, super().__getitem__(index))
 
 
-def batches(num_rows=10, *, pairs=4, seed=0, points=None, partners=lambda rows: (rows + 1) % 10):
+def batches(num_rows=10, *, pairs=4, seed=0, points=None, partners=(lambda rows: (rows + 1) % 10,)):
     x = np.arange(num_rows * 6, dtype=np.float32).reshape(num_rows, 2, 3)
-    pairs_of = PairedRows(x, partners=partners, pairs=pairs, seed=seed, names=("rows", "codes"), points=points)
-    return ArrayBatches(pairs_of)
+    names = ("rows", "groups") if points is None else ("rows", "codes", "groups")
+    return ArrayBatches(PairedRows(x, partners=partners, pairs=pairs, seed=seed, names=names, points=points))
 
 
 def numbers(rows):
@@ -35,12 +35,20 @@ def test_a_batch_is_rows_then_their_partners_and_targets_by_name():
     assert inputs.shape == (8, 2, 3)
     assert inputs.dtype == np.float32
     np.testing.assert_array_equal(numbers(inputs)[4:], (numbers(inputs)[:4] + 1) % 10)
-    assert list(targets) == ["rows", "codes"]
+    assert list(targets) == ["rows", "groups"]
     np.testing.assert_array_equal(targets["rows"], inputs[:4])
-    assert targets["codes"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert targets["groups"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
-def test_points_are_the_target_of_the_codes_instead():
+def test_of_two_partners_the_last_shares_the_number_of_its_row():
+    inputs, targets = batches(partners=(lambda rows: (rows + 1) % 10, lambda rows: (rows + 5) % 10))[0]
+    found = numbers(inputs).reshape(3, 4)
+    np.testing.assert_array_equal(found[1:], (found[0] + [[1], [5]]) % 10)
+    np.testing.assert_array_equal(targets["rows"], inputs[:4])
+    assert targets["groups"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3]
+
+
+def test_points_are_the_target_of_the_codes():
     points = np.random.default_rng(0).random((10, 7)).astype(np.float32)
     inputs, targets = batches(points=points)[0]
     np.testing.assert_array_equal(targets["codes"], points[numbers(inputs)])
@@ -66,7 +74,7 @@ def test_no_batch_has_a_row_twice_before_partners_come():
 
 def test_each_epoch_has_another_order_and_other_partners():
     random = np.random.default_rng(0)
-    made = batches(num_rows=100, pairs=100, partners=lambda rows: random.integers(0, 100, len(rows)))
+    made = batches(num_rows=100, pairs=100, partners=[lambda rows: random.integers(0, 100, len(rows))])
     first = made[0][0]
     made.on_epoch_end()
     second = made[0][0]
@@ -77,9 +85,9 @@ def test_each_epoch_has_another_order_and_other_partners():
 
 
 def test_one_row_is_its_own_partner():
-    inputs, targets = batches(num_rows=1, partners=lambda rows: rows)[0]
+    inputs, targets = batches(num_rows=1, partners=[lambda rows: rows])[0]
     assert inputs.shape == (2, 2, 3)
-    assert targets["codes"].tolist() == [0, 0]
+    assert targets["groups"].tolist() == [0, 0]
 
 
 def test_same_seed_gives_the_same_batches():

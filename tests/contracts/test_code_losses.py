@@ -32,9 +32,10 @@ def batch(name: str, size: int = 8, bits: int = 6) -> tuple[np.ndarray, np.ndarr
     return rng.normal(size=(size, 3)).astype(np.float32), codes
 
 
-def log_shares(codes: np.ndarray, temperature: float) -> np.ndarray:
+def log_shares(codes: np.ndarray, temperature: float, choosers: np.ndarray | None = None) -> np.ndarray:
     """Gives log softmax of the scaled products, oneself left out, in plain NumPy."""
-    logits = codes.astype(np.float64) @ codes.T.astype(np.float64) / codes.shape[1] / temperature
+    rows = codes if choosers is None else choosers
+    logits = rows.astype(np.float64) @ codes.T.astype(np.float64) / codes.shape[1] / temperature
     np.fill_diagonal(logits, -np.inf)
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -79,6 +80,26 @@ def test_gradient_is_that_of_the_formula(name: str) -> None:
         expected[index] = rise / 2e-5
     np.testing.assert_allclose(value, formula(name, y_true, soft).mean(), rtol=1e-5)
     np.testing.assert_allclose(slope, expected, rtol=2e-4, atol=1e-6)
+
+
+def test_values_before_the_threshold_choose_among_the_codes_too() -> None:
+    points, codes = batch("Neighborhood")
+    values = codes * np.random.default_rng(4).random(codes.shape).astype(np.float32)
+    loss = LOSSES["Neighborhood"](reduction="none")
+    got = to_array(loss(to_tensor(points), to_tensor(np.stack([codes, values], axis=1))))
+    asked = log_shares(codes, 0.3, values)
+    np.fill_diagonal(asked, 0)
+    expected = formula("Neighborhood", points, codes) - (weights_of("Neighborhood", points) * asked).sum(axis=1)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_prefixes_are_codes_of_their_own_with_the_temperature_of_their_length() -> None:
+    points, codes = batch("Neighborhood", bits=8)
+    got = to_array(losses.Neighborhood(1.5, 0.3, prefixes=[2], reduction="none")(to_tensor(points), to_tensor(codes)))
+    prefix = losses.Neighborhood(1.5, 0.3 * 2, reduction="none")(to_tensor(points), to_tensor(codes[:, :2]))
+    np.testing.assert_allclose(got, (to_array(prefix) + formula("Neighborhood", points, codes)) / 2, rtol=1e-5)
+    with pytest.raises(DataError, match=r"`prefixes` must be below the 8 bits of the codes: got \[2, 8\]"):
+        losses.Neighborhood(prefixes=[2, 8])(points, codes)
 
 
 def test_a_row_without_a_partner_costs_nothing() -> None:
@@ -165,6 +186,8 @@ def test_settings_that_cannot_work_are_refused(value: Any) -> None:
         losses.Neighborhood(temperature=value)
     with pytest.raises(ParameterError, match=r"`width` must be a number above 0: got "):
         losses.Neighborhood(width=value)
+    with pytest.raises(ParameterError, match=r"`prefixes` must be a sequence of integers of at least 1"):
+        losses.Neighborhood(prefixes=[0])
 
 
 @pytest.mark.parametrize("name", NAMES)

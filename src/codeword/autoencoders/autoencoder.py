@@ -15,6 +15,7 @@ from codeword.arrays.rows import as_rows, check_shape
 from codeword.autoencoders.heads import loss_of, metrics_of
 from codeword.autoencoders.networks import build_autoencoder
 from codeword.autoencoders.own_models import check_rescaling
+from codeword.autoencoders.plain_codes import MOST_QUERIES, neighbor_recall, plain_codes, recall_line
 from codeword.autoencoders.residual import best_directions, build_residual
 from codeword.autoencoders.saving import SavedAutoencoder
 from codeword.autoencoders.semantic_ids import unique_ids
@@ -34,6 +35,8 @@ from codeword.settings import replace_nested
 from codeword.training import recipe
 
 GAP_ROWS = 2_048
+QUERIES_SHARE = 0.1  # of the rows, to compare codes by
+LEAST_COMPARED = 100  # rows
 Pieces = Iterator[tuple[slice, Sequence[NDArray[Any]]]]
 
 
@@ -48,11 +51,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             `infer_data_kind`.
         code: Code kind: `Bits`, `Scalars`, `Choices`, `Residual` or `Floats`. None: `Bits(64)`.
         objective: What the code is for: `objectives.Reconstruct`, `KeepGroups` or `KeepNeighbors`. None:
-            `KeepGroups()` for `Bits` of `UnitInterval` and `Real` data, which are mostly searched, else
+            `KeepNeighbors()` for `Bits` of `UnitInterval` and `Real` data, which are mostly searched, else
             `Reconstruct()`.
         hidden: Units of the dense layers before the code; the decoder has the same in reverse order. `Residual` has no
-            such layers: its units are hidden in the networks that adjust the entries of codebooks. None: (512, 512), or
-            (128,) for `Residual`; with () its codebooks stay plain.
+            such layers: its units are hidden in the networks that adjust the entries of codebooks. None: (512, 512),
+            for `KeepNeighbors` (1024,), for `Residual` (128,); with () its codebooks stay plain.
         encoder: Your own Keras model or layer instead of the dense layers. It takes a row as it enters the network:
             levels as one-hot on a last axis, `Real` data standardized. It is copied with its weights.
         decoder: Your own Keras model or layer instead of the dense layers. It takes a code of shape `(num_symbols,)`,
@@ -60,8 +63,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             activation that the data kind needs. It is copied with its weights.
         epochs: Maximum number of epochs. None: 15 for `Residual`, 40 for `Reconstruct`, else 1,200 steps, but at least
             10 epochs.
-        batch_size: Rows per step; `KeepGroups` and `KeepNeighbors` add a partner to each. None: 512 for `Residual`, 128
-            for `Reconstruct`, else 512, or an eighth of fewer than 4,096 rows.
+        batch_size: Rows per step, to which `KeepGroups` adds a partner each and `KeepNeighbors` two. None: 512 for
+            `Residual`, 128 for `Reconstruct`, 512 for `KeepGroups`, 256 for `KeepNeighbors`, or an eighth of few rows.
         learning_rate: Highest learning rate of AdamW; it falls to 0 along a half cosine.
         weight_decay: Weight decay of AdamW. More of it helps with few rows.
         patience: Epochs without a better validation loss before training stops. None: all epochs are run. In both
@@ -83,6 +86,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         num_directions_: Number of main directions of the rows in which `Residual` quantizes them, as held-out rows
             preferred; None for all, and for other codes.
         history_: Loss and metrics by name, one number per epoch.
+        recall_: For `KeepNeighbors`: the share of the ten nearest rows of held-out rows that the trained codes, random
+            projections and ITQ find, by name.
+        is_linear_: Whether random projections or ITQ found more, so that the codes are theirs.
         training_gap_: The data kind's metrics on up to 2,048 training rows, in "training" and in "inference" mode.
 
     Example:
@@ -172,14 +178,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             rows = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             held_out = kind.check(as_rows(rows, values.shape[1:], "validation_data"))
         elif self.validation_fraction:
-            values, held_out = self._split(values)
+            values, held_out = self._split(values, self.validation_fraction)
+        code, objective = self.code or Bits(64), self._objective_for(kind)
+        kind = kind.settled(values, keep_distances=objective.keep_distances or code.quantizes_rows)
+        queries = held_out
+        is_compared = objective.finds_nearest and self.encoder is None and kind.num_channels == 1
+        if is_compared and held_out is None and len(values) >= LEAST_COMPARED:
+            values, queries = self._split(values, min(QUERIES_SHARE, MOST_QUERIES / len(values)))
         statistics = kind.learn(values)
         self.num_directions_ = None
-        if self.code is not None and self.code.quantizes_rows:
-            self.num_directions_ = best_directions(kind.to_network(values, statistics), self.code, int(self.seed))
+        if code.quantizes_rows:
+            self.num_directions_ = best_directions(kind.to_network(values, statistics), code, int(self.seed))
         self._assemble(kind, values.shape[1:], statistics)
         with recipe.seeded(int(self.seed)):
-            self._train(self._prepared(values), None if held_out is None else self._prepared(held_out), callbacks)
+            rows = self._prepared(values)
+            self._train(rows, None if held_out is None else self._prepared(held_out), callbacks)
+            if is_compared and queries is not None:
+                self._keep_the_best_codes(rows, self._prepared(queries), callbacks)
+            self.training_gap_ = self._measured_gap(rows.values[:GAP_ROWS], rows.entered[:GAP_ROWS])
 
     def encode(self, x: Any, *, return_margin: bool = False) -> Any:
         """Return each row's code as packed bytes.
@@ -346,11 +362,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         if self.objective is not None and self.code is not None:
             self.objective.check_code(self.code)
 
-    def _split(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _split(self, values: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return training rows and held-out rows, each in their order."""
         if len(values) < 2:
             raise DataError(f"`x` must have at least 2 rows to hold some out: got {len(values)} sample(s).")
-        num_held_out = min(max(1, round(self.validation_fraction * len(values))), len(values) - 1)
+        num_held_out = min(max(1, round(share * len(values))), len(values) - 1)
         held_out = np.zeros(len(values), bool)
         held_out[np.random.default_rng(int(self.seed)).permutation(len(values))[:num_held_out]] = True
         return values[~held_out], values[held_out]
@@ -359,12 +375,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         """Take what is known of the data, and build the networks with fresh weights."""
         self.data_, self.input_shape_, self.statistics_ = kind, input_shape, statistics
         self.code_ = self.code if self.code is not None else Bits(64)
+        self.is_linear_ = False
         self._build_networks()
+
+    def _objective_for(self, kind: DataKind) -> Objective:
+        return self.objective if self.objective is not None else default_objective(kind, self.code or Bits(64))
 
     def _build_networks(self) -> None:
         """Build the networks with fresh weights, which follow from the seed alone."""
-        self.objective_ = self.objective if self.objective is not None else default_objective(self.data_, self.code_)
-        build: Any = build_autoencoder
+        self.objective_ = self._objective_for(self.data_)
+        build: Any = partial(build_autoencoder, linear=self.is_linear_)
         if self.code_.quantizes_rows:
             build = partial(build_residual, directions=self.num_directions_)
         with recipe.seeded(int(self.seed)):
@@ -380,10 +400,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         self.model_, self.encoder_, self.decoder_, self._symbolizer, self._own_training = networks
 
     def _train(self, rows: Rows, held_out: Rows | None, callbacks: Sequence[Any]) -> None:
-        """Train the networks, and measure their gap between training and inference."""
+        """Train the networks."""
         if self.verbose and self.objective is None and self.objective_ != Reconstruct():
             chosen = f"objective={self.objective_}: the codes are for search. Reconstruct() reconstructs rows better."
             print(chosen, file=sys.stderr)
+        self._train_by(self.objective_, rows, held_out, callbacks)
+
+    def _train_by(self, objective: Objective, rows: Rows, held_out: Rows | None, callbacks: Sequence[Any]) -> None:
         given = Given(
             Networks(self.model_, self.encoder_, self.decoder_, self._symbolizer, self._own_training),
             self.code_,
@@ -393,13 +416,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             metrics=metrics_of(self.data_),
             batch_size=self.batch_size
             or self.code_.default_batch_size
-            or self.objective_.batch_size_for(len(rows.values)),
+            or objective.batch_size_for(len(rows.values)),
             seed=int(self.seed),
         )
-        task = self.objective_.task(given)
+        task = objective.task(given)
         self.history_ = recipe.fit(
             **task._asdict(),
-            epochs=self.epochs or self.code_.default_epochs or self.objective_.epochs_for(len(task.batches)),
+            epochs=self.epochs or self.code_.default_epochs or objective.epochs_for(len(task.batches)),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
@@ -408,7 +431,30 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         )
         if self._own_training is not None:
             self._own_training.finish(rows.entered)
-        self.training_gap_ = self._measured_gap(rows.values[:GAP_ROWS], rows.entered[:GAP_ROWS])
+
+    def _keep_the_best_codes(self, rows: Rows, queries: Rows, callbacks: Sequence[Any]) -> None:
+        """Replace the trained codes if plain ones find more of the nearest rows of queries, which were held out."""
+        num_bits = self.code_.num_symbols
+        plain = plain_codes(rows.entered, num_bits, int(self.seed))
+        ways = {"trained": self._encode_entered, **{codes.name: codes.encode for codes in plain}}
+        self.recall_ = neighbor_recall(rows, queries, ways, num_bits)
+        best = max(plain, key=lambda codes: self.recall_[codes.name])
+        self.is_linear_ = self.recall_[best.name] > self.recall_["trained"]
+        if self.verbose:
+            print(recall_line(self.recall_, self.is_linear_, len(queries.values)), file=sys.stderr)
+        if self.is_linear_:
+            self._build_networks()
+            best.enter(self.encoder_)
+            self.encoder_.trainable = False
+            self._train_by(Reconstruct(swap=0, noise=0), rows, None, callbacks)
+            self.encoder_.trainable = True
+
+    def _encode_entered(self, entered: NDArray[Any]) -> NDArray[np.uint8]:
+        pieces = in_fixed_batches(
+            self._symbolizer, entered, take=lambda outputs: outputs[:1], description="encode", verbose=0
+        )
+        (symbols,) = collected(pieces, len(entered))
+        return packing.pack(symbols, self.code_)
 
     def _measured_gap(self, values: NDArray[Any], entered: NDArray[Any]) -> dict[str, dict[str, float]]:
         """Compare training mode, with its noise and batch statistics, to inference mode."""

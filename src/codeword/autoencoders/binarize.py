@@ -3,7 +3,6 @@
 import warnings
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
@@ -11,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from codeword.arrays.rows import as_rows
 from codeword.autoencoders.autoencoder import Autoencoder
 from codeword.autoencoders.networks import encoder_features
+from codeword.autoencoders.plain_codes import cut_at_mean, rotation
 from codeword.backend import keras
 from codeword.code_kinds import Bits
 from codeword.data_kinds import Real
@@ -101,19 +101,16 @@ def binarize(
             f"`bits` must be {allowed}, the number of {unit}s of {owner}: got {bits}. For more bits, train "
             f"Autoencoder(code=Bits({bits}))."
         )
-    matrix = _rotation(activations, code.num_bits, seed) if rule == "rotation" else np.eye(num_units)
-    scores = activations @ matrix
-    thresholds = scores.mean(axis=0) if rule == "rotation" else _just_above(scores, rule)
-    spread = scores.std(axis=0)
-    spread[np.ptp(scores, axis=0) == 0] = 1
+    matrix = rotation(activations, code.num_bits, seed) if rule == "rotation" else np.eye(num_units)
+    codes = cut_at_mean(rule, activations, matrix)
+    if rule != "rotation":
+        codes = codes._replace(thresholds=_just_above(activations @ matrix, rule))
 
     model = Autoencoder(data=kind, code=code, encoder=encoder, hidden=(), seed=seed, verbose=verbose)
     model._check_settings()
     validate_data(model, rows, skip_check_array=True)
     model._assemble(kind, rows.shape[1:], statistics)
-    model.encoder_.get_layer("code_projection").set_weights([matrix / spread])
-    normalization = model.encoder_.get_layer("code_normalization")
-    normalization.set_weights([thresholds / spread, np.full_like(spread, 1 - normalization.epsilon)])
+    codes.enter(model.encoder_)
     targets = entered.reshape(len(rows), -1)
     model.decoder_.get_layer("head").set_weights(_linear_decoder(model.transform(rows), targets))
     model.history_ = {}
@@ -151,17 +148,6 @@ def _warn_about_dead(activations: NDArray[np.float64], unit: str, owner: str, *,
             "They carry no information. Train with codeword.Bits to use every bit.",
             stacklevel=3,
         )
-
-
-def _rotation(activations: NDArray[np.float64], num_bits: int, seed: int) -> NDArray[np.float64]:
-    """Return the matrix of shape `(units, num_bits)` that brings activations near the corners of a cube."""
-    itq = faiss.ITQTransform(activations.shape[1], num_bits, True)
-    itq.itq.seed = (seed + 123) % 2**31  # FAISS' own default is 123
-    # FAISS needs as many rows as bits; repeated rows change neither the mean nor the principal components.
-    enough = np.tile(activations, (-(-num_bits // len(activations)), 1))
-    itq.train(np.ascontiguousarray(enough, np.float32))
-    matrix = faiss.vector_to_array(itq.pca_then_itq.A).reshape(num_bits, activations.shape[1])
-    return matrix.T.astype(np.float64)
 
 
 def _just_above(scores: NDArray[np.float64], rule: str) -> NDArray[np.float64]:

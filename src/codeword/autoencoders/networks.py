@@ -22,6 +22,7 @@ def build_autoencoder(
     noise: float,
     encoder: Any = None,
     decoder: Any = None,
+    linear: bool = False,
 ) -> Networks:
     """Build the networks of an autoencoder with fresh weights; your own models keep copies of theirs.
 
@@ -33,12 +34,13 @@ def build_autoencoder(
         noise: Standard deviation of the noise before the code's thresholds in training.
         encoder: Your own Keras model or layer instead of the dense layers before the code.
         decoder: Your own Keras model or layer instead of the dense layers after the code.
+        linear: Whether nothing stands before the projection to the code.
 
     Raises:
         ParameterError: If one of your own models does not fit.
     """
     rows = keras.Input(shape, name="row")
-    features = encoder_features(rows, data, hidden=hidden, encoder=encoder)
+    features = encoder_features(rows, data, hidden=() if linear else hidden, encoder=encoder)
     scores = _before_code(features, code, noise=noise)
     layer: HardLayer = getattr(layers, code.layer)(**code.layer_arguments, dtype="float32", name="code")
     encoder_model = keras.Model(rows, layer(scores), name="encoder")

@@ -51,8 +51,9 @@ class SavedAutoencoder(SavedModel):
         "code": an_object,
         "input_shape": Setting("a list of positive integers", lambda value: sizes().holds(value) and len(value) > 0),
         "feature_names": texts,
+        "linear": Setting("true", lambda value: value is True),
     }
-    ADDED_CONFIG = ("own_output",)
+    ADDED_CONFIG = ("own_output", "linear")
     PARTS = ("encoder", "decoder")
     NETWORKS: ClassVar = {"encoder": "encoder_", "decoder": "decoder_"}
     num_directions_: int | None = None
@@ -68,7 +69,7 @@ class SavedAutoencoder(SavedModel):
     @property
     def _hidden(self) -> tuple[int, ...]:
         """Units of the hidden layers in use."""
-        return self.code_.default_hidden if self.hidden is None else tuple(self.hidden)
+        return self.objective_.hidden_for(self.code_) if self.hidden is None else tuple(self.hidden)
 
     @classmethod
     def _arguments(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +86,7 @@ class SavedAutoencoder(SavedModel):
             "data": self.data_.to_config(),
             "code": self.code_.to_config(),
             **self._rows_config(),
+            **({"linear": True} if self.is_linear_ else {}),
         }
 
     def _keeps_own_output(self) -> bool:
@@ -116,7 +118,7 @@ class SavedAutoencoder(SavedModel):
             if config["own_encoder"] or config["own_decoder"]:
                 raise ParameterError(f"{self.code} has no own encoder or decoder")
             return declared | _declared("encoder", _codebooks(self.code, prod(shape), hidden, _directions_in(arrays)))
-        entering = [prod(shape) * data.num_channels, *hidden]
+        entering = [prod(shape) * data.num_channels, *([] if config.get("linear") else hidden)]
         into_code: Weights = [
             ("kernel", "float32", (entering[-1], width)),
             ("moving_mean", "float32", (width,)),
@@ -133,6 +135,7 @@ class SavedAutoencoder(SavedModel):
 
     def _learn_from(self, config: dict[str, Any], arrays: Arrays) -> None:
         self.data_, self.code_, self.input_shape_ = self.data, self.code, tuple(config["input_shape"])
+        self.is_linear_ = "linear" in config
         self._learn_rows(config)
         self.num_directions_ = _directions_in(arrays) if self.code.quantizes_rows else None
         self.statistics_ = {name: arrays[f"statistics/{name}"] for name in self.data_.statistic_names}

@@ -44,9 +44,10 @@ Examples:
     "--data",
     "data_text",
     metavar="KIND",
-    help="Which values the data takes: binary; unit (from 0 to 1); real; real:common (all columns on one scale, as in "
-    "embeddings); levels:4 (0 to 3) or levels:0,0.25,0.5,0.75; ratings:1-5 or, with their step, ratings:0.5-5/0.5, or, "
-    "with a number for not rated, ratings:1-10,missing=-1; interactions (likes, clicks, purchases, counts).  "
+    help="Which values the data takes: binary; unit (from 0 to 1); real, or for columns of different units real:each, "
+    "on one scale real:common; levels:4 (0 to 3) or levels:0,0.25,0.5,0.75; ratings:1-5 or, with their step, "
+    "ratings:0.5-5/0.5, or, with a number for not rated, ratings:1-10,missing=-1; interactions (likes, clicks, "
+    "purchases, counts).  "
     "[default: inferred from the data]",
 )
 @click.option(

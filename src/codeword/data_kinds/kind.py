@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -101,6 +101,15 @@ class DataKind(ABC):
     def as_inferred(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return numbers from which this kind was inferred as its values, without looking for NaN again."""
         return in_native_order(x)
+
+    def settled(self, x: NDArray[Any], *, keep_distances: bool) -> Self:
+        """Return the kind with every setting that it leaves to the data; most kinds leave nothing.
+
+        Args:
+            x: Training data, checked.
+            keep_distances: Whether distances between rows as they enter the network must stay as they are.
+        """
+        return self
 
     def learn(self, x: NDArray[Any]) -> Statistics:
         """Return what the kind must know about the training data; nothing for most kinds."""
@@ -202,9 +211,7 @@ class DataKind(ABC):
 
     def with_loss(self, loss: str) -> Self:
         """Return the same kind with another loss."""
-        settings = {**self.to_config(), "loss": loss}
-        del settings["kind"]
-        return type(self)(**settings)
+        return replace(self, loss=loss)  # type: ignore[type-var]  # every kind is a dataclass
 
     def __post_init__(self) -> None:
         one_of(*self.losses).check("loss", self.loss)

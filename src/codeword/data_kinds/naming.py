@@ -17,6 +17,7 @@ _WORDS = {
     "binary": Binary(),
     "unit": UnitInterval(),
     "real": Real(),
+    "real:each": Real(spread="each"),
     "real:common": Real(spread="common"),
     "interactions": Interactions(),
 }
@@ -32,6 +33,8 @@ def data_kind_from_config(config: dict[str, Any]) -> DataKind:
     settings = dict(config)
     name = settings.pop("kind", None)
     one_of(*sorted(classes)).check("kind", name)
+    if name == "Real":
+        settings.setdefault("spread", "each")  # as `to_config` leaves it out
     try:
         return classes[name](**settings)
     except TypeError as error:
@@ -42,9 +45,10 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
     """Return the data kind for a word of the command line.
 
     Args:
-        text: `binary`, `unit`, `unit:255` (from 0 to 255), `real`, `real:common` (one spread for all columns),
-            `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step, `ratings:0.5-5/0.5`
-            or, with a number for "not rated", `ratings:1-10,missing=-1`; `interactions` (likes, clicks, purchases).
+        text: `binary`, `unit`, `unit:255` (from 0 to 255), `real`, `real:each` or `real:common` (a spread for each
+            column or one for all), `levels:4` (0 to 3), `levels:0,0.25,0.5,0.75`, `ratings:1-5` or, with a step,
+            `ratings:0.5-5/0.5` or, with a number for "not rated", `ratings:1-10,missing=-1`; `interactions` (likes,
+            clicks, purchases).
         edges: "midpoint" or "floor", for levels.
 
     Raises:
@@ -70,8 +74,8 @@ def parse_data_kind(text: str, *, edges: str = "midpoint") -> DataKind:
         values = int(numbers) if numbers.isdigit() else [float(number) for number in numbers.split(",")]
     except ValueError as error:
         raise ParameterError(
-            "Data must be written as binary, unit, unit:255, real, real:common, levels:4, levels:0,0.25,0.5,0.75, "
-            f"ratings:1-5, ratings:0.5-5/0.5 or interactions: got {text!r}."
+            "Data must be written as binary, unit, unit:255, real, real:each, real:common, levels:4, "
+            f"levels:0,0.25,0.5,0.75, ratings:1-5, ratings:0.5-5/0.5 or interactions: got {text!r}."
         ) from error
     return Levels(values, edges=edges)
 

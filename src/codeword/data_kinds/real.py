@@ -1,6 +1,6 @@
 """Any finite numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,8 @@ from codeword.data_kinds.kind import DataKind, Statistics
 from codeword.data_kinds.scaling import Scaling, standardization
 from codeword.settings import one_of
 
+MOST_UNEQUAL = 10  # columns whose spreads differ by more are taken to have different units
+
 
 @dataclass(frozen=True)
 class Real(DataKind):
@@ -19,12 +21,14 @@ class Real(DataKind):
 
     Args:
         loss: "mse", or "mae" for data with outliers.
-        spread: "each" divides each column by its own spread. "common" divides all by one spread, which keeps the
-            distances between rows: for embeddings and principal components, whose columns are of one kind.
+        spread: "each" divides each column by its own spread: for columns of different units. "common" divides all by
+            one spread, which keeps the distances between rows: for embeddings and principal components. "auto": an
+            estimator chooses "common" if the code is for search, or if no column's spread is more than ten times
+            another's, else "each".
     """
 
     loss: str = "mse"
-    spread: str = "each"
+    spread: str = "auto"
     losses: ClassVar[tuple[str, ...]] = ("mse", "mae")
     when_to_take: ClassVar[dict[str, str]] = {
         "mse": "The output aims at the mean; large errors cost most. For values without outliers.",
@@ -37,11 +41,11 @@ class Real(DataKind):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("each", "common").check("spread", self.spread)
+        one_of("auto", "each", "common").check("spread", self.spread)
 
     @property
     def word(self) -> str:
-        return "real" if self.spread == "each" else f"real:{self.spread}"
+        return "real" if self.spread == "auto" else f"real:{self.spread}"
 
     def scaling_by(self, scan: ValueScan) -> Scaling:
         return standardization(scan)
@@ -59,6 +63,9 @@ class Real(DataKind):
                 np.abs(x) > largest, x, f"within ±{largest:.2g}, float32's", "Scale them.", first_row=first_row
             )
         return x
+
+    def settled(self, x: NDArray[Any], *, keep_distances: bool) -> "Real":
+        return self if self.spread != "auto" else replace(self, spread=_spread_for(x, keep_distances=keep_distances))
 
     def learn(self, x: NDArray[Any]) -> Statistics:
         wide = x.astype(np.float64)
@@ -90,3 +97,10 @@ class Real(DataKind):
 
     def metrics(self, x: NDArray[Any], y: NDArray[Any], statistics: Statistics) -> dict[str, float]:
         return {"mse": float(np.square((x - y) / statistics["scale"]).mean())}
+
+
+def _spread_for(x: NDArray[Any], *, keep_distances: bool) -> str:
+    spreads = x.std(axis=0, dtype=np.float64)
+    spreads = spreads[spreads > 0]
+    of_one_kind = spreads.size == 0 or spreads.max() <= MOST_UNEQUAL * spreads.min()
+    return "common" if keep_distances or of_one_kind else "each"

@@ -107,7 +107,7 @@ class HardGate(SavedGate):
                 "Write experts=[...] in the constructor, or fit(X, y, outputs=...)."
             )
         rows = self._rows(X, reset=True)
-        self.statistics_ = Real().learn(rows)
+        self.statistics_ = Real(spread="each").learn(rows)
         self.experts_ = list(self.experts) if self.experts is not None and are_fitted(self.experts) else None
         if y is None:
             raise DataError("A gate requires y to be passed, but the target y is None. Call fit(X, y).")

@@ -55,7 +55,7 @@ class HardGateRegressor(RegressorMixin, MultiOutputMixin, HardGate):
 
     def _learn_targets(self, y: Any) -> NDArray[np.float64]:
         numbers = check_numbers(y)
-        self.target_scale_ = Real().learn(numbers)["scale"]
+        self.target_scale_ = Real(spread="each").learn(numbers)["scale"]
         return numbers
 
     def _ask(self, expert: Any, number: int, method: str, x: Any) -> NDArray[np.float64]:

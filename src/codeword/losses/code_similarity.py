@@ -11,14 +11,15 @@ ops = keras.ops
 TEMPERATURE = number(above=0)
 
 
-def code_log_probabilities(codes: Any, temperature: float) -> Any:
-    """Return the log of the probability with which each code chooses each other code of the batch.
+def code_log_probabilities(codes: Any, temperature: float, *, chooser: Any = None) -> Any:
+    """Return the log of the probability with which each row chooses the code of each other row of the batch.
 
     Formula:
-        `log softmax over j != i of b_i . b_j / (num_bits temperature)`, shape `(batch, batch)`
+        `log softmax over j != i of a_i . b_j / (num_bits temperature)`, shape `(batch, batch)`; a is `chooser`, or b.
     """
     scale = 1.0 / (codes.shape[-1] * temperature)
-    return ops.log_softmax(without_diagonal(ops.matmul(codes, ops.transpose(codes)) * scale), axis=-1)
+    similarity = ops.matmul(codes if chooser is None else chooser, ops.transpose(codes))
+    return ops.log_softmax(without_diagonal(similarity * scale), axis=-1)
 
 
 def without_diagonal(logits: Any) -> Any:

@@ -1,12 +1,16 @@
 """Codes that find all rows of a kind."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codeword.code_kinds import CodeKind
 from codeword.losses import Contrast
 from codeword.objectives.neighbor_walks import NeighborWalks
-from codeword.objectives.similar_codes import SimilarCodes
+from codeword.objectives.paired_rows import GROUPS
+from codeword.objectives.similar_codes import Lessons, SimilarCodes
 
 TEMPERATURE = 0.4
 
@@ -33,7 +37,8 @@ class KeepGroups(SimilarCodes):
     """
 
     steps: int = 20
-    mutual: ClassVar[bool] = True
+    most_pairs: ClassVar[int] = 512
 
-    def code_loss(self, walks: NeighborWalks, code: CodeKind) -> Any:
-        return Contrast(TEMPERATURE)
+    def lessons(self, points: NDArray[np.float32], code: CodeKind, seed: int) -> Lessons:
+        walks = NeighborWalks(points, num_neighbors=self.neighbors, num_steps=self.steps, mutual=True, seed=seed)
+        return Lessons([walks.ends], {GROUPS: Contrast(TEMPERATURE)}, {})

@@ -16,12 +16,13 @@ from codeword.settings import as_plain
 # By the name in a model file: which rows get similar codes.
 OBJECTIVES: dict[str, type[Objective]] = {"groups": KeepGroups, "neighbors": KeepNeighbors, "nothing": Reconstruct}
 
-CONFIG_NAMES = ("similar", "walk", "augment", "noise", "swap")
+_ADDED = ("groups",)  # written only if set, so that other models have unchanged files
+CONFIG_NAMES = ("similar", "walk", "augment", "noise", "swap", *_ADDED)
 
 
 def default_objective(data: DataKind, code: CodeKind) -> Objective:
     """Return the objective that suits the kinds: search for bits of real numbers, else reconstruction."""
-    return KeepGroups() if data.is_continuous and code.has_hamming_distance else Reconstruct()
+    return KeepNeighbors() if data.is_continuous and code.has_hamming_distance else Reconstruct()
 
 
 def objective_to_config(objective: Objective | None) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def objective_to_config(objective: Objective | None) -> dict[str, Any]:
 
     A Keras layer in `augment` is left out, because only training needs it.
     """
-    config: dict[str, Any] = dict.fromkeys(CONFIG_NAMES)
+    config: dict[str, Any] = dict.fromkeys(name for name in CONFIG_NAMES if name not in _ADDED)
     if objective is None:
         return config
     config["similar"] = next(name for name, kind in OBJECTIVES.items() if type(objective) is kind)
@@ -40,7 +41,7 @@ def objective_to_config(objective: Objective | None) -> dict[str, Any]:
     }
     if changed.keys() & {"neighbors", "steps"}:
         config["walk"] = [as_plain(getattr(objective, name)) for name in ("neighbors", "steps")]
-    config |= {name: value for name, value in changed.items() if name in config}
+    config |= {name: value for name, value in changed.items() if name in CONFIG_NAMES}
     if not isinstance(config["augment"], str):
         config["augment"] = None
     return config
@@ -61,8 +62,9 @@ def objective_from_config(config: Mapping[str, Any], data: DataKind, code: CodeK
     if not given:
         return None
     similar = given.pop("similar", None)
-    if similar is None:
-        kind = type(default_objective(data, code))
+    kind: type[Objective]
+    if similar is None:  # the first files' default
+        kind = KeepGroups if data.is_continuous and code.has_hamming_distance else Reconstruct
     elif isinstance(similar, str) and similar in OBJECTIVES:
         kind = OBJECTIVES[similar]
     else:

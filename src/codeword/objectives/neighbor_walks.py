@@ -1,7 +1,8 @@
 """Random walks on the nearest-neighbor graph, from a row to a similar row."""
 
 import math
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -34,13 +35,23 @@ class NeighborWalks:
     def __init__(
         self, rows: NDArray[np.float32], *, num_neighbors: int, num_steps: int, mutual: bool, seed: int
     ) -> None:
+        self._nearest = _nearest(rows, num_neighbors)
+        self.reach = _reach(rows, self._nearest)
+        self._walk(num_steps, mutual=mutual, seed=seed)
+
+    def longer(self, num_steps: int, *, mutual: bool, seed: int) -> Self:
+        """Return other walks on the same graph, whose neighbors need not be found again."""
+        walks = copy(self)
+        walks._walk(num_steps, mutual=mutual, seed=seed)
+        return walks
+
+    def _walk(self, num_steps: int, *, mutual: bool, seed: int) -> None:
         self._num_steps = num_steps
         self._random = np.random.default_rng(seed)
-        self._neighbors = _nearest(rows, num_neighbors)
-        self.reach = _reach(rows, self._neighbors)
-        self._counts = np.full(len(rows), self._neighbors.shape[1])
-        if mutual or self._neighbors.shape[1] == 0:
-            self._neighbors, self._counts = _mutual(self._neighbors)
+        self._neighbors = self._nearest
+        self._counts = np.full(len(self._nearest), self._nearest.shape[1])
+        if mutual or self._nearest.shape[1] == 0:
+            self._neighbors, self._counts = _mutual(self._nearest)
 
     def ends(self, starts: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the row number in which a walk from each start, a row number, ends."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -58,10 +58,19 @@ class Task(NamedTuple):
     loss: Any
     metrics: Any
     validation: Batches | None
+    loss_weights: dict[str, float] | None = None
 
 
 class Objective(SettingsObject, ABC):
-    """What a code is for, and therefore how the autoencoder is trained."""
+    """What a code is for, and therefore how the autoencoder is trained.
+
+    Attributes:
+        keep_distances: Whether rows must enter the network with the distances that they have.
+        finds_nearest: Whether the share of the nearest rows that codes find says how good they are.
+    """
+
+    keep_distances: ClassVar[bool] = False
+    finds_nearest: ClassVar[bool] = False
 
     def check_code(self, code: CodeKind) -> None:
         """Refuse a code kind that cannot serve this objective.
@@ -69,6 +78,10 @@ class Objective(SettingsObject, ABC):
         Raises:
             ParameterError: If the code has no Hamming distance and the objective needs one.
         """
+
+    def hidden_for(self, code: CodeKind) -> tuple[int, ...]:
+        """Return the units of the hidden layers that measured best."""
+        return code.default_hidden
 
     @abstractmethod
     def noise_for(self, code: CodeKind) -> float:

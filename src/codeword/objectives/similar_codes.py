@@ -2,8 +2,9 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,10 @@ from codeword.code_kinds import CodeKind
 from codeword.errors import ParameterError
 from codeword.keras_internals import draw_from_own_generators
 from codeword.layers import ForDecoder, RandomAffine
-from codeword.objectives.neighbor_walks import NeighborWalks
 from codeword.objectives.objective import Given, Objective, Rows, Task
-from codeword.objectives.paired_rows import PairedRows
+from codeword.objectives.paired_rows import CODES, PLACES, ROWS, PairedRows, Partners
 from codeword.settings import Setting, check_settings, integer, number
 
-ROWS, CODES = "rows", "codes"  # outputs of the similarity network
 STEPS = 1_200  # of training by default
 
 SETTINGS = {
@@ -42,7 +41,8 @@ class SimilarCodes(Objective):
     steps: int = 1
     augment: Any = None
     noise: float = 0.0
-    mutual: ClassVar[bool]
+    keep_distances: ClassVar[bool] = True
+    most_pairs: ClassVar[int]  # in a batch by default
 
     def __post_init__(self) -> None:
         check_settings(self, SETTINGS)
@@ -58,48 +58,63 @@ class SimilarCodes(Objective):
         return float(self.noise)
 
     def batch_size_for(self, num_rows: int) -> int:
-        return min(512, max(2, num_rows // 8))
+        return min(self.most_pairs, max(2, num_rows // 8))
 
     def epochs_for(self, steps_per_epoch: int) -> int:
         return max(10, math.ceil(STEPS / steps_per_epoch))
 
     @abstractmethod
-    def code_loss(self, walks: NeighborWalks, code: CodeKind) -> Any:
-        """Return the Keras loss of the codes of a batch of pairs."""
-
-    def code_targets(self, points: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """Return the targets of the code loss for all rows; None: which rows form a pair."""
-        return None
+    def lessons(self, points: NDArray[np.float32], code: CodeKind, seed: int) -> "Lessons":
+        """Return what the codes learn from, for all rows at their locations `points`."""
 
     def task(self, given: Given) -> Task:
-        model = similarity_network(given.networks.encoder, given.networks.decoder, self.augment)
         size, held_out = given.batch_size, given.held_out
-        batches, walks = self._pairs(given.rows, size, given.seed)
-        validation = None if held_out is None else self._pairs(held_out, size, given.seed, fixed=True)[0]
-        loss = {ROWS: given.loss, CODES: self.code_loss(walks, given.code)}
-        return Task(model, batches, loss, {ROWS: given.metrics}, validation)
+        batches, lessons = self._batches(given, given.rows, size)
+        validation = None if held_out is None else self._batches(given, held_out, size, fixed=True)[0]
+        names, partners = list(lessons.losses), len(lessons.partners)
+        model = similarity_network(
+            given.networks.encoder, given.networks.decoder, self.augment, names=names, num_partners=partners
+        )
+        return Task(
+            model,
+            batches,
+            {ROWS: given.loss, **lessons.losses},
+            {ROWS: given.metrics},
+            validation,
+            {ROWS: 1.0, **dict.fromkeys(lessons.losses, 1.0), **lessons.weights},
+        )
 
-    def _pairs(self, rows: Rows, size: int, seed: int, *, fixed: bool = False) -> tuple[PairedRows, NeighborWalks]:
+    def _batches(self, given: Given, rows: Rows, size: int, *, fixed: bool = False) -> tuple[PairedRows, "Lessons"]:
         points = rows.values.reshape(len(rows.values), -1)
         # Centered, so that float32 separates rows at 1,700,000,000 ± 1.
         points = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
-        walks = NeighborWalks(points, num_neighbors=self.neighbors, num_steps=self.steps, mutual=self.mutual, seed=seed)
-        pairs = PairedRows(
+        lessons = self.lessons(points, given.code, given.seed)
+        batches = PairedRows(
             rows.entered,
-            partners=walks.ends,
+            partners=lessons.partners,
             pairs=size,
-            seed=seed,
-            names=(ROWS, CODES),
+            seed=given.seed,
+            names=(ROWS, *lessons.losses),
             fixed=fixed,
-            points=self.code_targets(points),
+            points=points if {CODES, PLACES} & set(lessons.losses) else None,
         )
-        return pairs, walks
+        return batches, lessons
 
 
-def similarity_network(encoder: Any, decoder: Any, augment: Any = None) -> Any:
-    """Build the network that learns similar codes: from pairs of rows to their codes and reconstructions.
+class Lessons(NamedTuple):
+    """What codes learn from: the partners of a row, and losses by the names of their targets in `PairedRows`."""
 
-    A batch is rows followed by a partner of each. The decoder learns from the codes of the rows alone, because every
+    partners: list[Partners]
+    losses: dict[str, Any]
+    weights: dict[str, float]
+
+
+def similarity_network(
+    encoder: Any, decoder: Any, augment: Any = None, *, names: Sequence[str] = (CODES,), num_partners: int = 1
+) -> Any:
+    """Build the network that learns similar codes: from rows and partners to their codes and reconstructions.
+
+    A batch is rows followed by partners of each. The decoder learns from the codes of the rows alone, because every
     partner is a row elsewhere, and the codes do not learn from the decoder.
 
     Args:
@@ -107,17 +122,22 @@ def similarity_network(encoder: Any, decoder: Any, augment: Any = None) -> Any:
         decoder: Decoder of the autoencoder; the weights are shared.
         augment: "images", or a Keras layer that varies rows in training as they enter the network; it is copied. None:
             rows are not varied.
+        names: Outputs beside `ROWS`: `CODES` has codes and the values before their thresholds, the others codes.
+        num_partners: Number of partners of a row in a batch.
 
     Returns:
-        Keras model with the outputs `ROWS` and `CODES`.
+        Keras model with the outputs `ROWS` and `names`.
 
     Raises:
         ParameterError: If `augment` does not return rows of the same shape.
     """
     rows = keras.Input(encoder.input_shape[1:], name="row_to_vary")
     layer = RandomAffine() if isinstance(augment, str) else augment
-    codes = encoder(rows if layer is None else _varied(layer, rows))
-    return keras.Model(rows, {ROWS: decoder(ForDecoder(name="for_decoder")(codes)), CODES: codes}, name="similarity")
+    with_values = keras.Model(encoder.inputs, [encoder.output, encoder.get_layer("code").input], name="with_values")
+    codes, values = with_values(rows if layer is None else _varied(layer, rows))
+    outputs = {ROWS: decoder(ForDecoder(num_partners + 1, name="for_decoder")(codes))}
+    outputs |= {name: keras.ops.stack([codes, values], axis=1) if name == CODES else codes for name in names}
+    return keras.Model(rows, outputs, name="similarity")
 
 
 def _varied(augment: Any, rows: Any) -> Any:

@@ -24,6 +24,7 @@ def fit(
     loss: Any,
     metrics: Any = (),
     validation: Batches | None = None,
+    loss_weights: dict[str, float] | None = None,
     epochs: int,
     learning_rate: float,
     weight_decay: float = 0.0,
@@ -48,7 +49,7 @@ def fit(
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "codebooks"])
-    model.compile(optimizer, loss=loss, metrics=metrics)
+    model.compile(optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics)
     callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
     if validation is not None:
         best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
