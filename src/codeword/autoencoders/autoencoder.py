@@ -414,9 +414,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             held_out,
             loss=loss_of(self.data_),
             metrics=metrics_of(self.data_),
-            batch_size=self.batch_size
-            or self.code_.default_batch_size
-            or objective.batch_size_for(len(rows.values)),
+            batch_size=self.batch_size or self.code_.default_batch_size or objective.batch_size_for(len(rows.values)),
             seed=int(self.seed),
         )
         task = objective.task(given)
