@@ -79,7 +79,7 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
     for entry in (*config, *config["parameters"], *config["data"], *config["code"], *names["manifest"]):
         assert f"`{entry}`" in DOCUMENT
     entries, parameters = DOCUMENT[DOCUMENT.index("**`config.json`**") :].split("`parameters` holds")[:2]
-    assert documented_in(entries) == set(config)
+    assert documented_in(entries) == {*config, *cw.Autoencoder.ADDED_CONFIG}
     written_if_set = set(cw.Autoencoder.ADDED)
     assert documented_in(parameters.partition("A setting that a file lacks")[0]) == {
         *config["parameters"],

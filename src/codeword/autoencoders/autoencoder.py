@@ -178,7 +178,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             rows = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             held_out = kind.check(as_rows(rows, values.shape[1:], "validation_data"))
         elif self.validation_fraction:
-            values, held_out = self._split(values, self.validation_fraction)
+            values, held_out = self._split(values)
         code, objective = self.code or Bits(64), self._objective_for(kind)
         kind = kind.settled(values, keep_distances=objective.keep_distances or code.quantizes_rows)
         queries = held_out
@@ -362,11 +362,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         if self.objective is not None and self.code is not None:
             self.objective.check_code(self.code)
 
-    def _split(self, values: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _split(self, values: NDArray[Any], share: float | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return training rows and held-out rows, each in their order."""
         if len(values) < 2:
             raise DataError(f"`x` must have at least 2 rows to hold some out: got {len(values)} sample(s).")
-        num_held_out = min(max(1, round(share * len(values))), len(values) - 1)
+        num_held_out = min(max(1, round((share or self.validation_fraction) * len(values))), len(values) - 1)
         held_out = np.zeros(len(values), bool)
         held_out[np.random.default_rng(int(self.seed)).permutation(len(values))[:num_held_out]] = True
         return values[~held_out], values[held_out]

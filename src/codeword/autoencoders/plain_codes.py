@@ -38,7 +38,7 @@ class PlainCodes(NamedTuple):
         return pack_bits(flat(rows) @ self.matrix >= self.thresholds)
 
     def enter(self, encoder: Any) -> None:
-        """Give a Keras encoder without hidden layers these codes."""
+        """Set the weights of a Keras encoder without hidden layers, so that it returns these codes."""
         encoder.get_layer("code_projection").set_weights([self.matrix / self.spread])
         normalization = encoder.get_layer("code_normalization")
         variance = np.full_like(self.spread, 1 - normalization.epsilon)

@@ -84,8 +84,8 @@ class Neighborhood(keras.losses.Loss):
         width: Positive float, in units of the distances of rows: how far a neighborhood reaches. About 0.3 of the
             distance to the tenth nearest neighbor works well.
         temperature: Positive float. A lower temperature separates near codes more finely.
-        prefixes: Numbers of bits, positive and below that of the codes: so many bits from the first on are to be good
-            codes of their own.
+        prefixes: Positive integers below the number of bits: so many bits from the first on are to be good codes of
+            their own.
         **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Raises:

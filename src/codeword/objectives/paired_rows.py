@@ -30,8 +30,8 @@ class PairedRows(ShuffledBatches):
 
     Args:
         x: Rows of shape `(n, ...)`, as they enter the network.
-        partners: Functions from row numbers to the row numbers of partners; a batch has the partners of one after those
-            of the other.
+        partners: Functions from row numbers to the row numbers of partners; a batch has the partners of one function
+            after the partners of the other.
         pairs: Number of rows per batch, without partners; fewer only if `x` has fewer rows.
         seed: Seed of the shuffling.
         names: Names of the targets.
