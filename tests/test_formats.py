@@ -80,7 +80,7 @@ def test_every_entry_of_the_configuration_is_documented(names: dict[str, Any]) -
         assert f"`{entry}`" in DOCUMENT
     entries, parameters = DOCUMENT[DOCUMENT.index("**`config.json`**") :].split("`parameters` holds")[:2]
     assert documented_in(entries) == {*config, *cw.Autoencoder.ADDED_CONFIG}
-    written_if_set = set(cw.Autoencoder.ADDED)
+    written_if_set = {*cw.Autoencoder.ADDED, "groups"}
     assert documented_in(parameters.partition("A setting that a file lacks")[0]) == {
         *config["parameters"],
         *written_if_set,
