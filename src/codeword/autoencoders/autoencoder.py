@@ -85,7 +85,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         statistics_: What the data kind learned: mean and scale of `Real` data.
         num_directions_: Number of main directions of the rows in which `Residual` quantizes them, as held-out rows
             preferred; None for all, and for other codes.
-        history_: Loss and metrics by name, one number per epoch.
+        history_: Loss and metrics by name, one number per epoch of the training of the codes.
         recall_: For `KeepNeighbors`: the share of the ten nearest rows of held-out rows that the trained codes, random
             projections and ITQ find, by name.
         is_linear_: Whether random projections or ITQ found more, so that the codes are theirs.
@@ -444,8 +444,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             self._build_networks()
             best.enter(self.encoder_)
             self.encoder_.trainable = False
+            history = self.history_
             self._train_by(Reconstruct(swap=0, noise=0), rows, None, callbacks)
-            self.encoder_.trainable = True
+            self.encoder_.trainable, self.history_ = True, history
 
     def _encode_entered(self, entered: NDArray[Any]) -> NDArray[np.uint8]:
         pieces = in_fixed_batches(
