@@ -49,7 +49,8 @@ def model_with_a_quantizer() -> Any:
 
 def model_of_every_class() -> Any:
     """Make a compiled model with every layer, loss and metric of the library."""
-    settings: dict[str, list[Any]] = {"LevelOneHot": [3], "Staircase": [3], "CodeNoise": [0.1], "ResidualQuantizer": [2, 8], "ResidualSteps": [2, 8]}
+    settings: dict[str, list[Any]] = {"LevelOneHot": [3], "Staircase": [3], "CodeNoise": [0.1]}
+    settings |= {"ResidualQuantizer": [2, 8], "ResidualSteps": [2, 8]}
     given: dict[str, list[Any]] = {"Masked": ["mse"]}
     inputs = keras.Input((6,))
     outputs, chosen, measured = {}, {}, {}
