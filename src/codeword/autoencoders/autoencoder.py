@@ -37,6 +37,7 @@ from codeword.training import recipe
 GAP_ROWS = 2_048
 QUERIES_SHARE = 0.1  # of the rows, to compare codes by
 LEAST_COMPARED = 100  # rows
+LEAST_QUERIES = 10
 Pieces = Iterator[tuple[slice, Sequence[NDArray[Any]]]]
 
 
@@ -87,7 +88,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
             preferred; None for all, and for other codes.
         history_: Loss and metrics by name, one number per epoch of the training of the codes.
         recall_: For `KeepNeighbors`: the share of the ten nearest rows of held-out rows that the trained codes, random
-            projections and ITQ find, by name.
+            projections and ITQ find, by name. None for other objectives, own encoders, levels and few rows.
         is_linear_: Whether random projections or ITQ found more, so that the codes are theirs.
         training_gap_: The data kind's metrics on up to 2,048 training rows, in "training" and in "inference" mode.
 
@@ -190,10 +191,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         if code.quantizes_rows:
             self.num_directions_ = best_directions(kind.to_network(values, statistics), code, int(self.seed))
         self._assemble(kind, values.shape[1:], statistics)
+        self.recall_: dict[str, float] | None = None
         with recipe.seeded(int(self.seed)):
             rows = self._prepared(values)
             self._train(rows, None if held_out is None else self._prepared(held_out), callbacks)
-            if is_compared and queries is not None:
+            if is_compared and queries is not None and len(queries) >= LEAST_QUERIES:
                 self._keep_the_best_codes(rows, self._prepared(queries), callbacks)
             self.training_gap_ = self._measured_gap(rows.values[:GAP_ROWS], rows.entered[:GAP_ROWS])
 
@@ -435,11 +437,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SavedAutoen
         num_bits = self.code_.num_symbols
         plain = plain_codes(rows.entered, num_bits, int(self.seed))
         ways = {"trained": self._encode_entered, **{codes.name: codes.encode for codes in plain}}
-        self.recall_ = neighbor_recall(rows, queries, ways, num_bits)
-        best = max(plain, key=lambda codes: self.recall_[codes.name])
-        self.is_linear_ = self.recall_[best.name] > self.recall_["trained"]
+        recall = neighbor_recall(rows, queries, ways, num_bits)
+        best = max(plain, key=lambda codes: recall[codes.name])
+        self.recall_, self.is_linear_ = recall, recall[best.name] > recall["trained"]
         if self.verbose:
-            print(recall_line(self.recall_, self.is_linear_, len(queries.values)), file=sys.stderr)
+            print(recall_line(recall, self.is_linear_, len(queries.values)), file=sys.stderr)
         if self.is_linear_:
             self._build_networks()
             best.enter(self.encoder_)

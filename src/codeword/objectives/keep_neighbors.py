@@ -69,7 +69,8 @@ class KeepNeighbors(SimilarCodes):
         far = near.longer(keep_groups.KeepGroups.steps, mutual=True, seed=seed)
         losses[GROUPS] = Contrast(keep_groups.TEMPERATURE)
         losses[PLACES] = Neighborhood(PLACES_WIDTH * _median_distance(points), keep_groups.TEMPERATURE)
-        weights = {GROUPS: 1.5 * self.groups, PLACES: float(self.groups)}
+        # The mean over a batch counts three parts, and only two of them, rows and their last partners, have a group.
+        weights = {GROUPS: 3 / 2 * self.groups, PLACES: float(self.groups)}
         return Lessons([near.ends, far.ends], losses, weights)
 
 
