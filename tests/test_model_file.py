@@ -481,7 +481,7 @@ def test_a_loaded_model_is_the_saved_one(model: cw.Autoencoder, saved: Path) -> 
     np.testing.assert_array_equal(loaded.encode(x), model.encode(x))
     np.testing.assert_array_equal(loaded.reconstruct(x), model.reconstruct(x))
     assert loaded.fingerprint_ == model.fingerprint_
-    assert loaded.get_params() == {**model.get_params(), "data": cw.Real(), "code": cw.Bits(8)}
+    assert loaded.get_params() == {**model.get_params(), "data": cw.Real(spread="common"), "code": cw.Bits(8)}
     again = saved.with_name("again.codeword")
     assert loaded.save(again) == model.fingerprint_
     assert again.read_bytes() == saved.read_bytes()
