@@ -57,7 +57,7 @@ def test_an_objective_reaches_the_model_and_its_file(folder: Path, words: list[A
     assert 0 < result["mse"] < 1
     model = cw.load(folder / "m.codeword")
     assert (model.objective, model.code_) == (objective, cw.Bits(12))
-    assert result["objective"] == str(objective or KeepGroups())
+    assert result["objective"] == str(objective or KeepNeighbors())
     assert result["fingerprint"] == model.fingerprint_
 
 
