@@ -218,3 +218,21 @@ def test_bit_codes_of_another_width_or_with_padding_are_refused_by_name() -> Non
         check_bit_codes(np.zeros((1, 3), np.uint8), 10)
     with pytest.raises(CodeError, match=r"`queries` of Bits.num_bits=10. must end in 6 padding bits of 0"):
         check_bit_codes(np.array([[0, 0b00_100000]], np.uint8), 10, name="queries")
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_told"),
+    [
+        (np.array([1, 2], np.uint64), True),
+        (np.array([[1], [2]], np.int64), True),
+        (np.array([1, 2], np.uint32), False),
+        (np.array([[1, 2]], np.uint64), False),
+        (np.array([], np.uint64), False),
+        (np.array([1.0, 2.0]), False),
+    ],
+    ids=["unsigned", "a column", "of 32 bits", "two columns", "none", "floats"],
+)
+def test_only_hashes_of_64_bits_are_told_to_become_eight_bytes(codes: Any, is_told: bool) -> None:
+    with pytest.raises(CodeError) as caught:
+        check_bit_codes(codes)
+    assert ("Convert hashes of 64 bits" in str(caught.value)) == is_told
