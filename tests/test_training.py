@@ -227,7 +227,7 @@ def interrupted(function):
     return call
 
 
-@pytest.mark.skipif(backend.keras.backend.backend() != "jax", reason="compiled loops of JAX")
+@pytest.mark.skipif(backend.keras.backend.backend() != "jax", reason="only JAX trains in a compiled loop")
 def test_convolutions_run_outside_of_loops_on_a_processor(monkeypatch):
     # XLA computes them 15 to 24 times as slowly inside.
     import jax

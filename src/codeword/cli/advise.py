@@ -12,6 +12,7 @@ from codeword.cli.reporting import (
     json_option,
     pointing_to_columns,
     progress_level,
+    quiet_option,
 )
 
 
@@ -24,7 +25,7 @@ Examples:
 )
 @click.argument("input", type=PATH)
 @columns_option
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @json_option
 @errors_in_words
 def advise(input: Path, columns: tuple[str, ...] | None, quiet: bool, as_json: bool) -> None:

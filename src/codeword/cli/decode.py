@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, quiet_option, report
 
 
 @click.command(
@@ -16,7 +16,7 @@ Examples:
 @click.argument("model", type=PATH)
 @click.argument("codes", type=PATH)
 @click.argument("output", type=PATH)
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @json_option
 @errors_in_words
 def decode(model: Path, codes: Path, output: Path, quiet: bool, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, report
+from codeword.cli.reporting import PATH, errors_in_words, json_option, load_model, progress_level, quiet_option, report
 
 
 @click.command(
@@ -26,7 +26,7 @@ Examples:
     help="Table (.csv, .parquet) with one row for each row of INPUT, to be kept with the codes in --store. Its column "
     "id, if there is one, holds the ids. Otherwise the rows are numbered.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @json_option
 @errors_in_words
 def encode(

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from codeword.cli.processes import TRUST, check_archive, limits_of_loading, run_within_limits
-from codeword.cli.reporting import PATH, errors_in_words, json_option
+from codeword.cli.reporting import PATH, errors_in_words, json_option, quiet_option
 from codeword.errors import ModelFileError, plain
 
 
@@ -48,7 +48,7 @@ Examples:
 )
 @click.option("--code-layer", help="Name of the layer whose values are, or will be, rounded to bits.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the row sample.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @click.option("--trust", is_flag=True, help="Load MODEL without limits of memory and time.")
 @click.option("--within-limits", is_flag=True, hidden=True, help="Load MODEL here, within the limits.")
 @click.option(

@@ -16,6 +16,7 @@ from codeword.cli.reporting import (
     errors_in_words,
     json_option,
     progress_level,
+    quiet_option,
     repeated_option,
     report,
 )
@@ -128,7 +129,7 @@ Examples:
     help="Number of epochs without a better validation loss after which training stops.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the training.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @json_option
 @errors_in_words
 def fit(

@@ -14,6 +14,7 @@ from codeword.errors import CodewordError, ParameterError, plain
 
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON object.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
 
 
 def _names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ from codeword.cli.reporting import (
     json_option,
     load_model,
     progress_level,
+    quiet_option,
     report,
 )
 from codeword.errors import plain
@@ -51,7 +52,7 @@ Examples:
 )
 @click.option("--where", help="Which codes to search: an SQL condition on id and the columns of metadata.")
 @click.option("--output", "-o", type=PATH, help="Write the result to this .csv or .parquet table.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @json_option
 @errors_in_words
 def search(

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -56,6 +56,7 @@ class LossCall(NamedTuple):
         return str(self) if self.arguments else f'"{self.alias}"'
 
 
+@dataclass(frozen=True)
 class DataKind(ABC):
     """What values the data takes, and everything that follows from it.
 
@@ -203,15 +204,14 @@ class DataKind(ABC):
 
     def to_config(self) -> dict[str, Any]:
         """Return plain values from which `data_kind_from_config` makes an equal object."""
-        # Every kind is a dataclass; the base class is not.
-        names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]  # subclasses are dataclasses
+        names = [field.name for field in fields(self) if field.init]
         settings = {name: as_plain(getattr(self, name)) for name in names}
         kept = {name: value for name, value in settings.items() if (name, value) not in _LATER_SETTINGS.items()}
         return {"kind": type(self).__name__, **kept}
 
     def with_loss(self, loss: str) -> Self:
         """Return the same kind with another loss."""
-        return replace(self, loss=loss)  # type: ignore[type-var]  # every kind is a dataclass
+        return replace(self, loss=loss)
 
     def __post_init__(self) -> None:
         one_of(*self.losses).check("loss", self.loss)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from codeword.backend import keras
 from codeword.data_kinds.level_edges import checked_levels, level_edges
 from codeword.exact_tensors import bin_index
 from codeword.layers.codebook_layer import LOSSES, QUANTIZED, CodebookLayer
+from codeword.layers.residual_search import adjusted, best_sums, distances_to, of_entries_alone
 from codeword.settings import Setting, as_plain, integer, optional, sizes
 from codeword.surrogates import with_slope
 
@@ -227,7 +229,7 @@ class ResidualSteps(CodebookLayer):
             return ops.scan(step, first, inputs)
         outputs = []
         for place in range(self.num_codebooks):
-            first, output = step(first, keras.tree.map_structure(lambda all_steps: all_steps[place], inputs))  # noqa: B023 - called at once
+            first, output = step(first, keras.tree.map_structure(itemgetter(place), inputs))
             outputs.append(output)
         return first, ops.stack(outputs)
 
@@ -239,11 +241,11 @@ class ResidualSteps(CodebookLayer):
         places = ops.arange(self.num_codebooks)
 
         def step(kept: Any, inputs: Any) -> Any:
-            return _best_sums(x, kept, *inputs)
+            return best_sums(x, kept, *inputs)
 
         kept = first, ops.zeros_like(x)[:, None] + ops.zeros_like(first)[:, :, None], symbols
         (absent, sums, symbols), margins = self._run(step, kept, (self._steps(), places))
-        last = _distances(x, sums, absent)
+        last = distances_to(x, sums, absent)
         if self.levels:
             last = last + MISSED * self._missed_levels(rows, sums)
         distances, best = ops.top_k(-last, min(2, beams))
@@ -268,59 +270,12 @@ class ResidualSteps(CodebookLayer):
         def step(last: Any, inputs: Any) -> Any:
             weights, chosen = inputs
             entries = ops.take(weights["codebook"], chosen, axis=0)
-            last = last + _adjusted(entries, _of_entries(entries, weights), last, weights)
+            last = last + adjusted(entries, of_entries_alone(entries, weights), last, weights)
             return last, last
 
         first = ops.zeros((ops.shape(symbols)[0], self.codebooks.shape[-1]), "float32")
         _, sums = self._run(step, first, (self._steps(), ops.transpose(symbols)))
         return ops.transpose(sums, (1, 0, 2))
-
-
-def _best_sums(x: Any, kept: Any, weights: Any, place: Any) -> Any:
-    """Try entries of one codebook on the kept sums `(n, beams, d)`; return the best, and the margins `(n,)`."""
-    absent, sums, symbols = kept
-    beams, size = sums.shape[1], weights["codebook"].shape[0]
-    residuals = x[:, None] - sums
-    plain = weights.get("plain", weights["codebook"])
-    errors = absent + ops.sum(ops.square(residuals), axis=-1)
-    errors = errors[:, :, None] - 2 * ops.matmul(residuals, ops.transpose(plain)) + ops.sum(ops.square(plain), axis=-1)
-    pairs = ops.top_k(-ops.reshape(errors, (-1, beams * size)), min(2 * beams, beams * size))[1]
-    parents, entries = pairs // size, pairs % size  # (n, tried)
-    before = ops.take_along_axis(sums, parents[:, :, None], axis=1)
-    vectors = ops.take(weights["codebook"], entries, axis=0)
-    of_entries = _of_entries(weights["codebook"], weights)
-    of_entries = None if of_entries is None else ops.take(of_entries, entries, axis=0)
-    tried = before + _adjusted(vectors, of_entries, before, weights)
-    absent = ops.take_along_axis(absent, parents, axis=1)
-    nearness, best = ops.top_k(-_distances(x, tried, absent), beams + 1)
-    margin, best = (nearness[:, -2] - nearness[:, -1]) / 2, best[:, :-1]
-    parents, entries = (ops.take_along_axis(found, best, axis=1) for found in (parents, entries))
-    symbols = ops.take_along_axis(symbols, parents[:, :, None], axis=1)
-    here = ops.arange(symbols.shape[2]) == place
-    symbols = ops.where(here, ops.cast(entries, "int32")[:, :, None], symbols)
-    absent = ops.take_along_axis(absent, best, axis=1)
-    return (absent, ops.take_along_axis(tried, best[:, :, None], axis=1), symbols), margin
-
-
-def _distances(x: Any, sums: Any, absent: Any) -> Any:
-    """Return the distances `(n, beams)` of vectors to sums, vast for sums that are not there."""
-    return ops.sqrt(ops.sum(ops.square(sums - x[:, None]), axis=-1) + absent)
-
-
-def _of_entries(entries: Any, weights: Any) -> Any:
-    """Return what the first layer of a step's network makes of entries alone; None without a network."""
-    return ops.matmul(entries, weights["kernel_0"]) if "kernel_0" in weights else None
-
-
-def _adjusted(entries: Any, of_entries: Any, sums: Any, weights: Any) -> Any:
-    """Return entries as one step adds them to sums of the same shape."""
-    if of_entries is None:
-        return entries
-    number, x = 1, ops.relu(of_entries + ops.matmul(sums, weights["of_sum"]) + weights["bias_0"])
-    while f"bias_{number}" in weights:
-        x = ops.relu(ops.matmul(x, weights[f"kernel_{number}"]) + weights[f"bias_{number}"])
-        number += 1
-    return entries + ops.matmul(x, weights[f"kernel_{number}"])
 
 
 def _entries_of(codebooks: Any, symbols: Any) -> Any:

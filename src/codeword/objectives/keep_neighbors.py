@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 
 from codeword.code_kinds import CodeKind
 from codeword.losses import Contrast, Neighborhood
@@ -81,8 +82,5 @@ def _prefixes(num_bits: int) -> list[int]:
 
 def _median_distance(points: NDArray[np.float32]) -> float:
     """Return the median distance of two rows, over some rows; 1 if it is 0."""
-    some = points[:: -(-len(points) // _SOME_ROWS)].astype(np.float64)
-    lengths = np.square(some).sum(axis=1)
-    squared = np.maximum(lengths[:, None] + lengths - 2 * some @ some.T, 0)
-    apart = squared[~np.eye(len(some), dtype=bool)]
-    return float(np.sqrt(np.median(apart)) or 1.0) if len(apart) else 1.0
+    distances = pdist(points[:: -(-len(points) // _SOME_ROWS)].astype(np.float64))
+    return float(np.median(distances) or 1.0) if len(distances) else 1.0

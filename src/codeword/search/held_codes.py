@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import faiss
 import numpy as np
@@ -34,13 +34,13 @@ class HeldCodes:
             codes, ids, self.in_order = codes[order], ids[order], False
         counted = ids is None or (ids.dtype.kind == "i" and np.array_equal(ids, np.arange(len(ids))))
         self.ids = None if counted else ids
-        self.flat = faiss.IndexBinaryFlat(8 * codes.shape[1])
+        self.flat = cast(Any, faiss.IndexBinaryFlat(8 * codes.shape[1]))  # FAISS adds attributes at run time
         # With FAISS's default of 32, searching for 4,096 queries among 100,000 codes takes 5 times as long.
-        self.flat.query_batch_size = _BLOCK  # type: ignore[attr-defined]  # FAISS adds it at run time
+        self.flat.query_batch_size = _BLOCK
         self.flat.add(codes)
         self.codes = np.empty(codes.shape, np.uint8)
         if len(codes):
-            held = faiss.rev_swig_ptr(self.flat.xb.data(), codes.size)  # type: ignore[attr-defined]  # as above
+            held = faiss.rev_swig_ptr(self.flat.xb.data(), codes.size)
             self.codes = held.reshape(codes.shape)
 
     @property
